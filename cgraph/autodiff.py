@@ -1,0 +1,369 @@
+"""Derivatives as graphs and as functions.
+
+`gradient` runs the driver of reverse mode on nodes instead of numbers: the result is a graph, to be evaluated, drawn, or
+differentiated again. Everything else is built on it and on forward mode. Each of `vjp`, `jvp`, `jacobian`, `hessian` and `hvp` takes
+either a node, and answers with nodes, or a Python function of arrays, which is traced, and answers with arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from cgraph import shapes
+from cgraph.errors import CgraphError, DTypeError, GradientError, ShapeError
+from cgraph.graph import ancestors, order
+from cgraph.node import CONSTANT, Node, build, constant, input, require_scalar
+from cgraph.op import OPS
+from cgraph.ops.structure import reshape, stack, zeros_like
+from cgraph.run import Run, backpropagate, pushforward
+
+Function = Callable[..., Any]
+
+
+# --- on graphs ----------------------------------------------------------------------------------------------------------------
+
+
+def gradient(root: Node, wrt: Node | Sequence[Node], upstream: Any = None, *, disconnected: str = "error") -> Any:
+    """The gradient of `root` with respect to nodes, as nodes: a graph, differentiable again.
+
+    Args:
+        root: a scalar, or anything with an `upstream`.
+        wrt: a node, or a list of nodes, of any kind but constants; also inputs, if you ask.
+        upstream: the gradient to start from (node or array of the root's shape).
+        disconnected: "error", or "zero" for zeros where the root does not depend on a node.
+
+    Returns:
+        A node for a node, a list for a list; each of the shape of its `wrt`.
+
+    Raises:
+        GradientError: when the root is not a scalar, or does not depend on a node.
+
+    >>> import cgraph as cg
+    >>> x = cg.parameter("x", 3.0)
+    >>> first = cg.gradient(x * x * x, x)
+    >>> second = cg.gradient(first, x)
+    >>> float(cg.run(second).value(second))
+    18.0
+    """
+    targets = [wrt] if isinstance(wrt, Node) else list(wrt)
+    if not isinstance(root, Node) or not all(isinstance(t, Node) for t in targets):
+        raise GradientError("gradient(root, wrt) takes nodes; for functions of arrays there is cg.grad(f)")
+    if disconnected not in ("error", "zero"):
+        raise ValueError(f"disconnected={disconnected!r}: 'error' or 'zero'")
+    if upstream is None:
+        require_scalar(root)
+    for target in targets:
+        if target.op is CONSTANT:
+            raise GradientError(f"{target.label!r} is a constant and has no gradient; make it a parameter or an input")
+        if target.dtype.kind != "f":
+            raise DTypeError(f"{target.label!r} has dtype {target.dtype}: only floating point values are differentiated")
+    wanted = ancestors(root, targets)
+    depends = set(order(root))
+    for target in targets:
+        if target not in depends and disconnected == "error":
+            raise GradientError(f"{root.label!r} does not depend on {target.label!r}. Pass disconnected=\"zero\" to get zeros.")
+    cotangents: dict[Node, Any] = {}
+    if root in wanted:
+        cotangents[root] = _seed(root, upstream)
+        backpropagate(order(root), cotangents, lambda node: node, wanted, {})
+    found = [_shaped(cotangents[t], t) if t in cotangents else zeros_like(t) for t in targets]
+    return found[0] if isinstance(wrt, Node) else found
+
+
+def _seed(root: Node, upstream: Any) -> Node:
+    if upstream is None:
+        one = constant(np.ones((), root.dtype)) if root.dtype != np.float64 or root.shape else constant(1.0)
+        return one if root.shape == () else build(OPS["broadcast_to"], (one,), {"shape": root.shape})
+    seed = upstream if isinstance(upstream, Node) else constant(np.asarray(upstream, root.dtype))
+    if seed.shape != root.shape:
+        raise ShapeError(f"upstream has shape {seed.shape}; {root.label!r} has shape {root.shape}")
+    return seed
+
+
+def _shaped(cotangent: Any, target: Node) -> Node:
+    """A cotangent as a node of its target's shape: a constant partial may have left a scalar."""
+    node = cotangent if isinstance(cotangent, Node) else constant(cotangent)
+    if node.shape != target.shape and shapes.is_static(target.shape):
+        node = build(OPS["broadcast_to"], (node,), {"shape": target.shape})
+    return node
+
+
+def _tangents(root: Node, wrt: Sequence[Node], tangents: Sequence[Any]) -> Node:
+    """Forward mode on nodes: the tangent of the root."""
+    found: dict[Node, Any] = {}
+    for node, tangent in zip(wrt, tangents, strict=True):
+        found[node] = tangent if isinstance(tangent, Node) else constant(np.asarray(tangent, node.dtype))
+        if found[node].shape != node.shape and shapes.is_static(node.shape):
+            raise ShapeError(f"the tangent of {node.label!r} has shape {found[node].shape}, not {node.shape}")
+    below = set(wrt)
+    pushforward([n for n in order(root) if n not in below], found, lambda node: node)
+    return _shaped(found[root], root) if root in found else zeros_like(root)
+
+
+# --- tracing a function -------------------------------------------------------------------------------------------------------
+
+
+def _trace(f: Function, args: Sequence[Any], kwargs: dict[str, Any], differentiated: Sequence[int]) -> tuple[Node, list[Node], bool]:
+    """Call `f` with a fresh input for each differentiated argument: its result as a node, the inputs, whether it was a node at all."""
+    leaves: list[Node] = []
+    given = list(args)
+    for i in differentiated:
+        if not -len(given) <= i < len(given):
+            raise GradientError(f"argument {i} of {_named(f)} was not given")
+        array = np.asarray(given[i])
+        if type(given[i]) in (int, float):
+            array = array.astype(np.float64)
+        if array.dtype.kind != "f":
+            raise DTypeError(f"argument {i} of {_named(f)} has dtype {array.dtype}: only floating point values are differentiated")
+        leaf = input(f"arg{i}", array)
+        leaves.append(leaf)
+        given[i] = leaf
+    out = f(*given, **kwargs)
+    if isinstance(out, Node):
+        return out, leaves, True
+    try:
+        return constant(out), leaves, False
+    except CgraphError as error:
+        raise GradientError(f"{_named(f)} has to return one node or array, not {type(out).__name__} ({error})") from None
+
+
+def _named(f: Function) -> str:
+    return getattr(f, "__name__", repr(f))
+
+
+def _positions(argnums: int | Sequence[int]) -> list[int]:
+    return [argnums] if isinstance(argnums, int) else list(argnums)
+
+
+def _like(argnums: int | Sequence[int], found: list[Any]) -> Any:
+    return found[0] if isinstance(argnums, int) else tuple(found)
+
+
+def _array(value: Any) -> Any:
+    return np.array(value)  # a copy of the caller's own
+
+
+def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """A function that gives both the value of `f` and its gradient with respect to one argument or several.
+
+    Raises (when called):
+        GradientError: when `f` does not return a scalar.
+
+    >>> import numpy as np
+    >>> import cgraph as cg
+    >>> value, slope = cg.value_and_gradient(lambda x: np.sum(x * x))(np.array([1.0, 2.0]))
+    >>> float(value), slope
+    (5.0, array([2., 4.]))
+    """
+
+    def evaluated(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        out, leaves, _ = _trace(f, args, kwargs, _positions(argnums))
+        require_scalar(out)
+        run = Run((out,), None, None)
+        return _array(run.value(out)), _like(argnums, _numeric_vjp(run, leaves, np.ones(out.shape, out.dtype)))  # type: ignore[arg-type]
+
+    evaluated.__name__ = f"value_and_gradient_of_{_named(f)}"
+    return evaluated
+
+
+def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """The gradient of a scalar function of arrays, as a function.
+
+    >>> import cgraph as cg
+    >>> float(cg.grad(lambda x: x**3)(2.0))
+    12.0
+    """
+    both = value_and_gradient(f, argnums)
+
+    def slope(*args: Any, **kwargs: Any) -> Any:
+        if any(isinstance(a, Node) for a in args):
+            # Nested: the argument belongs to an outer trace, so the answer has to stay a graph.
+            return _gradient_of_trace(f, args, kwargs, argnums)
+        return both(*args, **kwargs)[1]
+
+    slope.__name__ = f"gradient_of_{_named(f)}"
+    return slope
+
+
+def _gradient_of_trace(f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: int | Sequence[int]) -> Any:
+    given = [a if isinstance(a, Node) else constant(a) for a in args]
+    out = f(*given, **kwargs)
+    found = gradient(out, [given[i] for i in _positions(argnums)], disconnected="zero")
+    return _like(argnums, found)
+
+
+def _numeric_vjp(run: Run, wrt: Sequence[Node], upstream: Any) -> list[Any]:
+    """Reverse mode on the numbers of a run, towards nodes of any kind."""
+    root = run.roots[0]
+    cotangents: dict[Node, Any] = {root: float(upstream) if run._floats else upstream}
+    with np.errstate(all="ignore"):
+        backpropagate(run.order, cotangents, run._values.__getitem__, ancestors(root, wrt), {})
+    return [_array(cotangents[n]) if n in cotangents else np.zeros(n.shape, n.dtype) for n in wrt]  # type: ignore[arg-type]
+
+
+def _numeric_jvp(run: Run, wrt: Sequence[Node], tangents: Sequence[Any]) -> Any:
+    root = run.roots[0]
+    found: dict[Node, Any] = dict(zip(wrt, tangents, strict=True))
+    below = set(wrt)
+    at: Callable[[Node], Any] = (lambda n: np.float64(run._values[n])) if run._floats else run._values.__getitem__
+    with np.errstate(all="ignore"):
+        pushforward([n for n in run.order if n not in below], found, at)
+    return _array(found[root]) if root in found else np.zeros(np.shape(run._values[root]), root.dtype)
+
+
+# --- the operators, on graphs or on functions ---------------------------------------------------------------------------------
+
+
+def vjp(f: Node | Function, *primals: Any) -> Any:
+    """Vector-Jacobian products: reverse mode.
+
+    With a function: ``vjp(f, *primals) -> (value, pullback)``, where ``pullback(upstream)`` gives one gradient a primal, as a tuple.
+    With a node: ``vjp(node, wrt, upstream)`` gives nodes, as `gradient` does.
+
+    >>> import numpy as np
+    >>> import cgraph as cg
+    >>> value, pullback = cg.vjp(lambda x: x * x, np.array([1.0, 2.0]))
+    >>> pullback(np.array([1.0, 10.0]))[0]
+    array([ 2., 40.])
+    """
+    if isinstance(f, Node):
+        return gradient(f, *primals)
+    out, leaves, _ = _trace(f, primals, {}, range(len(primals)))
+    run = Run((out,), None, None)
+
+    def pullback(upstream: Any) -> tuple[Any, ...]:
+        seed = np.asarray(upstream, out.dtype)
+        if seed.shape != out.shape:
+            raise ShapeError(f"upstream has shape {seed.shape}; the value has shape {out.shape}")
+        return tuple(_numeric_vjp(run, leaves, seed))
+
+    return _array(run.value(out)), pullback
+
+
+def jvp(f: Node | Function, primals: Any, tangents: Any) -> Any:
+    """Jacobian-vector products: forward mode, from the same local gradients.
+
+    With a function: ``jvp(f, primals, tangents) -> (value, tangent)``, both arguments sequences.
+    With a node: ``jvp(node, wrt, tangents)`` gives the tangent as a node.
+
+    >>> import cgraph as cg
+    >>> value, tangent = cg.jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
+    >>> float(value), float(tangent)
+    (6.0, 3.0)
+    """
+    if isinstance(f, Node):
+        wrt = [primals] if isinstance(primals, Node) else list(primals)
+        return _tangents(f, wrt, [tangents] if isinstance(primals, Node) else tangents)
+    out, leaves, _ = _trace(f, primals, {}, range(len(primals)))
+    run = Run((out,), None, None)
+    directions = [np.asarray(t, leaf.dtype) for t, leaf in zip(tangents, leaves, strict=True)]
+    for direction, leaf in zip(directions, leaves, strict=True):
+        if direction.shape != leaf.shape:
+            raise ShapeError(f"the tangent of {leaf.label!r} has shape {direction.shape}, not {leaf.shape}")
+    return _array(run.value(out)), _numeric_jvp(run, leaves, directions)
+
+
+def jacobian(f: Node | Function, wrt: Any = None, *, argnums: int | Sequence[int] = 0) -> Any:
+    """The matrix of all first derivatives, of shape ``output.shape + argument.shape``.
+
+    With a function: ``jacobian(f, argnums=0)`` gives a function. With a node: ``jacobian(node, wrt)`` gives a node.
+    Row by row or column by column, whichever is fewer.
+
+    >>> import numpy as np
+    >>> import cgraph as cg
+    >>> cg.jacobian(lambda x: x * x)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
+    """
+    if isinstance(f, Node):
+        targets = [wrt] if isinstance(wrt, Node) else list(wrt)
+        found = [_graph_jacobian(f, t) for t in targets]
+        return found[0] if isinstance(wrt, Node) else found
+    if isinstance(wrt, int | tuple | list):
+        argnums = wrt
+
+    def evaluated(*args: Any, **kwargs: Any) -> Any:
+        out, leaves, _ = _trace(f, args, kwargs, _positions(argnums))
+        run = Run((out,), None, None)
+        return _like(argnums, [_numeric_jacobian(run, leaf) for leaf in leaves])
+
+    return evaluated
+
+
+def _numeric_jacobian(run: Run, leaf: Node) -> Any:
+    out = run.roots[0]
+    shape_in, shape_out = np.shape(run._values[leaf]), np.shape(run._values[out])
+    n_in, n_out = int(np.prod(shape_in, dtype=int)), int(np.prod(shape_out, dtype=int))
+    result = np.zeros((n_out, n_in), out.dtype)
+    for k in range(min(n_in, n_out)):
+        if n_out <= n_in:
+            result[k] = _numeric_vjp(run, [leaf], _basis(shape_out, k, out.dtype))[0].ravel()
+        else:
+            result[:, k] = _numeric_jvp(run, [leaf], [_basis(shape_in, k, leaf.dtype)]).ravel()
+    return result.reshape(shape_out + shape_in)
+
+
+def _basis(shape: tuple[int, ...], k: int, dtype: Any) -> Any:
+    basis = np.zeros(int(np.prod(shape, dtype=int)), dtype)
+    basis[k] = 1
+    return basis.reshape(shape)
+
+
+def _graph_jacobian(root: Node, target: Node) -> Node:
+    if not shapes.is_static(root.shape + target.shape):
+        raise ShapeError(f"the Jacobian of {root.label!r} needs sizes that are known")
+    n_out = root.size or 0
+    shape = root.shape + target.shape
+    if n_out == 0:
+        return build(OPS["broadcast_to"], (constant(np.zeros((), root.dtype)),), {"shape": shape})
+    rows = [gradient(root, target, _basis(root.shape, k, root.dtype), disconnected="zero") for k in range(n_out)]  # type: ignore[arg-type]
+    return rows[0] if root.shape == () else reshape(stack(rows), shape)
+
+
+def hessian(f: Node | Function, wrt: Any = None, *, argnums: int = 0) -> Any:
+    """The matrix of all second derivatives of a scalar, of shape ``argument.shape + argument.shape``.
+
+    With a function: ``hessian(f)`` gives a function. With a node: ``hessian(node, wrt)`` gives a node.
+
+    >>> import numpy as np
+    >>> import cgraph as cg
+    >>> cg.hessian(lambda x: x[0] ** 2 * x[1])(np.array([3.0, 5.0]))
+    array([[10.,  6.],
+           [ 6.,  0.]])
+    """
+    if isinstance(f, Node):
+        return jacobian(gradient(f, wrt), wrt)
+
+    def evaluated(*args: Any, **kwargs: Any) -> Any:
+        out, (leaf,), _ = _trace(f, args, kwargs, [argnums])
+        first = gradient(out, leaf, disconnected="zero")
+        return _numeric_jacobian(Run((first,), None, None), leaf) if leaf in order(first) else np.zeros(leaf.shape * 2, leaf.dtype)  # type: ignore[arg-type]
+
+    return evaluated
+
+
+def hvp(f: Node | Function, *args: Any) -> Any:
+    """Hessian-vector products, without the Hessian: forward mode over the gradient graph.
+
+    With a function: ``hvp(f, x, v)``, or ``hvp(f)`` for a function of ``(x, v)``. With a node: ``hvp(node, wrt, v)`` gives a node.
+
+    >>> import numpy as np
+    >>> import cgraph as cg
+    >>> cg.hvp(lambda x: np.sum(x**3), np.array([1.0, 2.0]), np.array([1.0, 1.0]))
+    array([ 6., 12.])
+    """
+    if isinstance(f, Node):
+        wrt, v = args
+        return _tangents(gradient(f, wrt), [wrt], [v])
+    if not args:
+        return lambda x, v: hvp(f, x, v)
+    x, v = args
+    out, (leaf,), _ = _trace(f, (x,), {}, [0])
+    first = gradient(out, leaf, disconnected="zero")
+    direction = np.asarray(v, leaf.dtype)
+    if direction.shape != leaf.shape:
+        raise ShapeError(f"the vector has shape {direction.shape}; the argument has shape {leaf.shape}")
+    return _numeric_jvp(Run((first,), None, None), [leaf], [direction])

@@ -1,0 +1,230 @@
+"""What a node can be written with: Python's operators, NumPy's methods, and NumPy's own functions.
+
+Every spelling ends in the same place, the vocabulary: a table from NumPy's name of an op to the function that builds its node.
+The ops fill it (they stand a floor higher, so they cannot be imported here); `a * b`, `a.multiply(b)`-style methods and
+`np.multiply(a, b)` look their op up by name. It is a mixin, apart from `Node`, so that the page which says what a node *is* stays short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn, TypeVar
+
+import numpy as np
+
+from cgraph.errors import CgraphError, UnsupportedError
+
+# NumPy's name -> the public function of that name.
+VOCABULARY: dict[str, Callable[..., Any]] = {}
+
+# NumPy names for what the vocabulary calls otherwise.
+_ALIASES = {
+    "absolute": "abs",
+    "fabs": "abs",
+    "amax": "max",
+    "amin": "min",
+    "true_divide": "divide",
+    "permute_dims": "transpose",
+    "concat": "concatenate",
+    "pow": "power",
+    "acos": "arccos",
+    "asin": "arcsin",
+    "atan": "arctan",
+}
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def vocabulary(function: F) -> F:
+    """Enter a function into the vocabulary under its own name."""
+    VOCABULARY[function.__name__] = function
+    return function
+
+
+def unsupported(what: str) -> UnsupportedError:
+    return UnsupportedError(
+        f"{what} is not supported on cgraph nodes. Build it from ops that are (cgraph.ops.OPS lists them), "
+        "add it as a row (docs/adding-an-op.md), or take the numbers with node.value."
+    )
+
+
+class Operators:
+    """Operators, methods and NumPy's protocols of a node."""
+
+    __slots__ = ()
+
+    shape: tuple[int | None, ...]
+
+    def __add__(self, other: Any) -> Any:
+        return VOCABULARY["add"](self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return VOCABULARY["add"](other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return VOCABULARY["subtract"](self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return VOCABULARY["subtract"](other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return VOCABULARY["multiply"](self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return VOCABULARY["multiply"](other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return VOCABULARY["divide"](self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return VOCABULARY["divide"](other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        if isinstance(other, int | float) and other == 2:
+            return VOCABULARY["square"](self)
+        return VOCABULARY["power"](self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return VOCABULARY["power"](other, self)
+
+    def __matmul__(self, other: Any) -> Any:
+        return VOCABULARY["matmul"](self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return VOCABULARY["matmul"](other, self)
+
+    def __neg__(self) -> Any:
+        return VOCABULARY["negative"](self)
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Any:
+        return VOCABULARY["abs"](self)
+
+    # Comparisons build nodes (for `where`); == and != stay identity, so that nodes can be dictionary keys.
+    def __lt__(self, other: Any) -> Any:
+        return VOCABULARY["less"](self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return VOCABULARY["less_equal"](self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return VOCABULARY["greater"](self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return VOCABULARY["greater_equal"](self, other)
+
+    def __and__(self, other: Any) -> Any:
+        return VOCABULARY["logical_and"](self, other)
+
+    __rand__ = __and__
+
+    def __or__(self, other: Any) -> Any:
+        return VOCABULARY["logical_or"](self, other)
+
+    __ror__ = __or__
+
+    def __invert__(self) -> Any:
+        return VOCABULARY["logical_not"](self)
+
+    def __getitem__(self, index: Any) -> Any:
+        return VOCABULARY["getitem"](self, index)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a scalar node has no length")
+        if self.shape[0] is None:
+            raise TypeError("the length of this node is not known before it is fed")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> NoReturn:
+        raise UnsupportedError(
+            f"{self!r} has no truth value: a graph holds no numbers while it is built. "
+            "Choose between two results with cg.where(condition, a, b), or compare node.value."
+        )
+
+    def __float__(self) -> NoReturn:
+        raise UnsupportedError(f"{self!r} is not a number; take the number with node.value.")
+
+    __int__ = __float__
+    __complex__ = __float__
+
+    def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise UnsupportedError(
+            f"{self!r} cannot become an array: take its numbers with node.value, or join nodes with cg.stack or cg.concatenate."
+        )
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        name = _ALIASES.get(ufunc.__name__, ufunc.__name__)
+        if method != "__call__" or name not in VOCABULARY or kwargs:
+            asked = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else "")
+            raise unsupported(asked + (f" with {', '.join(kwargs)}=" if kwargs else ""))
+        return VOCABULARY[name](*inputs)
+
+    def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        name = _ALIASES.get(function.__name__, function.__name__)
+        if function.__module__ != "numpy" or name not in VOCABULARY:
+            raise unsupported(f"{function.__module__}.{function.__name__}")
+        try:
+            return VOCABULARY[name](*args, **kwargs)
+        except CgraphError:
+            raise
+        except TypeError as error:
+            raise unsupported(f"np.{function.__name__} with these arguments ({error})") from None
+
+    @property
+    def T(self) -> Any:
+        """The axes in reverse order."""
+        return VOCABULARY["transpose"](self)
+
+    def transpose(self, *axes: Any) -> Any:
+        return VOCABULARY["transpose"](self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None)
+
+    def reshape(self, *shape: Any) -> Any:
+        return VOCABULARY["reshape"](self, shape[0] if len(shape) == 1 else shape)
+
+    def ravel(self) -> Any:
+        return VOCABULARY["reshape"](self, -1)
+
+    flatten = ravel
+
+    def swapaxes(self, axis1: int, axis2: int) -> Any:
+        return VOCABULARY["swapaxes"](self, axis1, axis2)
+
+    def squeeze(self, axis: Any = None) -> Any:
+        return VOCABULARY["squeeze"](self, axis)
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
+        return VOCABULARY["sum"](self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
+        return VOCABULARY["mean"](self, axis=axis, keepdims=keepdims)
+
+    def prod(self, axis: Any = None, keepdims: bool = False) -> Any:
+        return VOCABULARY["prod"](self, axis=axis, keepdims=keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
+        return VOCABULARY["max"](self, axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
+        return VOCABULARY["min"](self, axis=axis, keepdims=keepdims)
+
+    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
+        return VOCABULARY["var"](self, axis=axis, ddof=ddof, keepdims=keepdims)
+
+    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
+        return VOCABULARY["std"](self, axis=axis, ddof=ddof, keepdims=keepdims)
+
+    def cumsum(self, axis: Any = None) -> Any:
+        return VOCABULARY["cumsum"](self, axis=axis)
+
+    def dot(self, other: Any) -> Any:
+        return VOCABULARY["dot"](self, other)
+
+    def clip(self, min: Any = None, max: Any = None) -> Any:
+        return VOCABULARY["clip"](self, min, max)

@@ -1,0 +1,278 @@
+"""Elementwise ops: the derivative table, as on the inside cover of a calculus book.
+
+One row an op: NumPy's function, the partial with respect to each operand, and what pictures and checks want to know. A partial is a
+function ``(out, *operands)`` written with cgraph's own ops and operators, so that it holds for arrays and nodes alike, or a
+constant, or None where the result has no derivative. Shapes, broadcasting, forward mode, higher derivatives, tests and the
+docs table follow from the row. Conventions at kinks (``docs/conventions.md``): relu'(0) = 0, |x|'(0) = 0, ties are shared equally.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cgraph.local import Select
+from cgraph.op import REAL, Formula, Interval, Op, Partial, register
+from cgraph.operators import VOCABULARY
+
+POSITIVE = Interval(0.0, open_low=True)
+NOT_NEGATIVE = Interval(0.0)
+UNIT = Interval(-1.0, 1.0)
+
+
+def elementwise(name: str, forward: Callable[..., Any], *partials: Partial, **row: Any) -> Op:
+    """A row for an op that works entry by entry, entered into the table and the vocabulary.
+
+    Args:
+        name: of the op, and of the node where the user gives none.
+        forward: a NumPy-style function of arrays that broadcasts.
+        partials: one a parent: ``(out, *operands) -> partial``, a number for a constant partial, or None.
+        row: anything else an `Op` holds: symbol, formula, scalar, domain, margin, role, doc ...
+
+    >>> import numpy as np
+    >>> import cgraph as cg
+    >>> cube = elementwise("cube_doc", lambda x: x * x * x, lambda out, x: 3.0 * cg.square(x))
+    >>> x = cg.parameter("x", 2.0)
+    >>> float(cube(x).backward().grad(x))
+    12.0
+    """
+    constants = tuple(float(p) if isinstance(p, int | float) else p for p in partials)
+    row.setdefault("domain", (REAL,) * len(partials))
+    row.setdefault("module", sys._getframe(1).f_globals.get("__name__", "__main__"))
+    op = register(Op(name, forward, partials=constants, **row))
+    VOCABULARY[name] = op
+    return op
+
+
+def F(text: str, latex: str, *partials: str | None) -> Formula:
+    return Formula(text, latex, partials)
+
+
+def gap(a: Any, b: Any) -> Any:
+    """Relative distance of two numbers: the margin of a kink at a = b."""
+    scale = np.maximum(np.maximum(np.abs(a), np.abs(b)), np.finfo(np.float64).tiny)
+    return np.where(np.equal(a, b), 0.0, np.abs(np.subtract(a, b)) / scale)
+
+
+def distance_from(*points: float) -> Callable[..., Any]:
+    """Margin of an op with kinks at fixed points. At 0 there is no scale, so that only 0 itself is on the kink."""
+
+    def margin(x: Any) -> Any:
+        x = np.asarray(x, np.float64)
+        distances = [np.where(x == p, 0.0, 1.0 if p == 0 else np.abs(x - p) / math.fabs(p)) for p in points]
+        return np.minimum.reduce(distances)
+
+    return margin
+
+
+def _power_partial(a: Any, b: Any) -> Any:
+    """b·a^(b−1), but 0 for b = 0, also at a = 0. A known exponent keeps the gradient graph free of the case distinction."""
+    known = b if type(b) is float else b._value if getattr(b, "weak", False) else None
+    if known is not None:
+        return 0.0 * a if known == 0.0 else known * (a if known == 2.0 else power(a, known - 1.0))
+    return b * power(a, where(equal(b, 0.0), 1.0, b - 1.0))
+
+
+def _step(a: Any, b: Any) -> Any:
+    dtype = np.result_type(a, b, np.float16)
+    return np.where(np.isnan(a) | np.isnan(b), np.nan, np.where(np.equal(a, b), 0.5, np.greater(a, b))).astype(dtype)
+
+
+# --- arithmetic ---------------------------------------------------------------------------------------------------------------
+
+add = elementwise(
+    "add", np.add, 1, 1, scalar=lambda a, b: a + b, symbol="+", role="linear", commutative=True,
+    formula=F("$a + $b", "$a + $b", "1", "1"),
+)
+subtract = elementwise(
+    "subtract", np.subtract, 1, -1, scalar=lambda a, b: a - b, symbol="−", role="linear", formula=F("$a − $b", "$a - $b", "1", "−1"),
+)
+multiply = elementwise(
+    "multiply", np.multiply, lambda out, a, b: b, lambda out, a, b: a, scalar=lambda a, b: a * b,
+    symbol="×", role="linear", commutative=True, formula=F("$a·$b", r"$a \cdot $b", "$b", "$a"),
+)
+divide = elementwise(
+    "divide", np.divide, lambda out, a, b: 1.0 / b, lambda out, a, b: -out / b, scalar=lambda a, b: a / b,
+    symbol="÷", formula=F("$a / $b", r"\frac{$a}{$b}", "1/$b", "−$out/$b"), domain=(REAL, REAL),
+)
+negative = elementwise(
+    "negative", np.negative, -1, scalar=lambda a: -a, symbol="−", role="linear", formula=F("−$a", "-$a", "−1"),
+)
+power = elementwise(
+    "power", np.power,
+    # ln a · out, but 0 at a = 0, where the limit is 0 for every b > 0.
+    lambda out, a, b: _power_partial(a, b),
+    lambda out, a, b: out * log(where(equal(a, 0.0), 1.0, a)),
+    scalar=math.pow, symbol="xʸ", formula=F("$a^$b", "$a^{$b}", "$b·$a^($b−1)", "ln($a)·$out"), domain=(POSITIVE, REAL),
+)
+square = elementwise(
+    "square", np.square, lambda out, x: 2.0 * x, scalar=lambda x: x * x, symbol="x²", formula=F("$a²", "$a^2", "2·$a"),
+)
+sqrt = elementwise(
+    "sqrt", np.sqrt, lambda out, x: 0.5 / out, scalar=math.sqrt, symbol="√", domain=(NOT_NEGATIVE,),
+    formula=F("√$a", r"\sqrt{$a}", "1/(2·$out)"),
+)
+reciprocal = elementwise(
+    "reciprocal", lambda x: 1.0 / x, lambda out, x: -square(out), scalar=lambda x: 1.0 / x, symbol="1/x",
+    formula=F("1 / $a", r"\frac{1}{$a}", "−$out²"),
+)
+
+# --- exponentials and logarithms ----------------------------------------------------------------------------------------------
+
+exp = elementwise(
+    "exp", np.exp, lambda out, x: out, scalar=math.exp, symbol="exp", role="activation", formula=F("e^$a", "e^{$a}", "$out"),
+)
+expm1 = elementwise(
+    "expm1", np.expm1, lambda out, x: exp(x), scalar=math.expm1, symbol="expm1", formula=F("e^$a − 1", "e^{$a} - 1", "e^$a"),
+)
+log = elementwise(
+    "log", np.log, lambda out, x: 1.0 / x, scalar=math.log, symbol="ln", domain=(POSITIVE,), formula=F("ln $a", r"\ln $a", "1/$a"),
+)
+log1p = elementwise(
+    "log1p", np.log1p, lambda out, x: 1.0 / (1.0 + x), scalar=math.log1p, symbol="log1p", domain=(Interval(-1.0, open_low=True),),
+    formula=F("ln(1 + $a)", r"\ln(1 + $a)", "1/(1 + $a)"),
+)
+
+# --- trigonometric and hyperbolic ---------------------------------------------------------------------------------------------
+
+sin = elementwise("sin", np.sin, lambda out, x: cos(x), scalar=math.sin, formula=F("sin $a", r"\sin $a", "cos $a"))
+cos = elementwise("cos", np.cos, lambda out, x: -sin(x), scalar=math.cos, formula=F("cos $a", r"\cos $a", "−sin $a"))
+tan = elementwise("tan", np.tan, lambda out, x: 1.0 + square(out), scalar=math.tan, formula=F("tan $a", r"\tan $a", "1 + $out²"))
+arcsin = elementwise(
+    "arcsin", np.arcsin, lambda out, x: 1.0 / sqrt((1.0 - x) * (1.0 + x)), scalar=math.asin, domain=(UNIT,),
+    formula=F("arcsin $a", r"\arcsin $a", "1/√(1 − $a²)"),
+)
+arccos = elementwise(
+    "arccos", np.arccos, lambda out, x: -1.0 / sqrt((1.0 - x) * (1.0 + x)), scalar=math.acos, domain=(UNIT,),
+    formula=F("arccos $a", r"\arccos $a", "−1/√(1 − $a²)"),
+)
+arctan = elementwise(
+    "arctan", np.arctan, lambda out, x: 1.0 / (1.0 + square(x)), scalar=math.atan,
+    formula=F("arctan $a", r"\arctan $a", "1/(1 + $a²)"),
+)
+sinh = elementwise("sinh", np.sinh, lambda out, x: cosh(x), scalar=math.sinh, formula=F("sinh $a", r"\sinh $a", "cosh $a"))
+cosh = elementwise("cosh", np.cosh, lambda out, x: sinh(x), scalar=math.cosh, formula=F("cosh $a", r"\cosh $a", "sinh $a"))
+
+# --- activations --------------------------------------------------------------------------------------------------------------
+
+
+def _stable_tanh_partial(out: Any, x: Any) -> Any:
+    # 1 − tanh² loses every digit in the tails; 4 s(2x) s(−2x) is the same and loses none.
+    return 4.0 * sigmoid(2.0 * x) * sigmoid(-2.0 * x)
+
+
+def _sigmoid(x: Any) -> Any:
+    """Each tail by the exponential that does not overflow: e^x / (1 + e^x) and 1 / (1 + e^−x)."""
+    small = np.exp(-np.abs(x))
+    return np.where(np.greater_equal(x, 0), 1.0, small) / (1.0 + small)
+
+
+def _sigmoid_float(x: float) -> float:
+    if x >= 0.0:
+        return 1.0 / (1.0 + math.exp(-x))
+    small = math.exp(x)
+    return small / (1.0 + small)
+
+
+def _softplus(x: Any) -> Any:
+    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def _softplus_float(x: float) -> float:
+    return (x if x > 0.0 else 0.0) + math.log1p(math.exp(-math.fabs(x)))
+
+
+tanh = elementwise(
+    "tanh", np.tanh, _stable_tanh_partial, scalar=math.tanh, role="activation", formula=F("tanh $a", r"\tanh $a", "1 − $out²"),
+)
+sigmoid = elementwise(
+    "sigmoid", _sigmoid, lambda out, x: out * sigmoid(-x), scalar=_sigmoid_float, symbol="σ", role="activation",
+    formula=F("1 / (1 + e^(−$a))", r"\frac{1}{1 + e^{-$a}}", "$out(1−$out)"),
+    doc="The logistic function, accurate in both tails; its partial is written out·σ(−x), which keeps its digits where 1 − out has none.",
+)
+softplus = elementwise(
+    "softplus", _softplus, lambda out, x: sigmoid(x), scalar=_softplus_float, role="activation",
+    formula=F("ln(1 + e^$a)", r"\ln(1 + e^{$a})", "σ($a)"),
+)
+relu = elementwise(
+    "relu", lambda x: np.maximum(x, 0.0), lambda out, x: greater(x, 0.0), symbol="ReLU", role="activation",
+    scalar=lambda x: x if x > 0.0 or x != x else 0.0, margin=distance_from(0.0), formula=F("max(0, $a)", r"\max(0, $a)", "1 if $a > 0, else 0"),
+)
+
+# --- pieces -------------------------------------------------------------------------------------------------------------------
+
+abs = elementwise(
+    "abs", np.abs, lambda out, x: sign(x), scalar=math.fabs, symbol="|x|", margin=distance_from(0.0), formula=F("|$a|", "|$a|", "sign $a"),
+)
+sign = elementwise("sign", np.sign, 0, margin=distance_from(0.0), formula=F("sign $a", r"\operatorname{sign} $a", "0"))
+step = elementwise(
+    "step", _step, 0, 0, margin=gap, formula=F("1 if $a > $b, ½ if equal, else 0", "[$a > $b]", "0", "0"),
+    doc="1 where a > b, 1/2 where they are equal, 0 elsewhere: how maximum and minimum share a gradient.",
+)
+maximum = elementwise(
+    "maximum", np.maximum, lambda out, a, b: step(a, b), lambda out, a, b: step(b, a), symbol="max", margin=gap, commutative=True,
+    formula=F("max($a, $b)", r"\max($a, $b)", "1 if $a > $b, ½ if equal", "1 if $b > $a, ½ if equal"),
+)
+minimum = elementwise(
+    "minimum", np.minimum, lambda out, a, b: step(b, a), lambda out, a, b: step(a, b), symbol="min", margin=gap, commutative=True,
+    formula=F("min($a, $b)", r"\min($a, $b)", "1 if $a < $b, ½ if equal", "1 if $b < $a, ½ if equal"),
+)
+_clip = elementwise(
+    "clip", lambda x, low, high: np.minimum(np.maximum(x, low), high),
+    lambda out, x, low, high: step(x, low) * step(high, maximum(x, low)),
+    lambda out, x, low, high: step(low, x) * step(high, maximum(x, low)),
+    lambda out, x, low, high: step(maximum(x, low), high),
+    margin=lambda x, low, high: np.minimum(gap(x, low), gap(np.maximum(x, low), high)),
+    formula=F("$a clipped to [$b, $c]", r"\min(\max($a, $b), $c)", "1 inside, ½ on a bound, 0 outside", "1 if $a < $b", "1 if $a > $c"),
+)
+
+# --- comparisons and logic: not differentiable, made for `where` ------------------------------------------------------------------
+
+less = elementwise("less", np.less, None, None, symbol="<", formula=F("$a < $b", "$a < $b", None, None))
+less_equal = elementwise("less_equal", np.less_equal, None, None, symbol="≤", formula=F("$a ≤ $b", r"$a \le $b", None, None))
+greater = elementwise("greater", np.greater, None, None, symbol=">", formula=F("$a > $b", "$a > $b", None, None))
+greater_equal = elementwise("greater_equal", np.greater_equal, None, None, symbol="≥", formula=F("$a ≥ $b", r"$a \ge $b", None, None))
+equal = elementwise("equal", np.equal, None, None, symbol="=", commutative=True, formula=F("$a = $b", "$a = $b", None, None))
+not_equal = elementwise("not_equal", np.not_equal, None, None, symbol="≠", commutative=True, formula=F("$a ≠ $b", r"$a \ne $b", None, None))
+logical_and = elementwise("logical_and", np.logical_and, None, None, symbol="∧", commutative=True, formula=F("$a and $b", r"$a \land $b", None, None))
+logical_or = elementwise("logical_or", np.logical_or, None, None, symbol="∨", commutative=True, formula=F("$a or $b", r"$a \lor $b", None, None))
+logical_not = elementwise("logical_not", np.logical_not, None, symbol="¬", formula=F("not $a", r"\lnot $a", None))
+
+# `where` is elementwise in shape and dtype, but its locals select: an unselected branch gets zero by structure (cgraph/local.py).
+where = register(
+    Op(
+        "where", np.where,
+        makers=(
+            None,
+            lambda out, condition, a, b: Select(condition, where, logical_and),
+            lambda out, condition, a, b: Select(logical_not(condition), where, logical_and),
+        ),
+        formula=F("$b if $a, else $c", r"$b \text{ if } $a \text{ else } $c", None, "1 where $a", "1 where not $a"),
+        domain=(REAL, REAL, REAL),
+        doc="Entries of b where the condition a is true, of c elsewhere. The branch not taken gets a gradient of exactly 0, even if it is inf or nan.",
+    )
+)
+VOCABULARY["where"] = where
+
+
+def clip(x: Any, min: Any = None, max: Any = None, *, name: str | None = None) -> Any:
+    """`x` held between `min` and `max`, either of which may be None, a number, an array or a node.
+
+    On a bound the gradient is shared half and half, as ``minimum(maximum(x, min), max)`` does.
+
+    >>> import cgraph as cg
+    >>> float(cg.clip(3.0, 0.0, 1.0))
+    1.0
+    """
+    if min is None and max is None:
+        raise ValueError("clip: give min, max or both")
+    if min is None:
+        return minimum(x, max, name=name)
+    return maximum(x, min, name=name) if max is None else _clip(x, min, max, name=name)
+
+
+VOCABULARY["clip"] = clip

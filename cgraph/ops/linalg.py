@@ -1,0 +1,108 @@
+"""Matrix products.
+
+`matmul` carries the two maps of a matrix net, `MatMulLeft` and `MatMulRight`. Batches broadcast through explicit
+`broadcast_to` nodes, as everywhere; vectors, as NumPy treats them, need no reshaping.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cgraph import shapes
+from cgraph.local import Adjoint, LinearMap, MatMulLeft, MatMulRight
+from cgraph.op import Formula, Op, register, is_node
+from cgraph.operators import vocabulary
+from cgraph.ops.elementwise import multiply
+from cgraph.ops.structure import _shape, broadcast_row, expand_dims, reshape, transpose
+
+
+def _left(out: Any, a: Any, b: Any) -> LinearMap:
+    """With respect to `a`. Vectors: the adjoint of ``t @ b`` takes an outer product, or none at all."""
+    if b.ndim == 1:
+        adjoint = (lambda u: u * b) if a.ndim == 1 else (lambda u: expand_dims(u, -1) * b)
+        return Adjoint(lambda t: t @ b, adjoint)
+    if a.ndim == 1:
+        return Adjoint(lambda t: t @ b, lambda u: b @ u)
+    return MatMulLeft(b)
+
+
+def _right(out: Any, a: Any, b: Any) -> LinearMap:
+    """With respect to `b`."""
+    if a.ndim == 1:
+        adjoint = (lambda u: u * a) if b.ndim == 1 else (lambda u: expand_dims(a, -1) * u)
+        return Adjoint(lambda t: a @ t, adjoint)
+    if b.ndim == 1:
+        return Adjoint(lambda t: a @ t, lambda u: u @ a)
+    return MatMulRight(a)
+
+
+matmul_row = register(
+    Op(
+        "matmul", np.matmul, makers=(_left, _right), shape=shapes.matmul, family="linalg", symbol="·", role="linear",
+        formula=Formula("$a·$b", "$a $b", ("upstream · $bᵀ", "$aᵀ · upstream")),
+    )
+)
+
+
+@vocabulary
+def matmul(a: Any, b: Any, *, name: str | None = None) -> Any:
+    """The matrix product ``a @ b``: vectors and stacks of matrices as in NumPy.
+
+    Raises:
+        ShapeError: when the inner dimensions differ, naming both operands.
+
+    >>> import cgraph as cg
+    >>> W, X = cg.parameter("W", [[0.1, 0.6]]), cg.input("X", shape=(2, 4))
+    >>> (W @ X).shape
+    (1, 4)
+    """
+    shape_a, shape_b = _shape(a), _shape(b)
+    if shape_a[:-2] != shape_b[:-2] and (is_node(a) or is_node(b)) and min(len(shape_a), len(shape_b)) >= 1:
+        # Also with a vector on one side, so that no adjoint has to sum over a batch.
+        batch = shapes.broadcast(shape_a[:-2], shape_b[:-2])
+        a, b = _batched(a, shape_a, batch), _batched(b, shape_b, batch)
+    if 1 in (len(shape_a), len(shape_b)) and max(len(shape_a), len(shape_b)) > 2 and (is_node(a) or is_node(b)):
+        return _batched_vector(a, b, shape_a, shape_b, name)
+    return matmul_row(a, b, name=name)
+
+
+def _batched(x: Any, shape: shapes.Shape, batch: shapes.Shape) -> Any:
+    return x if len(shape) < 2 or shape[:-2] == batch else broadcast_row(x, shape=batch + shape[-2:])
+
+
+def _batched_vector(a: Any, b: Any, shape_a: shapes.Shape, shape_b: shapes.Shape, name: str | None) -> Any:
+    """A vector times a stack of matrices: the vector as a matrix of one row or column."""
+    if len(shape_a) == 1:
+        product = matmul(expand_dims(a, 0), b)
+        return reshape(product, product.shape[:-2] + product.shape[-1:], name=name)
+    product = matmul(a, expand_dims(b, 1))
+    return reshape(product, product.shape[:-1], name=name)
+
+
+@vocabulary
+def dot(a: Any, b: Any, *, name: str | None = None) -> Any:
+    """NumPy's dot product: of vectors, of matrices, and over the last axis of `a` and the last but one of `b`.
+
+    >>> import cgraph as cg
+    >>> w, x = cg.parameter("w", [0.1, 0.6]), cg.input("x", [1.0, 1.0])
+    >>> float(cg.dot(w, x).backward().grad(w)[0])
+    1.0
+    """
+    shape_a, shape_b = _shape(a), _shape(b)
+    if not shape_a or not shape_b:
+        return multiply(a, b, name=name)
+    if len(shape_b) <= 2:
+        return matmul(a, b, name=name)
+    k = shape_b[-2]
+    axes = (len(shape_b) - 2, *range(len(shape_b) - 2), len(shape_b) - 1)
+    flat = reshape(transpose(b, axes), (k, -1))
+    product = matmul(reshape(a, (-1, shape_a[-1])), flat)
+    return reshape(product, shape_a[:-1] + shape_b[:-2] + shape_b[-1:], name=name)
+
+
+@vocabulary
+def outer(a: Any, b: Any, *, name: str | None = None) -> Any:
+    """All products of an entry of `a` with an entry of `b`."""
+    return multiply(expand_dims(reshape(a, -1), 1), reshape(b, -1), name=name)

@@ -1,0 +1,116 @@
+"""Losses for binary classification and regression, entry by entry; `mean` makes a cost of them.
+
+Three ways to the same binary cross-entropy, so that they can be compared: `bce` from probabilities, by the textbook formula that
+breaks at 0 and 1; `stable_bce` from logits, sigmoid and cross-entropy fused into one node; `keras_bce`, which clips probabilities and
+goes back to logits.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from cgraph.op import Formula, Interval
+from cgraph.operators import vocabulary
+from cgraph.ops.elementwise import clip, divide, elementwise, log, sigmoid, subtract
+
+PROBABILITY = Interval(0.0, 1.0, open_low=True, open_high=True)
+LABEL = Interval(0.0, 1.0)
+
+
+def _textbook_bce(p: Any, y: Any) -> Any:
+    return -(y * np.log(p) + (1.0 - y) * np.log(1.0 - p))
+
+
+def _textbook_bce_float(p: float, y: float) -> float:
+    return -(y * math.log(p) + (1.0 - y) * math.log(1.0 - p))
+
+
+bce = elementwise(
+    "bce",
+    _textbook_bce,
+    lambda out, p, y: (1.0 - y) / (1.0 - p) - y / p,
+    lambda out, p, y: log(1.0 - p) - log(p),
+    scalar=_textbook_bce_float,
+    symbol="BCE",
+    role="loss",
+    domain=(PROBABILITY, LABEL),
+    formula=Formula(
+        "−$b ln $a − (1−$b) ln(1−$a)", r"-$b \ln $a - (1 - $b) \ln(1 - $a)", ("($a−$b) / ($a(1−$a))", "ln(1−$a) − ln $a")
+    ),
+    doc=(
+        "Binary cross-entropy of a probability p and a label y, by the textbook formula: inf or nan at p = 0 and p = 1, on purpose. "
+        "For training, use `stable_bce` on the logits."
+    ),
+)
+
+
+def _stable_bce(z: Any, y: Any) -> Any:
+    # y·softplus(−z) + (1−y)·softplus(z): two terms that are never negative, so nothing cancels in either tail.
+    tail = np.log1p(np.exp(-np.abs(z)))
+    wrong_if_1, wrong_if_0 = np.maximum(np.negative(z), 0.0) + tail, np.maximum(z, 0.0) + tail
+    result = y * wrong_if_1 + (1.0 - y) * wrong_if_0
+    if not np.isfinite(result).all():
+        # At z = ±inf the term whose weight is 0 is 0 x inf; it is not there.
+        with np.errstate(invalid="ignore"):
+            result = np.where(np.equal(y, 0), 0.0, y * wrong_if_1) + np.where(np.equal(y, 1), 0.0, (1.0 - y) * wrong_if_0)
+    return result
+
+
+def _stable_bce_float(z: float, y: float) -> float:
+    tail = math.log1p(math.exp(-abs(z)))
+    result = y * ((-z if z < 0.0 else 0.0) + tail) + (1.0 - y) * ((z if z > 0.0 else 0.0) + tail)
+    return result if result == result else float(_stable_bce(np.float64(z), np.float64(y)))
+
+
+stable_bce = elementwise(
+    "stable_bce",
+    _stable_bce,
+    lambda out, z, y: (1.0 - y) * sigmoid(z) - y * sigmoid(-z),
+    lambda out, z, y: -z,
+    scalar=_stable_bce_float,
+    symbol="BCE∘σ",
+    role="loss",
+    domain=(Interval(), LABEL),
+    formula=Formula(
+        "$b ln(1+e^(−$a)) + (1−$b) ln(1+e^$a)", r"$b \ln(1+e^{-$a}) + (1-$b) \ln(1+e^{$a})", ("σ($a) − $b", "−$a")
+    ),
+    doc=(
+        "Binary cross-entropy of a logit z and a label y: sigmoid and cross-entropy fused into one node, finite everywhere and accurate in "
+        "both tails. The local gradient is σ(z) − y, computed as (1−y)σ(z) − yσ(−z), which does not cancel."
+    ),
+)
+
+mse = elementwise(
+    "mse",
+    lambda p, y: 0.5 * np.square(np.subtract(p, y)),
+    lambda out, p, y: p - y,
+    lambda out, p, y: y - p,
+    scalar=lambda p, y: 0.5 * (p - y) * (p - y),
+    symbol="MSE",
+    role="loss",
+    formula=Formula("½ ($a − $b)²", r"\tfrac{1}{2} ($a - $b)^2", ("$a − $b", "$b − $a")),
+    doc="Half the squared error, so that its mean is 1/(2m) Σ (p − y)².",
+)
+
+KERAS_EPSILON = 1e-7
+
+
+@vocabulary
+def keras_bce(p: Any, y: Any, from_logits: bool = False, *, name: str | None = None) -> Any:
+    """Binary cross-entropy as Keras computes it: `p` clipped to [1e-7, 1 − 1e-7], turned back into logits, then `stable_bce`.
+
+    Args:
+        p: probabilities, or logits with `from_logits`.
+        y: labels, of the same shape.
+
+    >>> import cgraph as cg
+    >>> round(float(cg.keras_bce(0.0, 1.0)), 3)
+    16.118
+    """
+    if not from_logits:
+        p = clip(p, KERAS_EPSILON, 1.0 - KERAS_EPSILON)
+        p = log(divide(p, subtract(1.0, p)))
+    return stable_bce(p, y, name=name)

@@ -1,0 +1,420 @@
+"""Run: one evaluation of a graph, forward and, if asked, backward.
+
+A graph holds no values, so two evaluations of it can be compared, drawn and kept, and doing one twice gives the same numbers twice.
+The forward pass walks the topological order once. The backward pass is `backpropagate`, the one driver of reverse mode in
+cgraph: here it runs on numbers; `cgraph.gradient` runs the same lines on nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from cgraph import shapes
+from cgraph.errors import CgraphError, GradientError, MissingValueError, NoGradientError, NonFiniteError, ShapeError
+from cgraph.graph import order
+from cgraph.local import LocalGradient
+from cgraph.node import Array, Node, capture, readonly, require_scalar, why_no_gradient
+from cgraph.op import FLOAT_ERRORS, Formula, Op
+from cgraph.operators import VOCABULARY, vocabulary
+
+Lookup = Callable[[Node], Any]
+
+
+# --- the driver of reverse mode ------------------------------------------------------------------------------------------------
+
+
+def backpropagate(nodes: Sequence[Node], cotangents: dict[Node, Any], at: Lookup, wanted: Collection[Node], masks: dict[Node, Any]) -> None:
+    """Send the cotangents back through `nodes`, which stand in topological order: share = upstream x local, summed where edges meet.
+
+    Args:
+        nodes: the graph in order.
+        cotangents: starts with the seed at the root and is filled in. A node that is not in it has no gradient: zero is absent.
+        at: a node's value: its number in a Run, or the node itself when the gradient is to be a graph.
+        wanted: the nodes that lead to something asked for; no share is computed for any other.
+        masks: filled with where a cotangent is zero by structure, behind an unselected branch of `where`.
+    """
+    for node in reversed(nodes):
+        upstream = cotangents.get(node)
+        if upstream is None:
+            continue
+        parents = node.parents
+        if not parents:
+            continue
+        op = node.op
+        mask = masks.get(node) if masks else None
+        operands = [*map(at, parents)]
+        out = at(node)
+        partials = op.partials
+        for i, parent in enumerate(parents):
+            if parent not in wanted:
+                continue
+            share_mask = None
+            if partials is not None and mask is None:
+                # Nine ops in ten are elementwise: this is Identity.vjp, Scale.vjp and Diagonal.vjp, without the objects.
+                partial = partials[i]
+                if partial is None:
+                    continue
+                if partial.__class__ is float:
+                    share = upstream if partial == 1.0 else upstream * partial
+                else:
+                    try:
+                        share = upstream * partial(out, *operands)  # type: ignore[operator]
+                    except FLOAT_ERRORS:
+                        # Python's floats refuse what NumPy answers with inf or nan.
+                        share = float(upstream * partial(np.float64(out), *map(np.float64, operands)))  # type: ignore[operator]
+            elif op.differentiable(i):
+                share, share_mask = edge_share(op, i, out, operands, node.params, upstream, mask)
+            else:
+                continue
+            if parent in cotangents:
+                cotangents[parent] = cotangents[parent] + share
+                before = masks.pop(parent, None) if masks else None
+                if before is not None and share_mask is not None:
+                    masks[parent] = VOCABULARY["logical_or"](before, share_mask)
+            else:
+                cotangents[parent] = share
+                if share_mask is not None:
+                    masks[parent] = share_mask
+
+
+def edge_share(op: Op, i: int, out: Any, operands: Sequence[Any], params: Mapping[str, Any], upstream: Any, mask: Any) -> tuple[Any, Any]:
+    """What one edge hands back, and the mask it carries on."""
+    local = op.local(i, out, operands, params)
+    if mask is not None:
+        return local.masked_vjp(upstream, mask)
+    return local.vjp(upstream), local.mask
+
+
+def pushforward(nodes: Sequence[Node], tangents: dict[Node, Any], at: Lookup) -> None:
+    """The driver of forward mode: tangents of the leaves in, tangents of everything that depends on them filled in."""
+    for node in nodes:
+        if not node.parents:
+            continue
+        total = None
+        for i, parent in enumerate(node.parents):
+            tangent = tangents.get(parent)
+            if tangent is None or not node.op.differentiable(i):
+                continue
+            part = node.op.local(i, at(node), [*map(at, node.parents)], node.params).jvp(tangent)
+            total = part if total is None else total + part
+        if total is not None:
+            tangents[node] = total
+
+
+# --- one evaluation -----------------------------------------------------------------------------------------------------------
+
+
+class Run:
+    """The values, and after `backward` the gradients, of one evaluation. Made by `cgraph.run` and `node.backward`.
+
+    Attributes:
+        roots: what was asked for.
+        order: every node evaluated, parents first.
+    """
+
+    def __init__(self, roots: tuple[Node, ...], feeds: Mapping[Node, Any] | None, check: str | None) -> None:
+        if check not in (None, "nan"):
+            raise ValueError(f"check={check!r}: the only check is 'nan'")
+        self.roots = roots
+        self.order = order(*roots)
+        self._check = check
+        self._values: dict[Node, Any] = {}
+        self._grads: dict[Node, Any] = {}
+        self._masks: dict[Node, Any] = {}
+        self._locals: dict[tuple[Node, int], LocalGradient] = {}
+        self._fed = {node: capture(value, node) for node, value in _check_feeds(feeds, self.order)} if feeds else {}
+        # Python's floats are several times faster than NumPy's scalars, for graphs that need nothing more.
+        self._floats = all(root.floats for root in roots)
+        with np.errstate(all="ignore"):  # what is not finite is traced by check="nan", with the name of the node
+            if self._floats:
+                self._forward_floats()
+            else:
+                self._forward_arrays()
+        if check == "nan":
+            self._check_values()
+
+    def _forward_floats(self) -> None:
+        values = self._values
+        fed = self._fed
+        for node in self.order:
+            parents = node.parents
+            if not parents:
+                value = fed.get(node, node._value) if fed else node._value
+                if value is None:
+                    raise _missing(node)
+                value = float(value)
+            else:
+                try:
+                    if len(parents) == 2:
+                        value = node.op.scalar(values[parents[0]], values[parents[1]])  # type: ignore[misc]
+                    else:
+                        value = node.op.scalar(*[values[p] for p in parents])  # type: ignore[misc]
+                except FLOAT_ERRORS:
+                    value = float(node.op.forward(*[np.float64(values[p]) for p in parents]))
+            values[node] = node._latest = value
+            node._grad = None
+
+    def _forward_arrays(self) -> None:
+        values = self._values
+        for node in self.order:
+            if not node.parents:
+                value = self._fed.get(node, node._value)
+                if value is None:
+                    raise _missing(node)
+                if value.__class__ is float and not node.weak:
+                    value = np.float64(value)
+            else:
+                operands = [values[p] for p in node.parents]
+                if None in node.shape:
+                    _check_sizes(node, operands)
+                try:
+                    value = node.op.forward(*operands, **node.params)
+                except (ValueError, TypeError, IndexError) as error:
+                    if isinstance(error, CgraphError):
+                        raise
+                    raise CgraphError(f"{node.label!r} ({node.op.name}, built at {node.site}) cannot be computed: {error}") from error
+                if None in node.shape and not shapes.agrees(np.shape(value), node.shape):
+                    raise ShapeError(f"{node.label!r}, built at {node.site}, came out as {np.shape(value)}, not {node.shape}")
+            values[node] = node._latest = value
+            node._grad = None
+
+    def backward(self, upstream: Any = None) -> Run:
+        """Compute the gradients of the root with respect to everything between it and the parameters. Doing it again changes nothing.
+
+        Args:
+            upstream: the gradient to start from, of the root's shape; 1 for a scalar.
+
+        Raises:
+            GradientError: when the root is not a scalar and no upstream is given, or when no parameter lies below it.
+        """
+        if len(self.roots) != 1:
+            raise GradientError("backward needs one root; this run has " + ", ".join(repr(r.label) for r in self.roots))
+        root = self.roots[0]
+        if upstream is None:
+            require_scalar(root)
+        self._grads = {root: self._seed(root, upstream)}
+        self._masks = {}
+        with np.errstate(all="ignore"):
+            wanted = {node for node in self.order if node.active}
+            backpropagate(self.order, self._grads, self._values.__getitem__, wanted, self._masks)
+        for node in wanted:
+            if node not in self._grads and node.op.name == "parameter":
+                # Reachable, but only through something without a derivative: that is a gradient of zero.
+                self._grads[node] = np.zeros(np.shape(self._values[node]), node.dtype)
+        for node, grad in self._grads.items():
+            node._grad = grad
+        self._locals.clear()
+        if self._check == "nan":
+            self._check_gradients()
+        return self
+
+    def _seed(self, root: Node, upstream: Any) -> Any:
+        shape = np.shape(self._values[root])
+        if self._floats:
+            return 1.0 if upstream is None else float(upstream)
+        dtype = root.dtype if root.dtype.kind == "f" else np.dtype(np.float64)
+        if upstream is None:
+            return np.ones(shape, dtype)
+        seed = np.array(upstream, dtype)
+        if seed.shape != shape:
+            raise ShapeError(f"upstream has shape {seed.shape}; {root.label!r} has shape {shape}")
+        return seed
+
+    # --- what was found --------------------------------------------------------------------------------------------------------
+
+    def value(self, node: Node) -> Array:
+        """The value of a node, as a read-only array.
+
+        Raises:
+            MissingValueError: for a node that is not part of this run.
+        """
+        if node not in self._values:
+            raise MissingValueError(f"{node.label!r} is not part of this run")
+        return readonly(self._values[node])
+
+    def grad(self, node: Node) -> Array:
+        """The gradient of the root with respect to a node, as a read-only array of the node's shape.
+
+        Raises:
+            NoGradientError: when none was computed; the message says why.
+        """
+        if node not in self._grads:
+            raise NoGradientError(self._why_no_gradient(node))
+        return readonly(self._grads[node])
+
+    def has_grad(self, node: Node) -> bool:
+        """Whether this run computed a gradient for the node."""
+        return node in self._grads
+
+    def _why_no_gradient(self, node: Node) -> str:
+        if node not in self._values:
+            roots = ", ".join(repr(root.label) for root in self.roots)
+            return f"no gradient of {node.label!r}: {roots} does not depend on {node.label!r}"
+        if not self._grads:
+            return f"no gradient of {node.label!r}: this run was forward only; call loss.backward() or run.backward()"
+        return f"no gradient of {node.label!r}: {why_no_gradient(node)}"
+
+    def local(self, node: Node, parent: Node | int) -> LocalGradient:
+        """The local gradient of a node with respect to one of its parents, which may be given by position.
+
+        Raises:
+            GradientError: when it is not a parent, stands there twice (give the position), or has no local gradient.
+        """
+        i = self._position(node, parent)
+        if (node, i) not in self._locals:
+            operands = [self._values[p] for p in node.parents]
+            if self._floats:
+                operands = [np.float64(x) for x in operands]
+            out = np.asarray(self._values[node])[()]
+            with np.errstate(all="ignore"):
+                linear_map = node.op.local(i, out, operands, node.params)
+            names = tuple(p.basename or (f"{p._value:g}" if p.weak else p.op.symbol) for p in node.parents)
+            partials = node.op.formula.partials
+            template = (partials[i] if i < len(partials) else partials[-1] if partials else None) or ""
+            self._locals[node, i] = LocalGradient(
+                linear_map,
+                Formula.fill(template, names, node.basename or "out"),
+                np.shape(operands[i]),
+                np.shape(out),
+                node.parents[i].dtype,
+            )
+        return self._locals[node, i]
+
+    def _position(self, node: Node, parent: Node | int) -> int:
+        if node not in self._values:
+            raise MissingValueError(f"{node.label!r} is not part of this run")
+        if not isinstance(parent, Node):
+            if not 0 <= parent < len(node.parents):
+                raise GradientError(f"{node.label!r} has {len(node.parents)} parents; there is no number {parent}")
+            return parent
+        first, *others = [i for i, p in enumerate(node.parents) if p is parent] or [None]
+        if first is None:
+            raise GradientError(f"{parent.label!r} is not a parent of {node.label!r}")
+        for i in others:
+            # x * x has the same local gradient on both edges, so either will do; x / x has not.
+            a, b = self.local(node, first).array, self.local(node, i).array
+            if a is None or b is None or not np.array_equal(a, b, equal_nan=True):
+                raise GradientError(f"{parent.label!r} is more than one parent of {node.label!r}: give the position, {[first, *others]}")
+        return first
+
+    def share(self, node: Node, i: int) -> Array:
+        """What a node hands back to its parent `i`: upstream x local. A parent's gradient is the sum of its shares.
+
+        Raises:
+            NoGradientError: when nothing was handed back there.
+        """
+        parent = node.parents[i]
+        if node not in self._grads or parent not in self._grads or not node.op.differentiable(i) or not parent.active:
+            raise NoGradientError(f"{node.label!r} hands nothing back to {parent.label!r}: {why_no_gradient(parent)}")
+        operands = [self._values[p] for p in node.parents]
+        with np.errstate(all="ignore"):
+            if self._floats:
+                operands = [np.float64(x) for x in operands]
+            out = np.float64(self._values[node]) if self._floats else self._values[node]
+            share, _ = edge_share(node.op, i, out, operands, node.params, self._grads[node], self._masks.get(node))
+        return readonly(share)
+
+    def explain(self, node: Node, most: int = 8) -> str:
+        """Every path from the root to a node, the products along it, and their sum: the chain rule, written out.
+
+        Args:
+            node: a node with a gradient.
+            most: how many paths to list; when there are more, the heaviest are listed and the rest counted.
+        """
+        from cgraph.explain import explain
+
+        return explain(self, node, most)
+
+    # --- tracing what is not finite ------------------------------------------------------------------------------------------
+
+    def _check_values(self) -> None:
+        for node in self.order:
+            if not np.isfinite(self._values[node]).all():
+                told = "; ".join(f"{p.label!r} = {_brief(self._values[p])}" for p in node.parents)
+                raise NonFiniteError(
+                    f"{node.label!r} ({node.op.name}, built at {node.site}) is the first node that is not finite: "
+                    f"{_brief(self._values[node])}" + (f", from {told}" if told else "")
+                )
+
+    def _check_gradients(self) -> None:
+        for node in reversed(self.order):
+            if node not in self._grads or not node.parents:
+                continue
+            for i, parent in enumerate(node.parents):
+                if parent not in self._grads or not parent.active or not node.op.differentiable(i):
+                    continue
+                share = self.share(node, i)
+                if not np.isfinite(share).all():
+                    local = self.local(node, i)
+                    told = "; ".join(f"{p.label!r} = {_brief(self._values[p])}" for p in node.parents)
+                    raise NonFiniteError(
+                        f"the gradient that {node.label!r} ({node.op.name}, built at {node.site}) hands to {parent.label!r} is the first that is "
+                        f"not finite: {_brief(share)} = upstream {_brief(self._grads[node])} x local "
+                        f"{local.formula or ''} {'' if local.array is None else _brief(local.array)}, at {told}"
+                    )
+
+    def __repr__(self) -> str:
+        roots = ", ".join(repr(root.label) for root in self.roots)
+        return f"<Run of {roots}: {len(self.order)} nodes, {'with gradients' if self._grads else 'forward only'}>"
+
+
+def _brief(value: Any) -> str:
+    array = np.asarray(value)
+    if array.size <= 6:
+        return np.array2string(array, precision=6, separator=", ").replace("\n", "")
+    bad = array[~np.isfinite(array)]
+    return f"{array.shape} array with {bad.size} entries not finite" if bad.size else f"{array.shape} array from {array.min():g} to {array.max():g}"
+
+
+def _missing(node: Node) -> MissingValueError:
+    return MissingValueError(f"no value for input {node.label!r} of shape {node.shape}: give it one, or feed it: {{{node.label}: array}}")
+
+
+def _check_sizes(node: Node, operands: list[Any]) -> None:
+    """Elementwise operands of a shape that was not known must agree now that it is: nothing broadcasts behind the graph's back."""
+    if node.op.family != "elementwise":
+        return
+    full = [(p, np.shape(x)) for p, x in zip(node.parents, operands, strict=True) if p.shape != ()]
+    for parent, shape in full:
+        if shape != full[0][1]:
+            a, b = full[0][0].label, parent.label
+            raise ShapeError(f"{node.label!r} (built at {node.site}): {a!r} came out as {full[0][1]} but {b!r} as {shape}")
+
+
+def _check_feeds(feeds: Mapping[Node, Any], nodes: list[Node]) -> Iterable[tuple[Node, Any]]:
+    for node, value in feeds.items():
+        if not isinstance(node, Node) or node.op.family != "leaf":
+            raise CgraphError(f"feeds take leaves; {node!r} is not one")
+        if node.op.name == "constant":
+            raise CgraphError(f"{node.label!r} is a constant and cannot be fed; make it an input")
+        yield node, value
+
+
+@vocabulary
+def run(roots: Node | Sequence[Node], feeds: Mapping[Node, Any] | None = None, check: str | None = None) -> Run:
+    """Evaluate one node, or several at once, with the leaves' current values.
+
+    Args:
+        roots: a node, or a list of nodes.
+        feeds: values for inputs (or, for this run only, parameters): ``{X: array}``.
+        check: "nan" stops at the first value, or on the way back the first gradient, that is not finite, and says where it comes from.
+
+    Raises:
+        MissingValueError: when an input has no value and is not fed.
+        ShapeError: when what is fed does not have the declared shape.
+        NonFiniteError: with ``check="nan"``.
+
+    >>> import cgraph as cg
+    >>> x = cg.input("x")
+    >>> y = cg.exp(x)
+    >>> float(cg.run(y, {x: 0.0}).value(y))
+    1.0
+    """
+    given = (roots,) if isinstance(roots, Node) else tuple(roots)
+    for root in given:
+        if not isinstance(root, Node):
+            raise CgraphError(f"run takes nodes; got {type(root).__name__}")
+    return Run(given, feeds, check)
