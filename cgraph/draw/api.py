@@ -1,0 +1,206 @@
+"""`cg.draw` and the `Diagram` it gives: the public face of the drawing package.
+
+A Diagram is a `Picture` with ways out: files by suffix, notebook display, DOT, Mermaid, terminal text. It draws nothing until
+asked, so making one is cheap and needs no engine.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cgraph.draw import dot as dot_text
+from cgraph.draw import engine, plain, svg
+from cgraph.draw.diagram import Picture, replace
+from cgraph.draw.options import Options
+from cgraph.errors import DrawError
+from cgraph.node import Node
+
+if TYPE_CHECKING:
+    from cgraph.run import Run
+
+SUFFIXES = ("png", "svg", "pdf", "dot", "html", "txt", "mmd")
+_shown = count(1)
+
+
+class Diagram:
+    """A drawing of a graph. It shows itself in a notebook; `save` writes a file; `str` is a tree for the terminal.
+
+    Attributes:
+        picture: what it shows, as data.
+        dot: its DOT text, the same in every process.
+        dpi: dots per inch of a PNG.
+    """
+
+    def __init__(self, picture: Picture, *, dpi: int = 144, source: Any = None) -> None:
+        self.picture = picture
+        self.dpi = dpi
+        self._source = source
+
+    @cached_property
+    def dot(self) -> str:
+        return dot_text.dot(self.picture)
+
+    @property
+    def mermaid(self) -> str:
+        """A Mermaid flowchart, for Markdown pages that draw it themselves."""
+        return plain.mermaid(self.picture)
+
+    @property
+    def title(self) -> str:
+        return self.picture.title
+
+    @property
+    def caption(self) -> str:
+        return self.picture.caption
+
+    def __str__(self) -> str:
+        return plain.tree(self.picture)
+
+    def __repr__(self) -> str:
+        boxes = sum(box.kind != "end" for box in self.picture.boxes)
+        return f"<Diagram {self.title!r}: {boxes} boxes, {len(self.picture.arrows)} arrows; .save('x.png') writes it>"
+
+    def svg(self, prefix: str | None = None, *, engine_name: str | None = None) -> str:
+        """The picture as SVG text, with ids that start with `prefix` (default: a hash of the picture)."""
+        data = engine.render(self.dot, ["svg"], engine=engine_name)[0]
+        return svg.finish(data, self.picture, self._prefix if prefix is None else prefix)
+
+    @property
+    def _prefix(self) -> str:
+        return f"g{zlib.crc32(self.dot.encode()):08x}-"
+
+    def png(self, dpi: int | None = None, *, engine_name: str | None = None) -> bytes:
+        """The picture as a PNG on opaque paper, its caption inside as the alternative text."""
+        sized = self.dot.replace(" graph [", f" graph [dpi={dpi or self.dpi}, ", 1)
+        return _described(engine.render(sized, ["png"], engine=engine_name)[0], f"{self.title}. {self.caption}")
+
+    def pdf(self) -> bytes:
+        """The picture as a PDF."""
+        return engine.render(self.dot, ["pdf"])[0]
+
+    def html(self) -> str:
+        """One page that needs nothing else: the picture with its steps, keyboard, and everything about a node on hover."""
+        from cgraph.draw.player import page
+
+        return page(self)
+
+    def graphviz(self) -> Any:
+        """A `graphviz.Source` of the DOT text, for people who want to go on from there."""
+        import graphviz
+
+        return graphviz.Source(self.dot)
+
+    def render(self, suffix: str) -> bytes:
+        """The content of a file with that suffix.
+
+        Raises:
+            DrawError: for a suffix that is not one of png svg pdf dot html txt mmd, or when the engine cannot draw it.
+        """
+        match suffix:
+            case "png":
+                return self.png()
+            case "svg":
+                return self.svg().encode()
+            case "pdf":
+                return self.pdf()
+            case "dot" | "gv":
+                return self.dot.encode()
+            case "html" | "htm":
+                return self.html().encode()
+            case "txt":
+                return str(self).encode()
+            case "mmd" | "mermaid":
+                return self.mermaid.encode()
+        raise DrawError(f"cannot write a picture as {suffix!r}; there are {', '.join(SUFFIXES)}")
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Writes the picture; the suffix says how. The old file stays until the new one is complete.
+
+        Raises:
+            DrawError: unknown suffix, no engine, or a place that cannot be written.
+        """
+        path = Path(path)
+        return engine.write(path, self.render(path.suffix[1:].lower()))
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        bundle: dict[str, Any] = {"text/plain": str(self)}
+        try:
+            drawing = self.svg(f"cg{next(_shown)}-")
+        except DrawError as error:  # a notebook without an engine still shows the tree
+            bundle["text/plain"] += f"\n({error})\n"
+            return bundle
+        bundle["image/svg+xml"] = drawing
+        bundle["text/html"] = fluid(drawing)
+        return bundle
+
+
+def fluid(drawing: str) -> str:
+    """SVG that fills its column up to its natural size: never clipped, never blurred."""
+    width, height = svg.size(drawing)
+    old = f'width="{width:.0f}pt" height="{height:.0f}pt"'
+    return drawing.replace(old, f'width="100%" style="max-width:{width * 4 / 3:.0f}px;height:auto"', 1)
+
+
+def _described(png: bytes, words: str) -> bytes:
+    """A PNG with a text chunk after its header."""
+    body = b"iTXt" + b"Description\x00\x00\x00\x00\x00" + words.encode()
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    return png[:33] + chunk + png[33:]
+
+
+def draw(
+    root: Node | Sequence[Node] | Run, run: Run | None = None, *, step: int | str | None = None, focus: Node | None = None,
+    around: Node | None = None, hops: int = 2, dpi: int = 144, **options: Any,
+) -> Diagram:  # fmt: skip
+    """A diagram of everything that `root` depends on.
+
+    Args:
+        root: a node, several nodes, or a Run (which is drawn with its own roots).
+        run: an evaluation; with it the values are shown, and after a backward pass the gradients. Without, structure only.
+        step: one moment of the backward pass: "forward", 0 for the seed, k for the k-th op that hands back its gradients.
+        focus: show only the paths from this node to the root.
+        around, hops: show only what is at most `hops` edges away from a node.
+        dpi: of a PNG.
+        view: "cards" folds unnamed arithmetic into named cards, "expanded" draws every op, "layers" frames scopes,
+            "collapsed" makes one box of a scope, "neuron" one box of everything between leaves and loss, "health" marks
+            what is not finite or saturated.
+        theme: "cards" or "circles", and "light", "dark" or "print"; two may be joined: "circles dark".
+        direction: "LR" or "TB"; "auto" turns a very long picture.
+        values, grads, locals, shapes, dtypes, formulas, legend: what is written.
+        broadcasts: show the broadcast nodes that stand between a small operand and a large one.
+        bypass: show the sigmoid that a fused loss skips on the way back.
+        precision: decimals; the stored values are never rounded.
+        title, caption: instead of the ones made up.
+        collapse: from how many boxes scopes are collapsed; None for never. force: draw above the limit of 300 boxes all the same.
+        style: a function of each Box or Arrow (`cgraph.draw.diagram`), giving another one or None for no change.
+
+    Returns:
+        A `Diagram`: `.save("x.png")`, `.dot`, `.svg()`, `.mermaid`; shows itself in notebooks.
+
+    Raises:
+        DrawError: unknown option, a graph too large to be read, or a run that does not belong to the graph.
+
+    >>> import cgraph as cg
+    >>> w, x = cg.parameter("w", 2.0), cg.input("x", 3.0)
+    >>> loss = cg.square(w * x - 5.0, name="loss")
+    >>> print(cg.draw(loss, run=loss.backward()), end="")
+    Forward and backward pass
+    each dashed arrow carries upstream × local; nothing flows into the data x
+    Loss  = (w·x − 5)²  = 1   ◂ ∂L/∂L = 1 = seed
+    │    ∂L/∂w = 2·(w·x − 5)·x = 6
+    ├─ w  = 2   ◂ ∂L/∂w = 6 = 1 × 6
+    └─ x  = 3
+    """
+    from cgraph.draw.compose import compose
+
+    return Diagram(compose(root, run, step, focus, around, hops, Options.of(options)), dpi=dpi, source=(root, run, options))
+
+
+__all__ = ["Diagram", "draw", "replace"]

@@ -1,0 +1,121 @@
+"""From `cg.draw`'s arguments to one `Picture`: checks, the choice of view, titles, direction, the user's style hook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from cgraph.draw import fold
+from cgraph.draw.build import Builder
+from cgraph.draw.diagram import Arrow, Box, Picture, replace
+from cgraph.draw.options import Options
+from cgraph.errors import DrawError
+from cgraph.graph import order
+from cgraph.node import Node
+
+if TYPE_CHECKING:
+    from cgraph.run import Run
+
+MOST_BOXES = 300
+_WIDEST = 1900.0  # points, before a picture is turned
+
+
+def compose(
+    root: Node | Sequence[Node] | Run, run: Run | None, step: int | str | None, focus: Node | None, around: Node | None, hops: int,
+    options: Options,
+) -> Picture:  # fmt: skip
+    roots, run = targets(root, run)
+    nodes = order(*roots)
+    builder = make_builder(nodes, roots, run, options)
+    picture = builder.picture()
+    return finish(picture, builder, options)
+
+
+def targets(root: Any, run: Run | None) -> tuple[tuple[Node, ...], Run | None]:
+    """The nodes to draw and the Run to draw them with.
+
+    Raises:
+        DrawError: for anything that is not a node, no node at all, or a Run of another graph.
+    """
+    if run is None and hasattr(root, "roots") and hasattr(root, "has_grad"):
+        run = root
+        root = root.roots
+    roots = (root,) if isinstance(root, Node) else tuple(root)
+    if not roots or not all(isinstance(r, Node) for r in roots):
+        raise DrawError(f"draw takes a node, a list of nodes, or a Run; got {root!r}"[:200])
+    if run is not None:
+        known = set(run.order)
+        for r in roots:
+            if r not in known:
+                of = ", ".join(repr(n.label) for n in run.roots)
+                raise DrawError(f"{r.label!r} was not evaluated in this run, which is of {of}")
+    return roots, run
+
+
+def make_builder(nodes: Sequence[Node], roots: Sequence[Node], run: Run | None, options: Options) -> Builder:
+    cards = fold.cards(nodes, roots, expanded=options.view == "expanded", broadcasts=options.broadcasts)
+    return Builder(nodes, roots, cards, run, options)
+
+
+def finish(picture: Picture, builder: Builder, options: Options) -> Picture:
+    """Title, caption, direction, theme and the style hook."""
+    title, caption = words(builder)
+    picture = replace(
+        picture,
+        title=options.title if options.title is not None else title,
+        caption=options.caption if options.caption is not None else caption,
+        circles="circles" in options.words or (options.view == "expanded" and "cards" not in options.words),
+        direction=options.direction if options.direction != "auto" else ("LR" if _width(picture) < _WIDEST else "TB"),  # type: ignore[arg-type]
+    )
+    return _styled(picture, options) if options.style else picture
+
+
+def words(builder: Builder) -> tuple[str, str]:
+    """A title and the sentence a teacher would say."""
+    data = [n for n in builder.leaves if n.kind == "input"]
+    names = ", ".join(builder.names[n] for n in data[:6]) + (" …" if len(data) > 6 else "")
+    tensors = any(not builder.is_scalar(n) for n in builder.ids)
+    how = "⊙ is element by element, · is the matrix product" if tensors else ""
+    if builder.run is None:
+        return f"Computational graph of {builder.objective}", how or "values are computed from left to right, along the arrows"
+    if not builder.backward:
+        scalars = [n for n in data if builder.is_scalar(n)]
+        given = ", ".join(f"{builder.names[n]} = {builder.number(builder.run.value(n))}" for n in scalars[:6])
+        return "Forward pass", "; ".join(s for s in (f"given {given}" if given else "", how) if s)
+    stops = f"nothing flows into the data {names}" if data else ""
+    return "Forward and backward pass", "; ".join(s for s in ("each dashed arrow carries upstream × local", stops, how) if s)
+
+
+def _width(picture: Picture) -> float:
+    """A rough width of the picture drawn from left to right, in points: the longest chain of boxes and labels."""
+    boxes = {box.id: box for box in picture.boxes}
+    wide = {id: _box_width(box) for id, box in boxes.items()}
+    reach: dict[str, float] = dict.fromkeys(boxes, 0.0)
+    incoming: dict[str, list[Arrow]] = {}
+    for arrow in picture.arrows:
+        if not arrow.sideways:
+            incoming.setdefault(arrow.head, []).append(arrow)
+    for id in boxes:  # boxes stand in topological order
+        for arrow in incoming.get(id, ()):
+            label = 7.0 * max((len(w) for w in (*arrow.label, *arrow.lines)), default=2)
+            reach[id] = max(reach[id], reach[arrow.tail] + wide[arrow.tail] + label + 60.0)
+    return max((reach[id] + wide[id] for id in boxes), default=0.0)
+
+
+def _box_width(box: Box) -> float:
+    longest = max((len(w) for w in (box.formula, *box.value, *(r.text for r in box.rows))), default=0)
+    return 24.0 + max(7.0 * longest, 12.0 * len(box.symbol))
+
+
+def _styled(picture: Picture, options: Options) -> Picture:
+    """Applies the user's hook to every box and arrow."""
+
+    def through(item: Any) -> Any:
+        changed = options.style(item) if options.style else None
+        if changed is None:
+            return item
+        if not isinstance(changed, Box | Arrow):
+            raise DrawError(f"style= gave {changed!r}; it must give a Box, an Arrow, or None (see cgraph.draw.diagram)")
+        return changed
+
+    return replace(picture, boxes=tuple(map(through, picture.boxes)), arrows=tuple(map(through, picture.arrows)))

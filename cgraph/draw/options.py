@@ -1,0 +1,69 @@
+"""What can be asked of a drawing, in one record with its defaults.
+
+Separate so that `draw`, `frames`, `animate`, the gallery and the command line share one list of options and one set of checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from cgraph.errors import DrawError
+
+VIEWS = ("auto", "cards", "expanded", "layers", "collapsed", "neuron", "health")
+THEMES = ("auto", "cards", "circles", "light", "dark", "print")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Every option of `cg.draw`; see there for what they mean."""
+
+    view: str = "auto"
+    theme: str = "auto"
+    direction: str = "auto"
+    values: bool = True
+    grads: bool | Literal["auto"] = "auto"
+    locals: bool = True
+    shapes: bool | Literal["auto"] = "auto"
+    dtypes: bool | Literal["auto"] = "auto"
+    formulas: bool = True
+    broadcasts: bool = False
+    bypass: bool | Literal["auto"] = "auto"
+    precision: int = 3
+    title: str | None = None
+    caption: str | None = None
+    legend: bool = True
+    collapse: int | Literal["auto"] | None = "auto"
+    force: bool = False
+    style: Callable[..., Any] | None = None
+
+    @classmethod
+    def of(cls, given: dict[str, Any]) -> Options:
+        """Options from keyword arguments, or one clear error.
+
+        Raises:
+            DrawError: for an option or a value that does not exist.
+        """
+        known = {f.name for f in fields(cls)}
+        if wrong := sorted(set(given) - known):
+            raise DrawError(f"no such option of draw: {', '.join(wrong)}; there are {', '.join(sorted(known))}")
+        options = cls(**given)
+        if options.view not in VIEWS:
+            raise DrawError(f"view={options.view!r}: there are {', '.join(VIEWS)}")
+        for word in options.words:
+            if word not in THEMES:
+                raise DrawError(f"theme={options.theme!r}: there are {', '.join(THEMES)} (two may be joined: 'circles dark')")
+        if options.direction not in ("auto", "LR", "TB"):
+            raise DrawError(f"direction={options.direction!r}: there are auto, LR, TB")
+        if not 0 <= options.precision <= 17:
+            raise DrawError(f"precision={options.precision}: between 0 and 17 decimals")
+        return options
+
+    @property
+    def words(self) -> list[str]:
+        return self.theme.replace("+", " ").replace(",", " ").split()
+
+    @property
+    def palette(self) -> str:
+        return next((w for w in self.words if w in ("dark", "print")), "light")
