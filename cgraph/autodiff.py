@@ -18,7 +18,7 @@ from cgraph.graph import ancestors, order
 from cgraph.node import CONSTANT, Node, build, constant, input, require_scalar
 from cgraph.op import OPS
 from cgraph.ops.structure import reshape, stack, zeros_like
-from cgraph.run import Run, backpropagate, pushforward
+from cgraph.run import Itself, Run, backpropagate, pushforward
 
 Function = Callable[..., Any]
 
@@ -68,7 +68,7 @@ def gradient(root: Node, wrt: Node | Sequence[Node], upstream: Any = None, *, di
     cotangents: dict[Node, Any] = {}
     if root in wanted:
         cotangents[root] = _seed(root, upstream)
-        backpropagate(order(root), cotangents, lambda node: node, wanted, {})
+        backpropagate(order(root), cotangents, Itself(), wanted, {})
     found = [_shaped(cotangents[t], t) if t in cotangents else zeros_like(t) for t in targets]
     return found[0] if isinstance(wrt, Node) else found
 
@@ -99,7 +99,7 @@ def _tangents(root: Node, wrt: Sequence[Node], tangents: Sequence[Any]) -> Node:
         if found[node].shape != node.shape and shapes.is_static(node.shape):
             raise ShapeError(f"the tangent of {node.label!r} has shape {found[node].shape}, not {node.shape}")
     below = set(wrt)
-    pushforward([n for n in order(root) if n not in below], found, lambda node: node)
+    pushforward([n for n in order(root) if n not in below], found, Itself())
     return _shaped(found[root], root) if root in found else zeros_like(root)
 
 
@@ -200,7 +200,7 @@ def _numeric_vjp(run: Run, wrt: Sequence[Node], upstream: Any) -> list[Any]:
     root = run.roots[0]
     cotangents: dict[Node, Any] = {root: float(upstream) if run._floats else upstream}
     with np.errstate(all="ignore"):
-        backpropagate(run.order, cotangents, run._values.__getitem__, ancestors(root, wrt), {})
+        backpropagate(run.order, cotangents, run._values, ancestors(root, wrt), {})
     return [_array(cotangents[n]) if n in cotangents else np.zeros(n.shape, n.dtype) for n in wrt]  # type: ignore[arg-type]
 
 
@@ -208,7 +208,7 @@ def _numeric_jvp(run: Run, wrt: Sequence[Node], tangents: Sequence[Any]) -> Any:
     root = run.roots[0]
     found: dict[Node, Any] = dict(zip(wrt, tangents, strict=True))
     below = set(wrt)
-    at: Callable[[Node], Any] = (lambda n: np.float64(run._values[n])) if run._floats else run._values.__getitem__
+    at = {n: np.float64(value) for n, value in run._values.items()} if run._floats else run._values
     with np.errstate(all="ignore"):
         pushforward([n for n in run.order if n not in below], found, at)
     return _array(found[root]) if root in found else np.zeros(np.shape(run._values[root]), root.dtype)

@@ -30,21 +30,24 @@ def order(*roots: Node) -> list[Node]:
     """
     done: set[Node] = set()
     result: list[Node] = []
-    stack = list(reversed(roots))
-    while stack:
-        node = stack[-1]
-        if node in done:
-            stack.pop()
+    for root in roots:
+        if root in done:
             continue
-        ready = True
-        for parent in node.parents[::-1]:
-            if parent not in done:
-                stack.append(parent)
-                ready = False
-        if ready:
-            done.add(node)
-            result.append(node)
-            stack.pop()
+        # Depth first, with the iterators over the parents as the stack: each node is entered once and left once.
+        stack = [(root, iter(root.parents))]
+        while stack:
+            node, parents = stack[-1]
+            for parent in parents:
+                if parent not in done:
+                    if parent.parents:
+                        stack.append((parent, iter(parent.parents)))
+                        break
+                    done.add(parent)
+                    result.append(parent)
+            else:
+                stack.pop()
+                done.add(node)
+                result.append(node)
     return result
 
 
@@ -114,10 +117,10 @@ def equations(*roots: Node) -> str:
     >>> import cgraph as cg
     >>> x, w = cg.input("x", 2.0), cg.parameter("w", 3.0)
     >>> print(cg.sigmoid(w * x, name="p"))
-    1  x: input           ()
-    2  w: parameter       ()
+    1  w: parameter        ()
+    2  x: input            ()
     3  _3 = multiply(w, x) ()
-    4  p = sigmoid(_3)    ()
+    4  p = sigmoid(_3)     ()
     """
     nodes = order(*roots)
     names = {node: node.name or (f"{node._value:g}" if node.weak else f"_{i}") for i, node in enumerate(nodes, 1)}

@@ -96,6 +96,26 @@ class Node(Operators):
     _grad: Any  # the gradient in the latest evaluation
     _site: Any
 
+    # The operators that graphs of numbers are made of skip the general door when both sides are float64 scalars.
+    def __add__(self, other: Any) -> Any:
+        if other.__class__ is float and self.floats:
+            other = _literal(other)
+        if other.__class__ is Node and self.floats and other.floats:
+            return _number(OPS["add"], (self, other), self.active or other.active)
+        return OPS["add"](self, other)
+
+    def __sub__(self, other: Any) -> Any:
+        if other.__class__ is Node and self.floats and other.floats:
+            return _number(OPS["subtract"], (self, other), self.active or other.active)
+        return OPS["subtract"](self, other)
+
+    def __mul__(self, other: Any) -> Any:
+        if other.__class__ is float and self.floats:
+            other = _literal(other)
+        if other.__class__ is Node and self.floats and other.floats:
+            return _number(OPS["multiply"], (self, other), self.active or other.active)
+        return OPS["multiply"](self, other)
+
     @property
     def kind(self) -> str:
         """ "input", "parameter", "constant" or "op"."""
@@ -256,7 +276,7 @@ def build(op: Op, operands: tuple[Any, ...], params: Mapping[str, Any], name: st
         else:
             if literal:
                 operands = tuple([x if x.__class__ is Node else _literal(float(x)) for x in operands])
-            return _node(op, operands, NO_PARAMS, (), FLOAT64, name, True, active)
+            return _number(op, operands, active, name)
     parents = _as_nodes(op, operands)
     try:
         if op.family == "elementwise":
@@ -274,6 +294,23 @@ def build(op: Op, operands: tuple[Any, ...], params: Mapping[str, Any], name: st
     floats = op.scalar is not None and all(p.floats for p in parents)
     active = dtype.kind == "f" and any(p.active and op.differentiable(i) for i, p in enumerate(parents))
     return _node(op, parents, MappingProxyType(dict(params)) if params else NO_PARAMS, shape, dtype, name, floats, active)
+
+
+def _number(op: Op, parents: tuple[Node, ...], active: bool, name: str | None = None) -> Node:
+    """A float64 scalar computed from float64 scalars: what `_node` does, without asking anything. For speed."""
+    node: Node = _new(Node)
+    node.op = op
+    node.parents = parents
+    node.params = NO_PARAMS
+    node.shape = ()
+    node.dtype = FLOAT64
+    node.scope = path = _scope.get()
+    node.name = f"{path}/{name}" if path and name is not None else name
+    node.floats = True
+    node.active = active
+    frame = _frame(2)
+    node._site = (frame.f_code, frame.f_lasti)
+    return node
 
 
 def _literal(value: float) -> Node:
@@ -337,7 +374,9 @@ def _spread(node: Node, shape: Shape, among: tuple[Node, ...]) -> Node:
     return spread
 
 
+Op.node_class = Node
 Op.build_node = staticmethod(build)
+Op.build_number = staticmethod(_number)
 
 
 # --- leaves -------------------------------------------------------------------------------------------------------------------
@@ -447,6 +486,8 @@ def parameter(name: str | None = None, value: Any = None, *, dtype: Any = None) 
     array([0. , 0.5])
     """
     label = name or "parameter"
+    if type(value) is float and dtype is None:
+        return _leaf(PARAMETER, name, value, (), FLOAT64)
     if value is None:
         raise MissingValueError(f"parameter {label!r} needs a value to start from")
     array = _array(value, label, dtype)

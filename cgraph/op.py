@@ -105,6 +105,7 @@ class Op:
         "formula",
         "forward",
         "makers",
+        "linear",
         "margin",
         "module",
         "name",
@@ -117,8 +118,10 @@ class Op:
         "variadic",
     )
 
-    # Set by node.py: (op, operands, params, name) -> Node. Op stands below Node and cannot import it.
+    # Set by node.py, which stands above: the class of nodes, and how to build one, in general and from one float64 scalar.
+    node_class: type
     build_node: Callable[..., Any]
+    build_number: Callable[..., Any]
 
     def __init__(
         self,
@@ -145,6 +148,8 @@ class Op:
         self.forward = forward
         self.partials = partials
         self.makers = makers
+        # All partials are constants (+, −): the backward pass need not look at any value.
+        self.linear = partials is not None and not any(callable(p) for p in partials)
         self.shape = shape
         self.dtype = dtype
         self.scalar = scalar
@@ -161,6 +166,10 @@ class Op:
 
     def __call__(self, *operands: Any, name: str | None = None, **params: Any) -> Any:
         """Build a node, or compute, as the operands are nodes or numbers."""
+        if len(operands) == 1 and self.scalar is not None:
+            operand = operands[0]
+            if operand.__class__ is Op.node_class and operand.floats:
+                return Op.build_number(self, operands, operand.active, name)
         for operand in operands:
             if isinstance(operand, Operators):
                 return Op.build_node(self, operands, params, name)

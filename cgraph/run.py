@@ -7,7 +7,8 @@ cgraph: here it runs on numbers; `cgraph.gradient` runs the same lines on nodes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -17,20 +18,29 @@ from cgraph.errors import CgraphError, GradientError, MissingValueError, NoGradi
 from cgraph.graph import order
 from cgraph.local import LocalGradient
 from cgraph.node import Array, Node, capture, readonly, require_scalar, why_no_gradient
-from cgraph.op import FLOAT_ERRORS, Formula, Op
+from cgraph.op import FLOAT_ERRORS, PARAMETER, Formula, Op
 from cgraph.operators import VOCABULARY, vocabulary
 
-Lookup = Callable[[Node], Any]
+
+
+class Itself(dict[Node, Any]):
+    """What stands for the values when the answer is to be a graph: every node is its own value."""
+
+    def __missing__(self, node: Node) -> Node:
+        return node
+
 
 
 # --- the driver of reverse mode ------------------------------------------------------------------------------------------------
 
 
-def backpropagate(nodes: Sequence[Node], cotangents: dict[Node, Any], at: Lookup, wanted: Collection[Node], masks: dict[Node, Any]) -> None:
+def backpropagate(
+    nodes: Sequence[Node], cotangents: dict[Node, Any], at: Mapping[Node, Any], wanted: Collection[Node], masks: dict[Node, Any]
+) -> None:
     """Send the cotangents back through `nodes`, which stand in topological order: share = upstream x local, summed where edges meet.
 
     Args:
-        nodes: the graph in order.
+        nodes: the graph in order; those that are not wanted may be left out.
         cotangents: starts with the seed at the root and is filled in. A node that is not in it has no gradient: zero is absent.
         at: a node's value: its number in a Run, or the node itself when the gradient is to be a graph.
         wanted: the nodes that lead to something asked for; no share is computed for any other.
@@ -41,21 +51,23 @@ def backpropagate(nodes: Sequence[Node], cotangents: dict[Node, Any], at: Lookup
         if upstream is None:
             continue
         parents = node.parents
-        if not parents:
-            continue
         op = node.op
-        mask = masks.get(node) if masks else None
-        operands = [*map(at, parents)]
-        out = at(node)
         partials = op.partials
-        for i, parent in enumerate(parents):
-            if parent not in wanted:
-                continue
-            share_mask = None
-            if partials is not None and mask is None:
-                # Nine ops in ten are elementwise: this is Identity.vjp, Scale.vjp and Diagonal.vjp, without the objects.
-                partial = partials[i]
-                if partial is None:
+        if partials is None or (masks and node in masks):
+            if parents:
+                _send_through_maps(node, upstream, cotangents, at, wanted, masks)
+            continue
+        # Nine ops in ten are elementwise: these lines are Identity.vjp, Scale.vjp and Diagonal.vjp, without the objects.
+        if not op.linear:
+            out = at[node]
+            # Spelled out for one and two parents: a comprehension is a call.
+            if len(parents) == 2:
+                operands: tuple[Any, ...] = (at[parents[0]], at[parents[1]])
+            else:
+                operands = (at[parents[0]],) if len(parents) == 1 else tuple([at[p] for p in parents])
+        try:
+            for parent, partial in zip(parents, partials):  # noqa: B905  (strict= costs more than the loop)
+                if partial is None or parent not in wanted:
                     continue
                 if partial.__class__ is float:
                     share = upstream if partial == 1.0 else upstream * partial
@@ -63,21 +75,47 @@ def backpropagate(nodes: Sequence[Node], cotangents: dict[Node, Any], at: Lookup
                     try:
                         share = upstream * partial(out, *operands)  # type: ignore[operator]
                     except FLOAT_ERRORS:
+                        if out.__class__ is not float:
+                            raise
                         # Python's floats refuse what NumPy answers with inf or nan.
-                        share = float(upstream * partial(np.float64(out), *map(np.float64, operands)))  # type: ignore[operator]
-            elif op.differentiable(i):
-                share, share_mask = edge_share(op, i, out, operands, node.params, upstream, mask)
-            else:
-                continue
-            if parent in cotangents:
-                cotangents[parent] = cotangents[parent] + share
-                before = masks.pop(parent, None) if masks else None
-                if before is not None and share_mask is not None:
-                    masks[parent] = VOCABULARY["logical_or"](before, share_mask)
-            else:
-                cotangents[parent] = share
-                if share_mask is not None:
-                    masks[parent] = share_mask
+                        with np.errstate(all="ignore"):
+                            share = float(upstream * partial(np.float64(out), *map(np.float64, operands)))  # type: ignore[operator]
+                if parent in cotangents:
+                    cotangents[parent] = cotangents[parent] + share
+                    if masks:
+                        masks.pop(parent, None)
+                else:
+                    cotangents[parent] = share
+        except Exception as error:
+            raise _noted(error, node, parent)
+
+
+def _send_through_maps(
+    node: Node, upstream: Any, cotangents: dict[Node, Any], at: Mapping[Node, Any], wanted: Collection[Node], masks: dict[Node, Any]
+) -> None:
+    """The general step of `backpropagate`: through the linear maps of one node, with the masks that travel along."""
+    out, operands = at[node], [at[p] for p in node.parents]
+    for i, parent in enumerate(node.parents):
+        if parent not in wanted or not node.op.differentiable(i):
+            continue
+        try:
+            share, mask = edge_share(node.op, i, out, operands, node.params, upstream, masks.get(node))
+        except Exception as error:
+            raise _noted(error, node, parent)
+        if parent not in cotangents:
+            cotangents[parent] = share
+            if mask is not None:
+                masks[parent] = mask
+            continue
+        cotangents[parent] = cotangents[parent] + share
+        before = masks.pop(parent, None)
+        if before is not None and mask is not None:  # zero by structure only where both shares are
+            masks[parent] = VOCABULARY["logical_or"](before, mask)
+
+
+def _noted(error: Exception, node: Node, parent: Node) -> Exception:
+    error.add_note(f"while applying the local gradient of {node.label!r} ({node.op.name}, built at {node.site}) with respect to {parent.label!r}")
+    return error
 
 
 def edge_share(op: Op, i: int, out: Any, operands: Sequence[Any], params: Mapping[str, Any], upstream: Any, mask: Any) -> tuple[Any, Any]:
@@ -88,7 +126,7 @@ def edge_share(op: Op, i: int, out: Any, operands: Sequence[Any], params: Mappin
     return local.vjp(upstream), local.mask
 
 
-def pushforward(nodes: Sequence[Node], tangents: dict[Node, Any], at: Lookup) -> None:
+def pushforward(nodes: Sequence[Node], tangents: dict[Node, Any], at: Mapping[Node, Any]) -> None:
     """The driver of forward mode: tangents of the leaves in, tangents of everything that depends on them filled in."""
     for node in nodes:
         if not node.parents:
@@ -98,7 +136,7 @@ def pushforward(nodes: Sequence[Node], tangents: dict[Node, Any], at: Lookup) ->
             tangent = tangents.get(parent)
             if tangent is None or not node.op.differentiable(i):
                 continue
-            part = node.op.local(i, at(node), [*map(at, node.parents)], node.params).jvp(tangent)
+            part = node.op.local(i, at[node], [at[p] for p in node.parents], node.params).jvp(tangent)
             total = part if total is None else total + part
         if total is not None:
             tangents[node] = total
@@ -128,10 +166,10 @@ class Run:
         self._fed = {node: capture(value, node) for node, value in _check_feeds(feeds, self.order)} if feeds else {}
         # Python's floats are several times faster than NumPy's scalars, for graphs that need nothing more.
         self._floats = all(root.floats for root in roots)
-        with np.errstate(all="ignore"):  # what is not finite is traced by check="nan", with the name of the node
-            if self._floats:
-                self._forward_floats()
-            else:
+        if self._floats:
+            self._forward_floats()
+        else:
+            with np.errstate(all="ignore"):  # what is not finite is traced by check="nan", with the name of the node
                 self._forward_arrays()
         if check == "nan":
             self._check_values()
@@ -140,20 +178,22 @@ class Run:
         values = self._values
         fed = self._fed
         for node in self.order:
-            parents = node.parents
-            if not parents:
-                value = fed.get(node, node._value) if fed else node._value
+            scalar = node.op.scalar
+            if scalar is None:  # a leaf
+                value = node._value if node not in fed else fed[node]
                 if value is None:
                     raise _missing(node)
                 value = float(value)
             else:
+                parents = node.parents
                 try:
                     if len(parents) == 2:
-                        value = node.op.scalar(values[parents[0]], values[parents[1]])  # type: ignore[misc]
+                        value = scalar(values[parents[0]], values[parents[1]])
                     else:
-                        value = node.op.scalar(*[values[p] for p in parents])  # type: ignore[misc]
+                        value = scalar(*[values[p] for p in parents])
                 except FLOAT_ERRORS:
-                    value = float(node.op.forward(*[np.float64(values[p]) for p in parents]))
+                    with np.errstate(all="ignore"):
+                        value = float(node.op.forward(*[np.float64(values[p]) for p in parents]))
             values[node] = node._latest = value
             node._grad = None
 
@@ -197,15 +237,16 @@ class Run:
             require_scalar(root)
         self._grads = {root: self._seed(root, upstream)}
         self._masks = {}
-        with np.errstate(all="ignore"):
-            wanted = {node for node in self.order if node.active}
-            backpropagate(self.order, self._grads, self._values.__getitem__, wanted, self._masks)
-        for node in wanted:
-            if node not in self._grads and node.op.name == "parameter":
+        active = [node for node in self.order if node.active]
+        with nullcontext() if self._floats else np.errstate(all="ignore"):
+            backpropagate(active, self._grads, self._values, set(active), self._masks)
+        for node in active:
+            if node not in self._grads:
+                if node.op is not PARAMETER:
+                    continue
                 # Reachable, but only through something without a derivative: that is a gradient of zero.
                 self._grads[node] = np.zeros(np.shape(self._values[node]), node.dtype)
-        for node, grad in self._grads.items():
-            node._grad = grad
+            node._grad = self._grads[node]
         self._locals.clear()
         if self._check == "nan":
             self._check_gradients()

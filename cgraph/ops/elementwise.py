@@ -199,7 +199,7 @@ softplus = elementwise(
     formula=F("ln(1 + e^$a)", r"\ln(1 + e^{$a})", "σ($a)"),
 )
 relu = elementwise(
-    "relu", lambda x: np.maximum(x, 0.0), lambda out, x: greater(x, 0.0), symbol="ReLU", role="activation",
+    "relu", lambda x: np.maximum(x, 0.0), lambda out, x: x > 0.0, symbol="ReLU", role="activation",
     scalar=lambda x: x if x > 0.0 or x != x else 0.0, margin=distance_from(0.0), formula=F("max(0, $a)", r"\max(0, $a)", "1 if $a > 0, else 0"),
 )
 
