@@ -64,8 +64,8 @@ def _contour(logits: Callable[[Array], Array], level: float, low: Array, high: A
     from contourpy import contour_generator
 
     x, y, points = _grid(low, high, 401)
-    lines = contour_generator(x, y, logits(points).reshape(x.shape)).lines(level)
-    pieces = [np.stack([line[:-1], line[1:]], axis=1) for line in lines]  # type: ignore[index]
+    found: Any = contour_generator(x, y, logits(points).reshape(x.shape)).lines(level)
+    pieces = [np.stack([line[:-1], line[1:]], axis=1) for line in found]
     return np.concatenate(pieces) if pieces else np.empty((0, 2, 2))
 
 
@@ -122,7 +122,7 @@ def decision_boundary(
 
         label = f"boundary, p̂ = {threshold:g}"
         ax.add_collection(
-            LineCollection(segments, colors=style.INK, linewidths=2, label=label, zorder=3)
+            LineCollection(list(segments), colors=style.INK, linewidths=2, label=label, zorder=3)
         )
     else:
         ax.plot([], [], color=style.INK, label=f"p̂ = {threshold:g} is nowhere in view")

@@ -28,7 +28,7 @@ def sigmoid(
     *, derivative: bool = True, limit: float = 8.0, title: str | None = None, ax: Axes | None = None
 ) -> Axes:
     """σ(z) for |z| up to `limit`, read as a probability, and its derivative, which is flat at both ends."""
-    from cgraph.ops import sigmoid as op
+    from cgraph.ops.elementwise import sigmoid as op
 
     z = np.linspace(-limit, limit, 601)
     value, slope = _value_and_slope(op, z)
@@ -62,7 +62,7 @@ def bce(
     y: float, *, derivative: bool = True, title: str | None = None, ax: Axes | None = None
 ) -> Axes:
     """Binary cross-entropy of a prediction p̂ when the answer is y (0 or 1), and its derivative with respect to p̂."""
-    from cgraph.ops import bce as op
+    from cgraph.ops.losses import bce as op
 
     p = np.linspace(0.005, 0.995, 596)
     value, slope = _value_and_slope(op, p, np.full_like(p, y))
@@ -71,6 +71,6 @@ def bce(
     if derivative:
         ax.axhline(0.0, color=style.GREY, linewidth=0.9, linestyle=":")
         ax.plot(p, slope, color=style.GRADIENT, linewidth=1.8, linestyle="--", label="∂loss/∂p̂")
-        ax.set_ylim(-11, 11)
+        ax.set_ylim((-11, 6) if y > 0.5 else (-1.5, 11))
     style.legend(ax, loc="upper left" if y < 0.5 else "lower right")
     return style.name(ax, title or f"Binary cross-entropy, y = {y:g}", "p̂", "")
