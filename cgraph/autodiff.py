@@ -15,10 +15,11 @@ import numpy as np
 from cgraph import shapes
 from cgraph.errors import CgraphError, DTypeError, GradientError, ShapeError
 from cgraph.graph import ancestors, order
-from cgraph.node import CONSTANT, Node, build, constant, input, require_scalar
-from cgraph.op import OPS
+from cgraph.modes import Itself, backpropagate, pushforward
+from cgraph.node import Node, build, constant, input, require_scalar
+from cgraph.op import CONSTANT, OPS
 from cgraph.ops.structure import reshape, stack, zeros_like
-from cgraph.run import Itself, Run, backpropagate, pushforward
+from cgraph.run import Run
 
 Function = Callable[..., Any]
 
@@ -26,7 +27,9 @@ Function = Callable[..., Any]
 # --- on graphs ----------------------------------------------------------------------------------------------------------------
 
 
-def gradient(root: Node, wrt: Node | Sequence[Node], upstream: Any = None, *, disconnected: str = "error") -> Any:
+def gradient(
+    root: Node, wrt: Node | Sequence[Node], upstream: Any = None, *, disconnected: str = "error"
+) -> Any:
     """The gradient of `root` with respect to nodes, as nodes: a graph, differentiable again.
 
     Args:
@@ -50,21 +53,29 @@ def gradient(root: Node, wrt: Node | Sequence[Node], upstream: Any = None, *, di
     """
     targets = [wrt] if isinstance(wrt, Node) else list(wrt)
     if not isinstance(root, Node) or not all(isinstance(t, Node) for t in targets):
-        raise GradientError("gradient(root, wrt) takes nodes; for functions of arrays there is cg.grad(f)")
+        raise GradientError(
+            "gradient(root, wrt) takes nodes; for functions of arrays there is cg.grad(f)"
+        )
     if disconnected not in ("error", "zero"):
         raise ValueError(f"disconnected={disconnected!r}: 'error' or 'zero'")
     if upstream is None:
         require_scalar(root)
     for target in targets:
         if target.op is CONSTANT:
-            raise GradientError(f"{target.label!r} is a constant and has no gradient; make it a parameter or an input")
+            raise GradientError(
+                f"{target.label!r} is a constant and has no gradient; make it a parameter or an input"
+            )
         if target.dtype.kind != "f":
-            raise DTypeError(f"{target.label!r} has dtype {target.dtype}: only floating point values are differentiated")
+            raise DTypeError(
+                f"{target.label!r} has dtype {target.dtype}: only floating point values are differentiated"
+            )
     wanted = ancestors(root, targets)
     depends = set(order(root))
     for target in targets:
         if target not in depends and disconnected == "error":
-            raise GradientError(f"{root.label!r} does not depend on {target.label!r}. Pass disconnected=\"zero\" to get zeros.")
+            raise GradientError(
+                f'{root.label!r} does not depend on {target.label!r}. Pass disconnected="zero" to get zeros.'
+            )
     cotangents: dict[Node, Any] = {}
     if root in wanted:
         cotangents[root] = _seed(root, upstream)
@@ -75,8 +86,14 @@ def gradient(root: Node, wrt: Node | Sequence[Node], upstream: Any = None, *, di
 
 def _seed(root: Node, upstream: Any) -> Node:
     if upstream is None:
-        one = constant(np.ones((), root.dtype)) if root.dtype != np.float64 or root.shape else constant(1.0)
-        return one if root.shape == () else build(OPS["broadcast_to"], (one,), {"shape": root.shape})
+        one = (
+            constant(np.ones((), root.dtype))
+            if root.dtype != np.float64 or root.shape
+            else constant(1.0)
+        )
+        return (
+            one if root.shape == () else build(OPS["broadcast_to"], (one,), {"shape": root.shape})
+        )
     seed = upstream if isinstance(upstream, Node) else constant(np.asarray(upstream, root.dtype))
     if seed.shape != root.shape:
         raise ShapeError(f"upstream has shape {seed.shape}; {root.label!r} has shape {root.shape}")
@@ -95,9 +112,13 @@ def _tangents(root: Node, wrt: Sequence[Node], tangents: Sequence[Any]) -> Node:
     """Forward mode on nodes: the tangent of the root."""
     found: dict[Node, Any] = {}
     for node, tangent in zip(wrt, tangents, strict=True):
-        found[node] = tangent if isinstance(tangent, Node) else constant(np.asarray(tangent, node.dtype))
+        found[node] = (
+            tangent if isinstance(tangent, Node) else constant(np.asarray(tangent, node.dtype))
+        )
         if found[node].shape != node.shape and shapes.is_static(node.shape):
-            raise ShapeError(f"the tangent of {node.label!r} has shape {found[node].shape}, not {node.shape}")
+            raise ShapeError(
+                f"the tangent of {node.label!r} has shape {found[node].shape}, not {node.shape}"
+            )
     below = set(wrt)
     pushforward([n for n in order(root) if n not in below], found, Itself())
     return _shaped(found[root], root) if root in found else zeros_like(root)
@@ -106,7 +127,9 @@ def _tangents(root: Node, wrt: Sequence[Node], tangents: Sequence[Any]) -> Node:
 # --- tracing a function -------------------------------------------------------------------------------------------------------
 
 
-def _trace(f: Function, args: Sequence[Any], kwargs: dict[str, Any], differentiated: Sequence[int]) -> tuple[Node, list[Node], bool]:
+def _trace(
+    f: Function, args: Sequence[Any], kwargs: dict[str, Any], differentiated: Sequence[int]
+) -> tuple[Node, list[Node], bool]:
     """Call `f` with a fresh input for each differentiated argument: its result as a node, the inputs, whether it was a node at all."""
     leaves: list[Node] = []
     given = list(args)
@@ -117,7 +140,9 @@ def _trace(f: Function, args: Sequence[Any], kwargs: dict[str, Any], differentia
         if type(given[i]) in (int, float):
             array = array.astype(np.float64)
         if array.dtype.kind != "f":
-            raise DTypeError(f"argument {i} of {_named(f)} has dtype {array.dtype}: only floating point values are differentiated")
+            raise DTypeError(
+                f"argument {i} of {_named(f)} has dtype {array.dtype}: only floating point values are differentiated"
+            )
         leaf = input(f"arg{i}", array)
         leaves.append(leaf)
         given[i] = leaf
@@ -127,7 +152,9 @@ def _trace(f: Function, args: Sequence[Any], kwargs: dict[str, Any], differentia
     try:
         return constant(out), leaves, False
     except CgraphError as error:
-        raise GradientError(f"{_named(f)} has to return one node or array, not {type(out).__name__} ({error})") from None
+        raise GradientError(
+            f"{_named(f)} has to return one node or array, not {type(out).__name__} ({error})"
+        ) from None
 
 
 def _named(f: Function) -> str:
@@ -163,7 +190,9 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0) -> Functio
         out, leaves, _ = _trace(f, args, kwargs, _positions(argnums))
         require_scalar(out)
         run = Run((out,), None, None)
-        return _array(run.value(out)), _like(argnums, _numeric_vjp(run, leaves, np.ones(out.shape, out.dtype)))  # type: ignore[arg-type]
+        return _array(run.value(out)), _like(
+            argnums, _numeric_vjp(run, leaves, np.ones(out.shape, out.dtype))
+        )
 
     evaluated.__name__ = f"value_and_gradient_of_{_named(f)}"
     return evaluated
@@ -188,7 +217,9 @@ def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     return slope
 
 
-def _gradient_of_trace(f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: int | Sequence[int]) -> Any:
+def _gradient_of_trace(
+    f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: int | Sequence[int]
+) -> Any:
     given = [a if isinstance(a, Node) else constant(a) for a in args]
     out = f(*given, **kwargs)
     found = gradient(out, [given[i] for i in _positions(argnums)], disconnected="zero")
@@ -201,7 +232,7 @@ def _numeric_vjp(run: Run, wrt: Sequence[Node], upstream: Any) -> list[Any]:
     cotangents: dict[Node, Any] = {root: float(upstream) if run._floats else upstream}
     with np.errstate(all="ignore"):
         backpropagate(run.order, cotangents, run._values, ancestors(root, wrt), {})
-    return [_array(cotangents[n]) if n in cotangents else np.zeros(n.shape, n.dtype) for n in wrt]  # type: ignore[arg-type]
+    return [_array(cotangents[n]) if n in cotangents else np.zeros(n.shape, n.dtype) for n in wrt]
 
 
 def _numeric_jvp(run: Run, wrt: Sequence[Node], tangents: Sequence[Any]) -> Any:
@@ -211,7 +242,9 @@ def _numeric_jvp(run: Run, wrt: Sequence[Node], tangents: Sequence[Any]) -> Any:
     at = {n: np.float64(value) for n, value in run._values.items()} if run._floats else run._values
     with np.errstate(all="ignore"):
         pushforward([n for n in run.order if n not in below], found, at)
-    return _array(found[root]) if root in found else np.zeros(np.shape(run._values[root]), root.dtype)
+    return (
+        _array(found[root]) if root in found else np.zeros(np.shape(run._values[root]), root.dtype)
+    )
 
 
 # --- the operators, on graphs or on functions ---------------------------------------------------------------------------------
@@ -262,7 +295,9 @@ def jvp(f: Node | Function, primals: Any, tangents: Any) -> Any:
     directions = [np.asarray(t, leaf.dtype) for t, leaf in zip(tangents, leaves, strict=True)]
     for direction, leaf in zip(directions, leaves, strict=True):
         if direction.shape != leaf.shape:
-            raise ShapeError(f"the tangent of {leaf.label!r} has shape {direction.shape}, not {leaf.shape}")
+            raise ShapeError(
+                f"the tangent of {leaf.label!r} has shape {direction.shape}, not {leaf.shape}"
+            )
     return _array(run.value(out)), _numeric_jvp(run, leaves, directions)
 
 
@@ -306,7 +341,7 @@ def _numeric_jacobian(run: Run, leaf: Node) -> Any:
     return result.reshape(shape_out + shape_in)
 
 
-def _basis(shape: tuple[int, ...], k: int, dtype: Any) -> Any:
+def _basis(shape: Any, k: int, dtype: Any) -> Any:
     basis = np.zeros(int(np.prod(shape, dtype=int)), dtype)
     basis[k] = 1
     return basis.reshape(shape)
@@ -319,8 +354,12 @@ def _graph_jacobian(root: Node, target: Node) -> Node:
     shape = root.shape + target.shape
     if n_out == 0:
         return build(OPS["broadcast_to"], (constant(np.zeros((), root.dtype)),), {"shape": shape})
-    rows = [gradient(root, target, _basis(root.shape, k, root.dtype), disconnected="zero") for k in range(n_out)]  # type: ignore[arg-type]
-    return rows[0] if root.shape == () else reshape(stack(rows), shape)
+    rows = [
+        gradient(root, target, _basis(root.shape, k, root.dtype), disconnected="zero")
+        for k in range(n_out)
+    ]
+    jacobian: Node = rows[0] if root.shape == () else reshape(stack(rows), shape)
+    return jacobian
 
 
 def hessian(f: Node | Function, wrt: Any = None, *, argnums: int = 0) -> Any:
@@ -340,7 +379,11 @@ def hessian(f: Node | Function, wrt: Any = None, *, argnums: int = 0) -> Any:
     def evaluated(*args: Any, **kwargs: Any) -> Any:
         out, (leaf,), _ = _trace(f, args, kwargs, [argnums])
         first = gradient(out, leaf, disconnected="zero")
-        return _numeric_jacobian(Run((first,), None, None), leaf) if leaf in order(first) else np.zeros(leaf.shape * 2, leaf.dtype)  # type: ignore[arg-type]
+        return (
+            _numeric_jacobian(Run((first,), None, None), leaf)
+            if leaf in order(first)
+            else np.zeros(leaf.shape * 2, leaf.dtype)
+        )
 
     return evaluated
 
@@ -365,5 +408,7 @@ def hvp(f: Node | Function, *args: Any) -> Any:
     first = gradient(out, leaf, disconnected="zero")
     direction = np.asarray(v, leaf.dtype)
     if direction.shape != leaf.shape:
-        raise ShapeError(f"the vector has shape {direction.shape}; the argument has shape {leaf.shape}")
+        raise ShapeError(
+            f"the vector has shape {direction.shape}; the argument has shape {leaf.shape}"
+        )
     return _numeric_jvp(Run((first,), None, None), [leaf], [direction])

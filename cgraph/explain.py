@@ -20,10 +20,15 @@ def explain(run: Any, node: Node, most: int) -> str:
     """The text of `Run.explain`."""
     gradient = run.grad(node)
     root = run.roots[0]
-    names = {n: n.label if n.name is not None else f"{n.op.name}#{i}" for i, n in enumerate(order(root), 1)}
+    names = {
+        n: n.label if n.name is not None else f"{n.op.name}#{i}"
+        for i, n in enumerate(order(root), 1)
+    }
     counts: dict[Node, int] = {root: 1}
     # A partial path: the size of its contribution so far, the contribution, and the edges walked.
-    best: dict[Node, list[tuple[float, Any, tuple[tuple[Node, int], ...]]]] = {root: [(1.0, run.grad(root), ())]}
+    best: dict[Node, list[tuple[float, Any, tuple[tuple[Node, int], ...]]]] = {
+        root: [(1.0, run.grad(root), ())]
+    }
     for n in reversed(order(root)):
         if n not in counts or n is node:
             continue
@@ -42,18 +47,24 @@ def explain(run: Any, node: Node, most: int) -> str:
             del best[n]  # memory stays with the front
     total = counts.get(node, 0)
     loss, target = names[root], names[node]
-    lines = [f"∂{loss}/∂{target} = {_number(gradient)}: {total:,} path{'s' if total != 1 else ''} from {loss} to {target}"]
+    lines = [
+        f"∂{loss}/∂{target} = {_number(gradient)}: {total:,} path{'s' if total != 1 else ''} from {loss} to {target}"
+    ]
     listed = best.get(node, [])
     scalar = np.shape(gradient) == ()
     for k, (_, contribution, path) in enumerate(listed, 1):
         walk = " → ".join([loss] + [names[n.parents[i]] for n, i in path])
         lines.append(f"{k:>3}. {walk}")
         factors = [_factor(run, n, i, names, scalar) for n, i in path]
-        lines.append(f"     {' × '.join([_number(run.grad(root)), *factors])} = {_number(contribution)}")
+        lines.append(
+            f"     {' × '.join([_number(run.grad(root)), *factors])} = {_number(contribution)}"
+        )
     if total > len(listed):
         lines.append(f"     and {total - len(listed):,} more, lighter ones")
     elif total > 1:
-        lines.append(f"     sum: {' + '.join(_number(c) for _, c, _ in listed)} = {_number(sum(c for _, c, _ in listed))}")
+        lines.append(
+            f"     sum: {' + '.join(_number(c) for _, c, _ in listed)} = {_number(sum(c for _, c, _ in listed))}"
+        )
     return "\n".join(lines)
 
 

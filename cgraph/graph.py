@@ -65,7 +65,9 @@ def ancestors(root: Node, targets: Iterable[Node]) -> set[Node]:
     """The nodes on some path from a target up to the root: those a gradient has to pass."""
     on_path = set(targets)
     for node in order(root):
-        if node not in on_path and any(p in on_path and node.op.differentiable(i) for i, p in enumerate(node.parents)):
+        if node not in on_path and any(
+            p in on_path and node.op.differentiable(i) for i, p in enumerate(node.parents)
+        ):
             on_path.add(node)
     return on_path
 
@@ -123,7 +125,10 @@ def equations(*roots: Node) -> str:
     4  p = sigmoid(_3)     ()
     """
     nodes = order(*roots)
-    names = {node: node.name or (f"{node._value:g}" if node.weak else f"_{i}") for i, node in enumerate(nodes, 1)}
+    names = {
+        node: node.name or (f"{node._value:g}" if node.weak else f"_{i}")
+        for i, node in enumerate(nodes, 1)
+    }
     lines = []
     for i, node in enumerate(nodes, 1):
         if node.weak and node.name is None:
@@ -131,15 +136,27 @@ def equations(*roots: Node) -> str:
         if node.op.family == "leaf":
             text = f"{names[node]}: {node.kind}"
         else:
-            params = [f"{key}={_show(value)}" for key, value in node.params.items() if value is not None and value is not False]
+            params = [
+                f"{key}={_show(value)}"
+                for key, value in node.params.items()
+                if value is not None and value is not False
+            ]
             text = f"{names[node]} = {node.op.name}({', '.join([names[p] for p in node.parents] + params)})"
-        lines.append((str(i), text, f"{node.shape}" + ("" if node.dtype.name == "float64" else f" {node.dtype}")))
+        lines.append(
+            (
+                str(i),
+                text,
+                f"{node.shape}" + ("" if node.dtype.name == "float64" else f" {node.dtype}"),
+            )
+        )
     if len(lines) > MOST_EQUATIONS:
         half = MOST_EQUATIONS // 2
         lines[half:-half] = [("...", f"{len(lines) - 2 * half} more", "")]
     width = max(len(number) for number, _, _ in lines)
     column = min(max(len(text) for _, text, _ in lines), 60)
-    return "\n".join(f"{number:>{width}}  {text:<{column}} {kind}".rstrip() for number, text, kind in lines)
+    return "\n".join(
+        f"{number:>{width}}  {text:<{column}} {kind}".rstrip() for number, text, kind in lines
+    )
 
 
 # --- copying and pickling -----------------------------------------------------------------------------------------------------
@@ -160,9 +177,20 @@ class _Done:
 
 
 def _restore(
-    below: Any, op: Op, parents: tuple[Node, ...], params: dict[str, Any], shape: Any, dtype: Any, name: Any, scope: str, flags: Any, value: Any
+    below: Any,
+    op: Op,
+    parents: tuple[Node, ...],
+    params: dict[str, Any],
+    shape: Any,
+    dtype: Any,
+    name: Any,
+    scope: str,
+    flags: Any,
+    value: Any,
 ) -> Node:
-    node = make_node(op, parents, MappingProxyType(params) if params else NO_PARAMS, shape, dtype, None, *flags)
+    node = make_node(
+        op, parents, MappingProxyType(params) if params else NO_PARAMS, shape, dtype, None, *flags
+    )
     node.name, node.scope = name, scope
     if not parents:
         if hasattr(value, "setflags"):
@@ -183,5 +211,16 @@ def flatten_for_pickle(node: Node) -> Any:
             below = [*nodes[:-1], _Done()]
     value = getattr(node, "_value", None) if not node.parents else None
     flags = (node.floats, node.active)
-    state = (below, node.op, node.parents, dict(node.params), node.shape, node.dtype, node.name, node.scope, flags, value)
+    state = (
+        below,
+        node.op,
+        node.parents,
+        dict(node.params),
+        node.shape,
+        node.dtype,
+        node.name,
+        node.scope,
+        flags,
+        value,
+    )
     return _restore, state

@@ -90,7 +90,8 @@ class Scale(LinearMap):
     def vjp(self, upstream: Operand) -> Operand:
         return upstream * self.factor
 
-    jvp = vjp
+    def jvp(self, tangent: Operand) -> Operand:
+        return tangent * self.factor
 
     def masked_vjp(self, upstream: Operand, mask: Operand) -> tuple[Operand, Operand | None]:
         return self.vjp(upstream), mask
@@ -131,7 +132,9 @@ class Select(LinearMap):
 
     __slots__ = ("both", "mask", "where")
 
-    def __init__(self, mask: Operand, where: Callable[..., Operand], both: Callable[..., Operand]) -> None:
+    def __init__(
+        self, mask: Operand, where: Callable[..., Operand], both: Callable[..., Operand]
+    ) -> None:
         self.mask = mask
         self.where = where
         self.both = both
@@ -139,7 +142,8 @@ class Select(LinearMap):
     def vjp(self, upstream: Operand) -> Operand:
         return self.where(self.mask, upstream, 0.0)
 
-    jvp = vjp
+    def jvp(self, tangent: Operand) -> Operand:
+        return self.where(self.mask, tangent, 0.0)
 
     def masked_vjp(self, upstream: Operand, mask: Operand) -> tuple[Operand, Operand | None]:
         return self.vjp(upstream), self.both(self.mask, mask)
@@ -196,7 +200,9 @@ class Rearrange(LinearMap):
 
     __slots__ = ("forward", "inverse")
 
-    def __init__(self, forward: Callable[[Operand], Operand], inverse: Callable[[Operand], Operand]) -> None:
+    def __init__(
+        self, forward: Callable[[Operand], Operand], inverse: Callable[[Operand], Operand]
+    ) -> None:
         self.forward = forward
         self.inverse = inverse
 

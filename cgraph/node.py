@@ -17,7 +17,14 @@ from typing import Any
 import numpy as np
 
 from cgraph import shapes
-from cgraph.errors import CgraphError, DTypeError, GradientError, MissingValueError, NoGradientError, ShapeError
+from cgraph.errors import (
+    CgraphError,
+    DTypeError,
+    GradientError,
+    MissingValueError,
+    NoGradientError,
+    ShapeError,
+)
 from cgraph.op import CONSTANT, INPUT, OPS, PARAMETER, DType, Op
 from cgraph.operators import VOCABULARY, Operators
 
@@ -133,7 +140,9 @@ class Node(Operators):
     @property
     def basename(self) -> str | None:
         """The name without its scope."""
-        return self.name[len(self.scope) + 1 :] if self.name is not None and self.scope else self.name
+        return (
+            self.name[len(self.scope) + 1 :] if self.name is not None and self.scope else self.name
+        )
 
     @property
     def label(self) -> str:
@@ -169,14 +178,20 @@ class Node(Operators):
         if value is None:
             value = getattr(self, "_value", None)
         if value is None:
-            todo = "give it one, or feed it" if self.op.family == "leaf" else "evaluate it with cg.run(node)"
+            todo = (
+                "give it one, or feed it"
+                if self.op.family == "leaf"
+                else "evaluate it with cg.run(node)"
+            )
             raise MissingValueError(f"{self.label!r} has no value yet: {todo}")
         return readonly(value)
 
     @value.setter
     def value(self, value: Any) -> None:
         if self.op is not INPUT and self.op is not PARAMETER:
-            raise CgraphError(f"{self.label!r} is a {self.kind}: only inputs and parameters can be assigned a value")
+            raise CgraphError(
+                f"{self.label!r} is a {self.kind}: only inputs and parameters can be assigned a value"
+            )
         self._value = self._latest = capture(value, self)
         self._grad = None
 
@@ -215,7 +230,9 @@ class Node(Operators):
 
     def __repr__(self) -> str:
         name = "" if self.name is None else f" {self.name!r}"
-        return f"<{self.kind if self.kind != 'op' else self.op.name}{name} {self.shape} {self.dtype}>"
+        return (
+            f"<{self.kind if self.kind != 'op' else self.op.name}{name} {self.shape} {self.dtype}>"
+        )
 
     def __str__(self) -> str:
         return str(VOCABULARY["equations"](self))
@@ -242,7 +259,14 @@ def _user_site() -> Any:
 
 
 def _node(
-    op: Op, parents: tuple[Node, ...], params: Mapping[str, Any], shape: Shape, dtype: DType, name: str | None, floats: bool, active: bool
+    op: Op,
+    parents: tuple[Node, ...],
+    params: Mapping[str, Any],
+    shape: Shape,
+    dtype: DType,
+    name: str | None,
+    floats: bool,
+    active: bool,
 ) -> Node:
     node: Node = _new(Node)
     node.op = op
@@ -258,7 +282,9 @@ def _node(
     return node
 
 
-def build(op: Op, operands: tuple[Any, ...], params: Mapping[str, Any], name: str | None = None) -> Node:
+def build(
+    op: Op, operands: tuple[Any, ...], params: Mapping[str, Any], name: str | None = None
+) -> Node:
     """A node of `op`, its operands made nodes, its shape and dtype inferred."""
     if op.scalar is not None:
         # The quick way for graphs of numbers: float64 scalars in, a float64 scalar out, nothing to infer.
@@ -275,7 +301,9 @@ def build(op: Op, operands: tuple[Any, ...], params: Mapping[str, Any], name: st
                 break
         else:
             if literal:
-                operands = tuple([x if x.__class__ is Node else _literal(float(x)) for x in operands])
+                operands = tuple(
+                    [x if x.__class__ is Node else _literal(float(x)) for x in operands]
+                )
             return _number(op, operands, active, name)
     parents = _as_nodes(op, operands)
     try:
@@ -283,17 +311,37 @@ def build(op: Op, operands: tuple[Any, ...], params: Mapping[str, Any], name: st
             shape = parents[0].shape
             if any(p.shape != shape for p in parents):
                 shape = shapes.broadcast(*(p.shape for p in parents))
-                parents = tuple(p if p.shape == shape or p.op is CONSTANT and p.shape == () else _spread(p, shape, parents) for p in parents)
+                parents = tuple(
+                    p
+                    if p.shape == shape or (p.op is CONSTANT and p.shape == ())
+                    else _spread(p, shape, parents)
+                    for p in parents
+                )
         else:
             shape = op.shape(*(p.shape for p in parents), **params)  # type: ignore[misc]
         # A weak constant lends an elementwise op no dtype of its own.
         elementwise = op.family == "elementwise"
-        dtype = op.result_dtype(tuple(p._value if elementwise and p.weak else p.dtype for p in parents), params)
+        dtype = op.result_dtype(
+            tuple(p._value if elementwise and p.weak else p.dtype for p in parents), params
+        )
     except (ShapeError, DTypeError) as error:
-        raise type(error)(f"{name or op.name}: {_describe(parents, error)}: {error}\n  built at {_where()}") from None
+        raise type(error)(
+            f"{name or op.name}: {_describe(parents, error)}: {error}\n  built at {_where()}"
+        ) from None
     floats = op.scalar is not None and all(p.floats for p in parents)
-    active = dtype.kind == "f" and any(p.active and op.differentiable(i) for i, p in enumerate(parents))
-    return _node(op, parents, MappingProxyType(dict(params)) if params else NO_PARAMS, shape, dtype, name, floats, active)
+    active = dtype.kind == "f" and any(
+        p.active and op.differentiable(i) for i, p in enumerate(parents)
+    )
+    return _node(
+        op,
+        parents,
+        MappingProxyType(dict(params)) if params else NO_PARAMS,
+        shape,
+        dtype,
+        name,
+        floats,
+        active,
+    )
 
 
 def _number(op: Op, parents: tuple[Node, ...], active: bool, name: str | None = None) -> Node:
@@ -337,7 +385,9 @@ def _where() -> str:
 
 def _describe(parents: tuple[Node, ...], error: Exception) -> str:
     what = "shape" if isinstance(error, ShapeError) else "dtype"
-    return " but ".join(f"{p.label!r} has {what} {p.shape if what == 'shape' else p.dtype}" for p in parents)
+    return " but ".join(
+        f"{p.label!r} has {what} {p.shape if what == 'shape' else p.dtype}" for p in parents
+    )
 
 
 def _as_nodes(op: Op, operands: tuple[Any, ...]) -> tuple[Node, ...]:
@@ -383,15 +433,21 @@ Op.build_number = staticmethod(_number)
 
 
 def _leaf(op: Op, name: str | None, value: Any, shape: Shape, dtype: DType) -> Node:
-    leaf = _node(op, (), NO_PARAMS, shape, dtype, name, shape == () and dtype == FLOAT64, op is PARAMETER)
+    leaf = _node(
+        op, (), NO_PARAMS, shape, dtype, name, shape == () and dtype == FLOAT64, op is PARAMETER
+    )
     leaf._value = value
     return leaf
 
 
-def _dtype(dtype: Any, label: str) -> DType:
-    dtype = np.dtype(dtype)
+def _dtype(given: Any, label: str) -> DType:
+    dtype: DType = np.dtype(given)
     if dtype.kind not in "biuf":
-        hint = "take the real and imaginary parts as two inputs" if dtype.kind == "c" else "give numbers"
+        hint = (
+            "take the real and imaginary parts as two inputs"
+            if dtype.kind == "c"
+            else "give numbers"
+        )
         raise DTypeError(f"{label!r}: dtype {dtype} is not supported; {hint}")
     return dtype
 
@@ -431,13 +487,19 @@ def capture(value: Any, leaf: Node) -> Any:
     """A copy of `value` in the leaf's dtype, checked against its shape: what is done to the original later changes nothing."""
     array = _array(value, leaf.label)
     if not shapes.agrees(array.shape, leaf.shape):
-        raise ShapeError(f"{leaf.label!r} has shape {leaf.shape}; got a value of shape {array.shape}")
+        raise ShapeError(
+            f"{leaf.label!r} has shape {leaf.shape}; got a value of shape {array.shape}"
+        )
     if not np.can_cast(array.dtype, leaf.dtype, "same_kind"):
-        raise DTypeError(f"{leaf.label!r} has dtype {leaf.dtype}; got a value of dtype {array.dtype}, which would lose information")
+        raise DTypeError(
+            f"{leaf.label!r} has dtype {leaf.dtype}; got a value of dtype {array.dtype}, which would lose information"
+        )
     return _hold(array.astype(leaf.dtype, copy=False))
 
 
-def input(name: str | None = None, value: Any = None, *, shape: Any = None, dtype: Any = None) -> Node:
+def input(
+    name: str | None = None, value: Any = None, *, shape: Any = None, dtype: Any = None
+) -> Node:
     """A leaf for data: no gradient ever flows into it.
 
     Args:
@@ -459,7 +521,13 @@ def input(name: str | None = None, value: Any = None, *, shape: Any = None, dtyp
     label = name or "input"
     if value is None:
         declared = () if shape is None else tuple(shape) if np.iterable(shape) else (shape,)
-        leaf = _leaf(INPUT, name, None, tuple(None if n is None else int(n) for n in declared), _dtype(dtype or FLOAT64, label))
+        leaf = _leaf(
+            INPUT,
+            name,
+            None,
+            tuple(None if n is None else int(n) for n in declared),
+            _dtype(dtype or FLOAT64, label),
+        )
         return leaf
     array = _array(value, label, dtype)
     leaf = _leaf(INPUT, name, None, array.shape, array.dtype)

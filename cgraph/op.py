@@ -47,7 +47,9 @@ class Formula:
         >>> Formula.fill("$a·$b", ("w", "x"))
         'w·x'
         """
-        return Template(template).safe_substitute(dict(zip("abcdefgh", operands, strict=False)), out=out)
+        return Template(template).safe_substitute(
+            dict(zip("abcdefgh", operands, strict=False)), out=out
+        )
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,8 @@ class Op:
         "family",
         "formula",
         "forward",
-        "makers",
         "linear",
+        "makers",
         "margin",
         "module",
         "name",
@@ -119,7 +121,7 @@ class Op:
     )
 
     # Set by node.py, which stands above: the class of nodes, and how to build one, in general and from one float64 scalar.
-    node_class: type
+    node_class: type[Any]
     build_node: Callable[..., Any]
     build_number: Callable[..., Any]
 
@@ -197,7 +199,9 @@ class Op:
             GradientError: when the op is not differentiable with respect to that parent.
         """
         if not self.differentiable(i):
-            raise GradientError(f"{self.name!r} is not differentiable with respect to its parent {i}")
+            raise GradientError(
+                f"{self.name!r} is not differentiable with respect to its parent {i}"
+            )
         if self.partials is None:
             if self.variadic:
                 return self.makers[0](i, out, *operands, **params)  # type: ignore[misc]
@@ -212,7 +216,9 @@ class Op:
         if self.dtype is not None:
             return self.dtype(*dtypes)
         if self.family == "elementwise":
-            return _ask_numpy(self, tuple(d if isinstance(d, np.dtype) else type(d) for d in dtypes))
+            return _ask_numpy(
+                self, tuple(d if isinstance(d, np.dtype) else type(d) for d in dtypes)
+            )
         return np.result_type(*dtypes)
 
     @property
@@ -221,7 +227,9 @@ class Op:
         if self.formula.text:
             lines += ["", "Value: " + Formula.fill(self.formula.text, ("a", "b", "c"), "out")]
         for letter, text in zip("abc", self.formula.partials, strict=False):
-            lines.append(f"Local gradient for {letter}: {'none' if text is None else Formula.fill(text, ('a', 'b', 'c'), 'out')}")
+            lines.append(
+                f"Local gradient for {letter}: {'none' if text is None else Formula.fill(text, ('a', 'b', 'c'), 'out')}"
+            )
         if self.family == "elementwise":
             lines += ["", "Shapes: the operands broadcast as in NumPy. `name=` names the node."]
         return "\n".join(lines)
@@ -267,7 +275,10 @@ def _not_computed(*operands: Any) -> Any:
 
 
 # The kinds of leaves: rows in form only, and not in the table.
-INPUT, PARAMETER, CONSTANT = (Op(kind, _not_computed, family="leaf", role="leaf") for kind in ("input", "parameter", "constant"))
+INPUT, PARAMETER, CONSTANT = (
+    Op(kind, _not_computed, family="leaf", role="leaf")
+    for kind in ("input", "parameter", "constant")
+)
 LEAVES = {op.name: op for op in (INPUT, PARAMETER, CONSTANT)}
 
 

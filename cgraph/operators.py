@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, TypeVar
 
-import numpy as np
-
 from cgraph.errors import CgraphError, UnsupportedError
 
 # NumPy's name -> the public function of that name.
@@ -166,7 +164,9 @@ class Operators:
             raise unsupported(asked + (f" with {', '.join(kwargs)}=" if kwargs else ""))
         return VOCABULARY[name](*inputs)
 
-    def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def __array_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         name = _ALIASES.get(function.__name__, function.__name__)
         if function.__module__ != "numpy" or name not in VOCABULARY:
             raise unsupported(f"{function.__module__}.{function.__name__}")
@@ -183,7 +183,9 @@ class Operators:
         return VOCABULARY["transpose"](self)
 
     def transpose(self, *axes: Any) -> Any:
-        return VOCABULARY["transpose"](self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None)
+        return VOCABULARY["transpose"](
+            self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
+        )
 
     def reshape(self, *shape: Any) -> Any:
         return VOCABULARY["reshape"](self, shape[0] if len(shape) == 1 else shape)

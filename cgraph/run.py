@@ -1,148 +1,28 @@
 """Run: one evaluation of a graph, forward and, if asked, backward.
 
 A graph holds no values, so two evaluations of it can be compared, drawn and kept, and doing one twice gives the same numbers twice.
-The forward pass walks the topological order once. The backward pass is `backpropagate`, the one driver of reverse mode in
-cgraph: here it runs on numbers; `cgraph.gradient` runs the same lines on nodes.
+The forward pass walks the topological order once; the backward pass is `backpropagate` (cgraph/modes.py) on the numbers of this run.
+Local gradients are made when somebody asks to see them, and kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from cgraph import shapes
-from cgraph.errors import CgraphError, GradientError, MissingValueError, NoGradientError, NonFiniteError, ShapeError
+from cgraph.errors import CgraphError, GradientError, MissingValueError, NoGradientError, ShapeError
+from cgraph.explain import explain
+from cgraph.finite import check_gradients, check_values
 from cgraph.graph import order
 from cgraph.local import LocalGradient
+from cgraph.modes import backpropagate, edge_share
 from cgraph.node import Array, Node, capture, readonly, require_scalar, why_no_gradient
-from cgraph.op import FLOAT_ERRORS, PARAMETER, Formula, Op
-from cgraph.operators import VOCABULARY, vocabulary
-
-
-
-class Itself(dict[Node, Any]):
-    """What stands for the values when the answer is to be a graph: every node is its own value."""
-
-    def __missing__(self, node: Node) -> Node:
-        return node
-
-
-
-# --- the driver of reverse mode ------------------------------------------------------------------------------------------------
-
-
-def backpropagate(
-    nodes: Sequence[Node], cotangents: dict[Node, Any], at: Mapping[Node, Any], wanted: Collection[Node], masks: dict[Node, Any]
-) -> None:
-    """Send the cotangents back through `nodes`, which stand in topological order: share = upstream x local, summed where edges meet.
-
-    Args:
-        nodes: the graph in order; those that are not wanted may be left out.
-        cotangents: starts with the seed at the root and is filled in. A node that is not in it has no gradient: zero is absent.
-        at: a node's value: its number in a Run, or the node itself when the gradient is to be a graph.
-        wanted: the nodes that lead to something asked for; no share is computed for any other.
-        masks: filled with where a cotangent is zero by structure, behind an unselected branch of `where`.
-    """
-    for node in reversed(nodes):
-        upstream = cotangents.get(node)
-        if upstream is None:
-            continue
-        parents = node.parents
-        op = node.op
-        partials = op.partials
-        if partials is None or (masks and node in masks):
-            if parents:
-                _send_through_maps(node, upstream, cotangents, at, wanted, masks)
-            continue
-        # Nine ops in ten are elementwise: these lines are Identity.vjp, Scale.vjp and Diagonal.vjp, without the objects.
-        if not op.linear:
-            out = at[node]
-            # Spelled out for one and two parents: a comprehension is a call.
-            if len(parents) == 2:
-                operands: tuple[Any, ...] = (at[parents[0]], at[parents[1]])
-            else:
-                operands = (at[parents[0]],) if len(parents) == 1 else tuple([at[p] for p in parents])
-        try:
-            for parent, partial in zip(parents, partials):  # noqa: B905  (strict= costs more than the loop)
-                if partial is None or parent not in wanted:
-                    continue
-                if partial.__class__ is float:
-                    share = upstream if partial == 1.0 else upstream * partial
-                else:
-                    try:
-                        share = upstream * partial(out, *operands)  # type: ignore[operator]
-                    except FLOAT_ERRORS:
-                        if out.__class__ is not float:
-                            raise
-                        # Python's floats refuse what NumPy answers with inf or nan.
-                        with np.errstate(all="ignore"):
-                            share = float(upstream * partial(np.float64(out), *map(np.float64, operands)))  # type: ignore[operator]
-                if parent in cotangents:
-                    cotangents[parent] = cotangents[parent] + share
-                    if masks:
-                        masks.pop(parent, None)
-                else:
-                    cotangents[parent] = share
-        except Exception as error:
-            raise _noted(error, node, parent)
-
-
-def _send_through_maps(
-    node: Node, upstream: Any, cotangents: dict[Node, Any], at: Mapping[Node, Any], wanted: Collection[Node], masks: dict[Node, Any]
-) -> None:
-    """The general step of `backpropagate`: through the linear maps of one node, with the masks that travel along."""
-    out, operands = at[node], [at[p] for p in node.parents]
-    for i, parent in enumerate(node.parents):
-        if parent not in wanted or not node.op.differentiable(i):
-            continue
-        try:
-            share, mask = edge_share(node.op, i, out, operands, node.params, upstream, masks.get(node))
-        except Exception as error:
-            raise _noted(error, node, parent)
-        if parent not in cotangents:
-            cotangents[parent] = share
-            if mask is not None:
-                masks[parent] = mask
-            continue
-        cotangents[parent] = cotangents[parent] + share
-        before = masks.pop(parent, None)
-        if before is not None and mask is not None:  # zero by structure only where both shares are
-            masks[parent] = VOCABULARY["logical_or"](before, mask)
-
-
-def _noted(error: Exception, node: Node, parent: Node) -> Exception:
-    error.add_note(f"while applying the local gradient of {node.label!r} ({node.op.name}, built at {node.site}) with respect to {parent.label!r}")
-    return error
-
-
-def edge_share(op: Op, i: int, out: Any, operands: Sequence[Any], params: Mapping[str, Any], upstream: Any, mask: Any) -> tuple[Any, Any]:
-    """What one edge hands back, and the mask it carries on."""
-    local = op.local(i, out, operands, params)
-    if mask is not None:
-        return local.masked_vjp(upstream, mask)
-    return local.vjp(upstream), local.mask
-
-
-def pushforward(nodes: Sequence[Node], tangents: dict[Node, Any], at: Mapping[Node, Any]) -> None:
-    """The driver of forward mode: tangents of the leaves in, tangents of everything that depends on them filled in."""
-    for node in nodes:
-        if not node.parents:
-            continue
-        total = None
-        for i, parent in enumerate(node.parents):
-            tangent = tangents.get(parent)
-            if tangent is None or not node.op.differentiable(i):
-                continue
-            part = node.op.local(i, at[node], [at[p] for p in node.parents], node.params).jvp(tangent)
-            total = part if total is None else total + part
-        if total is not None:
-            tangents[node] = total
-
-
-# --- one evaluation -----------------------------------------------------------------------------------------------------------
+from cgraph.op import FLOAT_ERRORS, PARAMETER, Formula
+from cgraph.operators import vocabulary
 
 
 class Run:
@@ -153,7 +33,9 @@ class Run:
         order: every node evaluated, parents first.
     """
 
-    def __init__(self, roots: tuple[Node, ...], feeds: Mapping[Node, Any] | None, check: str | None) -> None:
+    def __init__(
+        self, roots: tuple[Node, ...], feeds: Mapping[Node, Any] | None, check: str | None
+    ) -> None:
         if check not in (None, "nan"):
             raise ValueError(f"check={check!r}: the only check is 'nan'")
         self.roots = roots
@@ -163,16 +45,22 @@ class Run:
         self._grads: dict[Node, Any] = {}
         self._masks: dict[Node, Any] = {}
         self._locals: dict[tuple[Node, int], LocalGradient] = {}
-        self._fed = {node: capture(value, node) for node, value in _check_feeds(feeds, self.order)} if feeds else {}
+        self._fed = (
+            {node: capture(value, node) for node, value in _check_feeds(feeds, self.order)}
+            if feeds
+            else {}
+        )
         # Python's floats are several times faster than NumPy's scalars, for graphs that need nothing more.
         self._floats = all(root.floats for root in roots)
         if self._floats:
             self._forward_floats()
         else:
-            with np.errstate(all="ignore"):  # what is not finite is traced by check="nan", with the name of the node
+            with np.errstate(
+                all="ignore"
+            ):  # what is not finite is traced by check="nan", with the name of the node
                 self._forward_arrays()
         if check == "nan":
-            self._check_values()
+            check_values(self)
 
     def _forward_floats(self) -> None:
         values = self._values
@@ -215,9 +103,13 @@ class Run:
                 except (ValueError, TypeError, IndexError) as error:
                     if isinstance(error, CgraphError):
                         raise
-                    raise CgraphError(f"{node.label!r} ({node.op.name}, built at {node.site}) cannot be computed: {error}") from error
+                    raise CgraphError(
+                        f"{node.label!r} ({node.op.name}, built at {node.site}) cannot be computed: {error}"
+                    ) from error
                 if None in node.shape and not shapes.agrees(np.shape(value), node.shape):
-                    raise ShapeError(f"{node.label!r}, built at {node.site}, came out as {np.shape(value)}, not {node.shape}")
+                    raise ShapeError(
+                        f"{node.label!r}, built at {node.site}, came out as {np.shape(value)}, not {node.shape}"
+                    )
             values[node] = node._latest = value
             node._grad = None
 
@@ -231,7 +123,10 @@ class Run:
             GradientError: when the root is not a scalar and no upstream is given, or when no parameter lies below it.
         """
         if len(self.roots) != 1:
-            raise GradientError("backward needs one root; this run has " + ", ".join(repr(r.label) for r in self.roots))
+            raise GradientError(
+                "backward needs one root; this run has "
+                + ", ".join(repr(r.label) for r in self.roots)
+            )
         root = self.roots[0]
         if upstream is None:
             require_scalar(root)
@@ -249,7 +144,7 @@ class Run:
             node._grad = self._grads[node]
         self._locals.clear()
         if self._check == "nan":
-            self._check_gradients()
+            check_gradients(self)
         return self
 
     def _seed(self, root: Node, upstream: Any) -> Any:
@@ -263,8 +158,6 @@ class Run:
         if seed.shape != shape:
             raise ShapeError(f"upstream has shape {seed.shape}; {root.label!r} has shape {shape}")
         return seed
-
-    # --- what was found --------------------------------------------------------------------------------------------------------
 
     def value(self, node: Node) -> Array:
         """The value of a node, as a read-only array.
@@ -312,9 +205,13 @@ class Run:
             out = np.asarray(self._values[node])[()]
             with np.errstate(all="ignore"):
                 linear_map = node.op.local(i, out, operands, node.params)
-            names = tuple(p.basename or (f"{p._value:g}" if p.weak else p.op.symbol) for p in node.parents)
+            names = tuple(
+                p.basename or (f"{p._value:g}" if p.weak else p.op.symbol) for p in node.parents
+            )
             partials = node.op.formula.partials
-            template = (partials[i] if i < len(partials) else partials[-1] if partials else None) or ""
+            template = (
+                partials[i] if i < len(partials) else partials[-1] if partials else None
+            ) or ""
             self._locals[node, i] = LocalGradient(
                 linear_map,
                 Formula.fill(template, names, node.basename or "out"),
@@ -329,16 +226,21 @@ class Run:
             raise MissingValueError(f"{node.label!r} is not part of this run")
         if not isinstance(parent, Node):
             if not 0 <= parent < len(node.parents):
-                raise GradientError(f"{node.label!r} has {len(node.parents)} parents; there is no number {parent}")
+                raise GradientError(
+                    f"{node.label!r} has {len(node.parents)} parents; there is no number {parent}"
+                )
             return parent
-        first, *others = [i for i, p in enumerate(node.parents) if p is parent] or [None]
-        if first is None:
+        positions = [i for i, p in enumerate(node.parents) if p is parent]
+        if not positions:
             raise GradientError(f"{parent.label!r} is not a parent of {node.label!r}")
-        for i in others:
+        first = positions[0]
+        for i in positions[1:]:
             # x * x has the same local gradient on both edges, so either will do; x / x has not.
             a, b = self.local(node, first).array, self.local(node, i).array
             if a is None or b is None or not np.array_equal(a, b, equal_nan=True):
-                raise GradientError(f"{parent.label!r} is more than one parent of {node.label!r}: give the position, {[first, *others]}")
+                raise GradientError(
+                    f"{parent.label!r} is more than one parent of {node.label!r}: give the position, one of {positions}"
+                )
         return first
 
     def share(self, node: Node, i: int) -> Array:
@@ -348,14 +250,23 @@ class Run:
             NoGradientError: when nothing was handed back there.
         """
         parent = node.parents[i]
-        if node not in self._grads or parent not in self._grads or not node.op.differentiable(i) or not parent.active:
-            raise NoGradientError(f"{node.label!r} hands nothing back to {parent.label!r}: {why_no_gradient(parent)}")
+        if (
+            node not in self._grads
+            or parent not in self._grads
+            or not node.op.differentiable(i)
+            or not parent.active
+        ):
+            raise NoGradientError(
+                f"{node.label!r} hands nothing back to {parent.label!r}: {why_no_gradient(parent)}"
+            )
         operands = [self._values[p] for p in node.parents]
         with np.errstate(all="ignore"):
             if self._floats:
                 operands = [np.float64(x) for x in operands]
             out = np.float64(self._values[node]) if self._floats else self._values[node]
-            share, _ = edge_share(node.op, i, out, operands, node.params, self._grads[node], self._masks.get(node))
+            share, _ = edge_share(
+                node.op, i, out, operands, node.params, self._grads[node], self._masks.get(node)
+            )
         return readonly(share)
 
     def explain(self, node: Node, most: int = 8) -> str:
@@ -365,53 +276,17 @@ class Run:
             node: a node with a gradient.
             most: how many paths to list; when there are more, the heaviest are listed and the rest counted.
         """
-        from cgraph.explain import explain
-
         return explain(self, node, most)
-
-    # --- tracing what is not finite ------------------------------------------------------------------------------------------
-
-    def _check_values(self) -> None:
-        for node in self.order:
-            if not np.isfinite(self._values[node]).all():
-                told = "; ".join(f"{p.label!r} = {_brief(self._values[p])}" for p in node.parents)
-                raise NonFiniteError(
-                    f"{node.label!r} ({node.op.name}, built at {node.site}) is the first node that is not finite: "
-                    f"{_brief(self._values[node])}" + (f", from {told}" if told else "")
-                )
-
-    def _check_gradients(self) -> None:
-        for node in reversed(self.order):
-            if node not in self._grads or not node.parents:
-                continue
-            for i, parent in enumerate(node.parents):
-                if parent not in self._grads or not parent.active or not node.op.differentiable(i):
-                    continue
-                share = self.share(node, i)
-                if not np.isfinite(share).all():
-                    local = self.local(node, i)
-                    told = "; ".join(f"{p.label!r} = {_brief(self._values[p])}" for p in node.parents)
-                    raise NonFiniteError(
-                        f"the gradient that {node.label!r} ({node.op.name}, built at {node.site}) hands to {parent.label!r} is the first that is "
-                        f"not finite: {_brief(share)} = upstream {_brief(self._grads[node])} x local "
-                        f"{local.formula or ''} {'' if local.array is None else _brief(local.array)}, at {told}"
-                    )
 
     def __repr__(self) -> str:
         roots = ", ".join(repr(root.label) for root in self.roots)
         return f"<Run of {roots}: {len(self.order)} nodes, {'with gradients' if self._grads else 'forward only'}>"
 
 
-def _brief(value: Any) -> str:
-    array = np.asarray(value)
-    if array.size <= 6:
-        return np.array2string(array, precision=6, separator=", ").replace("\n", "")
-    bad = array[~np.isfinite(array)]
-    return f"{array.shape} array with {bad.size} entries not finite" if bad.size else f"{array.shape} array from {array.min():g} to {array.max():g}"
-
-
 def _missing(node: Node) -> MissingValueError:
-    return MissingValueError(f"no value for input {node.label!r} of shape {node.shape}: give it one, or feed it: {{{node.label}: array}}")
+    return MissingValueError(
+        f"no value for input {node.label!r} of shape {node.shape}: give it one, or feed it: {{{node.label}: array}}"
+    )
 
 
 def _check_sizes(node: Node, operands: list[Any]) -> None:
@@ -422,7 +297,9 @@ def _check_sizes(node: Node, operands: list[Any]) -> None:
     for parent, shape in full:
         if shape != full[0][1]:
             a, b = full[0][0].label, parent.label
-            raise ShapeError(f"{node.label!r} (built at {node.site}): {a!r} came out as {full[0][1]} but {b!r} as {shape}")
+            raise ShapeError(
+                f"{node.label!r} (built at {node.site}): {a!r} came out as {full[0][1]} but {b!r} as {shape}"
+            )
 
 
 def _check_feeds(feeds: Mapping[Node, Any], nodes: list[Node]) -> Iterable[tuple[Node, Any]]:
@@ -435,7 +312,9 @@ def _check_feeds(feeds: Mapping[Node, Any], nodes: list[Node]) -> Iterable[tuple
 
 
 @vocabulary
-def run(roots: Node | Sequence[Node], feeds: Mapping[Node, Any] | None = None, check: str | None = None) -> Run:
+def run(
+    roots: Node | Sequence[Node], feeds: Mapping[Node, Any] | None = None, check: str | None = None
+) -> Run:
     """Evaluate one node, or several at once, with the leaves' current values.
 
     Args:

@@ -105,7 +105,8 @@ def concatenate(shapes: Sequence[Shape], axis: int) -> Shape:
     total: int | None = 0
     for shape in shapes:
         if len(shape) != len(first) or any(
-            i != axis and n != m and n is not None and m is not None for i, (n, m) in enumerate(zip(first, shape, strict=False))
+            i != axis and n != m and n is not None and m is not None
+            for i, (n, m) in enumerate(zip(first, shape, strict=False))
         ):
             raise ShapeError(f"shapes {first} and {shape} differ in more than axis {axis}")
         total = None if total is None or shape[axis] is None else total + shape[axis]  # type: ignore[operator]
@@ -114,7 +115,9 @@ def concatenate(shapes: Sequence[Shape], axis: int) -> Shape:
 
 def index(shape: Shape, key: Any) -> Shape:
     """The shape of ``x[key]``, asked of NumPy."""
-    stand_in = np.broadcast_to(np.zeros((), np.int8), tuple(_UNKNOWN if n is None else n for n in shape))
+    stand_in = np.broadcast_to(
+        np.zeros((), np.int8), tuple(_UNKNOWN if n is None else n for n in shape)
+    )
     try:
         result = stand_in[key].shape
     except (IndexError, ValueError) as error:
@@ -126,4 +129,6 @@ def index(shape: Shape, key: Any) -> Shape:
 
 def agrees(shape: tuple[int, ...], declared: Shape) -> bool:
     """Whether an array of `shape` may stand where `declared` was promised."""
-    return len(shape) == len(declared) and all(d is None or n == d for n, d in zip(shape, declared, strict=True))
+    return len(shape) == len(declared) and all(
+        d is None or n == d for n, d in zip(shape, declared, strict=True)
+    )

@@ -25,7 +25,7 @@ FLOORS = {
     "errors": 0, "shapes": 0, "local": 0, "operators": 0,
     "op": 1, "node": 1, "graph": 1,
     "ops": 2,
-    "run": 3, "explain": 3, "autodiff": 3,
+    "explain": 2, "finite": 2, "modes": 2, "run": 3, "autodiff": 3,
     "rewrite": 4,
     "compile": 5,
     "draw": 6, "testing": 6,

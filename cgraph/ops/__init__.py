@@ -2,8 +2,19 @@
 
 from cgraph.op import OPS, Formula, Interval, Op, register
 from cgraph.operators import VOCABULARY
-from cgraph.ops import elementwise as _elementwise
 from cgraph.ops import linalg, losses, reduction, structure
 from cgraph.ops.elementwise import elementwise
 
-__all__ = ["OPS", "VOCABULARY", "Formula", "Interval", "Op", "elementwise", "linalg", "losses", "reduction", "register", "structure"]
+__all__ = [
+    "OPS",
+    "VOCABULARY",
+    "Formula",
+    "Interval",
+    "Op",
+    "elementwise",
+    "linalg",
+    "losses",
+    "reduction",
+    "register",
+    "structure",
+]

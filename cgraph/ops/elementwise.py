@@ -63,7 +63,9 @@ def distance_from(*points: float) -> Callable[..., Any]:
 
     def margin(x: Any) -> Any:
         x = np.asarray(x, np.float64)
-        distances = [np.where(x == p, 0.0, 1.0 if p == 0 else np.abs(x - p) / math.fabs(p)) for p in points]
+        distances = [
+            np.where(x == p, 0.0, 1.0 if p == 0 else np.abs(x - p) / math.fabs(p)) for p in points
+        ]
         return np.minimum.reduce(distances)
 
     return margin
@@ -79,83 +81,86 @@ def _power_partial(a: Any, b: Any) -> Any:
 
 def _step(a: Any, b: Any) -> Any:
     dtype = np.result_type(a, b, np.float16)
-    return np.where(np.isnan(a) | np.isnan(b), np.nan, np.where(np.equal(a, b), 0.5, np.greater(a, b))).astype(dtype)
+    return np.where(
+        np.isnan(a) | np.isnan(b), np.nan, np.where(np.equal(a, b), 0.5, np.greater(a, b))
+    ).astype(dtype)
 
 
+# fmt: off
 # --- arithmetic ---------------------------------------------------------------------------------------------------------------
 
-add = elementwise(
+add: Op = elementwise(
     "add", np.add, 1, 1, scalar=lambda a, b: a + b, symbol="+", role="linear", commutative=True,
     formula=F("$a + $b", "$a + $b", "1", "1"),
 )
-subtract = elementwise(
+subtract: Op = elementwise(
     "subtract", np.subtract, 1, -1, scalar=lambda a, b: a - b, symbol="−", role="linear", formula=F("$a − $b", "$a - $b", "1", "−1"),
 )
-multiply = elementwise(
+multiply: Op = elementwise(
     "multiply", np.multiply, lambda out, a, b: b, lambda out, a, b: a, scalar=lambda a, b: a * b,
     symbol="×", role="linear", commutative=True, formula=F("$a·$b", r"$a \cdot $b", "$b", "$a"),
 )
-divide = elementwise(
+divide: Op = elementwise(
     "divide", np.divide, lambda out, a, b: 1.0 / b, lambda out, a, b: -out / b, scalar=lambda a, b: a / b,
     symbol="÷", formula=F("$a / $b", r"\frac{$a}{$b}", "1/$b", "−$out/$b"), domain=(REAL, REAL),
 )
-negative = elementwise(
+negative: Op = elementwise(
     "negative", np.negative, -1, scalar=lambda a: -a, symbol="−", role="linear", formula=F("−$a", "-$a", "−1"),
 )
-power = elementwise(
+power: Op = elementwise(
     "power", np.power,
     # ln a · out, but 0 at a = 0, where the limit is 0 for every b > 0.
     lambda out, a, b: _power_partial(a, b),
     lambda out, a, b: out * log(where(equal(a, 0.0), 1.0, a)),
     scalar=math.pow, symbol="xʸ", formula=F("$a^$b", "$a^{$b}", "$b·$a^($b−1)", "ln($a)·$out"), domain=(POSITIVE, REAL),
 )
-square = elementwise(
+square: Op = elementwise(
     "square", np.square, lambda out, x: 2.0 * x, scalar=lambda x: x * x, symbol="x²", formula=F("$a²", "$a^2", "2·$a"),
 )
-sqrt = elementwise(
+sqrt: Op = elementwise(
     "sqrt", np.sqrt, lambda out, x: 0.5 / out, scalar=math.sqrt, symbol="√", domain=(NOT_NEGATIVE,),
     formula=F("√$a", r"\sqrt{$a}", "1/(2·$out)"),
 )
-reciprocal = elementwise(
+reciprocal: Op = elementwise(
     "reciprocal", lambda x: 1.0 / x, lambda out, x: -square(out), scalar=lambda x: 1.0 / x, symbol="1/x",
     formula=F("1 / $a", r"\frac{1}{$a}", "−$out²"),
 )
 
 # --- exponentials and logarithms ----------------------------------------------------------------------------------------------
 
-exp = elementwise(
+exp: Op = elementwise(
     "exp", np.exp, lambda out, x: out, scalar=math.exp, symbol="exp", role="activation", formula=F("e^$a", "e^{$a}", "$out"),
 )
-expm1 = elementwise(
+expm1: Op = elementwise(
     "expm1", np.expm1, lambda out, x: exp(x), scalar=math.expm1, symbol="expm1", formula=F("e^$a − 1", "e^{$a} - 1", "e^$a"),
 )
-log = elementwise(
+log: Op = elementwise(
     "log", np.log, lambda out, x: 1.0 / x, scalar=math.log, symbol="ln", domain=(POSITIVE,), formula=F("ln $a", r"\ln $a", "1/$a"),
 )
-log1p = elementwise(
+log1p: Op = elementwise(
     "log1p", np.log1p, lambda out, x: 1.0 / (1.0 + x), scalar=math.log1p, symbol="log1p", domain=(Interval(-1.0, open_low=True),),
     formula=F("ln(1 + $a)", r"\ln(1 + $a)", "1/(1 + $a)"),
 )
 
 # --- trigonometric and hyperbolic ---------------------------------------------------------------------------------------------
 
-sin = elementwise("sin", np.sin, lambda out, x: cos(x), scalar=math.sin, formula=F("sin $a", r"\sin $a", "cos $a"))
-cos = elementwise("cos", np.cos, lambda out, x: -sin(x), scalar=math.cos, formula=F("cos $a", r"\cos $a", "−sin $a"))
-tan = elementwise("tan", np.tan, lambda out, x: 1.0 + square(out), scalar=math.tan, formula=F("tan $a", r"\tan $a", "1 + $out²"))
-arcsin = elementwise(
+sin: Op = elementwise("sin", np.sin, lambda out, x: cos(x), scalar=math.sin, formula=F("sin $a", r"\sin $a", "cos $a"))
+cos: Op = elementwise("cos", np.cos, lambda out, x: -sin(x), scalar=math.cos, formula=F("cos $a", r"\cos $a", "−sin $a"))
+tan: Op = elementwise("tan", np.tan, lambda out, x: 1.0 + square(out), scalar=math.tan, formula=F("tan $a", r"\tan $a", "1 + $out²"))
+arcsin: Op = elementwise(
     "arcsin", np.arcsin, lambda out, x: 1.0 / sqrt((1.0 - x) * (1.0 + x)), scalar=math.asin, domain=(UNIT,),
     formula=F("arcsin $a", r"\arcsin $a", "1/√(1 − $a²)"),
 )
-arccos = elementwise(
+arccos: Op = elementwise(
     "arccos", np.arccos, lambda out, x: -1.0 / sqrt((1.0 - x) * (1.0 + x)), scalar=math.acos, domain=(UNIT,),
     formula=F("arccos $a", r"\arccos $a", "−1/√(1 − $a²)"),
 )
-arctan = elementwise(
+arctan: Op = elementwise(
     "arctan", np.arctan, lambda out, x: 1.0 / (1.0 + square(x)), scalar=math.atan,
     formula=F("arctan $a", r"\arctan $a", "1/(1 + $a²)"),
 )
-sinh = elementwise("sinh", np.sinh, lambda out, x: cosh(x), scalar=math.sinh, formula=F("sinh $a", r"\sinh $a", "cosh $a"))
-cosh = elementwise("cosh", np.cosh, lambda out, x: sinh(x), scalar=math.cosh, formula=F("cosh $a", r"\cosh $a", "sinh $a"))
+sinh: Op = elementwise("sinh", np.sinh, lambda out, x: cosh(x), scalar=math.sinh, formula=F("sinh $a", r"\sinh $a", "cosh $a"))
+cosh: Op = elementwise("cosh", np.cosh, lambda out, x: sinh(x), scalar=math.cosh, formula=F("cosh $a", r"\cosh $a", "sinh $a"))
 
 # --- activations --------------------------------------------------------------------------------------------------------------
 
@@ -186,42 +191,42 @@ def _softplus_float(x: float) -> float:
     return (x if x > 0.0 else 0.0) + math.log1p(math.exp(-math.fabs(x)))
 
 
-tanh = elementwise(
+tanh: Op = elementwise(
     "tanh", np.tanh, _stable_tanh_partial, scalar=math.tanh, role="activation", formula=F("tanh $a", r"\tanh $a", "1 − $out²"),
 )
-sigmoid = elementwise(
+sigmoid: Op = elementwise(
     "sigmoid", _sigmoid, lambda out, x: out * sigmoid(-x), scalar=_sigmoid_float, symbol="σ", role="activation",
     formula=F("1 / (1 + e^(−$a))", r"\frac{1}{1 + e^{-$a}}", "$out(1−$out)"),
     doc="The logistic function, accurate in both tails; its partial is written out·σ(−x), which keeps its digits where 1 − out has none.",
 )
-softplus = elementwise(
+softplus: Op = elementwise(
     "softplus", _softplus, lambda out, x: sigmoid(x), scalar=_softplus_float, role="activation",
     formula=F("ln(1 + e^$a)", r"\ln(1 + e^{$a})", "σ($a)"),
 )
-relu = elementwise(
+relu: Op = elementwise(
     "relu", lambda x: np.maximum(x, 0.0), lambda out, x: x > 0.0, symbol="ReLU", role="activation",
     scalar=lambda x: x if x > 0.0 or x != x else 0.0, margin=distance_from(0.0), formula=F("max(0, $a)", r"\max(0, $a)", "1 if $a > 0, else 0"),
 )
 
 # --- pieces -------------------------------------------------------------------------------------------------------------------
 
-abs = elementwise(
+abs: Op = elementwise(
     "abs", np.abs, lambda out, x: sign(x), scalar=math.fabs, symbol="|x|", margin=distance_from(0.0), formula=F("|$a|", "|$a|", "sign $a"),
 )
-sign = elementwise("sign", np.sign, 0, margin=distance_from(0.0), formula=F("sign $a", r"\operatorname{sign} $a", "0"))
-step = elementwise(
+sign: Op = elementwise("sign", np.sign, 0, margin=distance_from(0.0), formula=F("sign $a", r"\operatorname{sign} $a", "0"))
+step: Op = elementwise(
     "step", _step, 0, 0, margin=gap, formula=F("1 if $a > $b, ½ if equal, else 0", "[$a > $b]", "0", "0"),
     doc="1 where a > b, 1/2 where they are equal, 0 elsewhere: how maximum and minimum share a gradient.",
 )
-maximum = elementwise(
+maximum: Op = elementwise(
     "maximum", np.maximum, lambda out, a, b: step(a, b), lambda out, a, b: step(b, a), symbol="max", margin=gap, commutative=True,
     formula=F("max($a, $b)", r"\max($a, $b)", "1 if $a > $b, ½ if equal", "1 if $b > $a, ½ if equal"),
 )
-minimum = elementwise(
+minimum: Op = elementwise(
     "minimum", np.minimum, lambda out, a, b: step(b, a), lambda out, a, b: step(a, b), symbol="min", margin=gap, commutative=True,
     formula=F("min($a, $b)", r"\min($a, $b)", "1 if $a < $b, ½ if equal", "1 if $b < $a, ½ if equal"),
 )
-_clip = elementwise(
+_clip: Op = elementwise(
     "clip", lambda x, low, high: np.minimum(np.maximum(x, low), high),
     lambda out, x, low, high: step(x, low) * step(high, maximum(x, low)),
     lambda out, x, low, high: step(low, x) * step(high, maximum(x, low)),
@@ -232,18 +237,18 @@ _clip = elementwise(
 
 # --- comparisons and logic: not differentiable, made for `where` ------------------------------------------------------------------
 
-less = elementwise("less", np.less, None, None, symbol="<", formula=F("$a < $b", "$a < $b", None, None))
-less_equal = elementwise("less_equal", np.less_equal, None, None, symbol="≤", formula=F("$a ≤ $b", r"$a \le $b", None, None))
-greater = elementwise("greater", np.greater, None, None, symbol=">", formula=F("$a > $b", "$a > $b", None, None))
-greater_equal = elementwise("greater_equal", np.greater_equal, None, None, symbol="≥", formula=F("$a ≥ $b", r"$a \ge $b", None, None))
-equal = elementwise("equal", np.equal, None, None, symbol="=", commutative=True, formula=F("$a = $b", "$a = $b", None, None))
-not_equal = elementwise("not_equal", np.not_equal, None, None, symbol="≠", commutative=True, formula=F("$a ≠ $b", r"$a \ne $b", None, None))
-logical_and = elementwise("logical_and", np.logical_and, None, None, symbol="∧", commutative=True, formula=F("$a and $b", r"$a \land $b", None, None))
-logical_or = elementwise("logical_or", np.logical_or, None, None, symbol="∨", commutative=True, formula=F("$a or $b", r"$a \lor $b", None, None))
-logical_not = elementwise("logical_not", np.logical_not, None, symbol="¬", formula=F("not $a", r"\lnot $a", None))
+less: Op = elementwise("less", np.less, None, None, symbol="<", formula=F("$a < $b", "$a < $b", None, None))
+less_equal: Op = elementwise("less_equal", np.less_equal, None, None, symbol="≤", formula=F("$a ≤ $b", r"$a \le $b", None, None))
+greater: Op = elementwise("greater", np.greater, None, None, symbol=">", formula=F("$a > $b", "$a > $b", None, None))
+greater_equal: Op = elementwise("greater_equal", np.greater_equal, None, None, symbol="≥", formula=F("$a ≥ $b", r"$a \ge $b", None, None))
+equal: Op = elementwise("equal", np.equal, None, None, symbol="=", commutative=True, formula=F("$a = $b", "$a = $b", None, None))
+not_equal: Op = elementwise("not_equal", np.not_equal, None, None, symbol="≠", commutative=True, formula=F("$a ≠ $b", r"$a \ne $b", None, None))
+logical_and: Op = elementwise("logical_and", np.logical_and, None, None, symbol="∧", commutative=True, formula=F("$a and $b", r"$a \land $b", None, None))
+logical_or: Op = elementwise("logical_or", np.logical_or, None, None, symbol="∨", commutative=True, formula=F("$a or $b", r"$a \lor $b", None, None))
+logical_not: Op = elementwise("logical_not", np.logical_not, None, symbol="¬", formula=F("not $a", r"\lnot $a", None))
 
 # `where` is elementwise in shape and dtype, but its locals select: an unselected branch gets zero by structure (cgraph/local.py).
-where = register(
+where: Op = register(
     Op(
         "where", np.where,
         makers=(
@@ -257,6 +262,8 @@ where = register(
     )
 )
 VOCABULARY["where"] = where
+
+# fmt: on
 
 
 def clip(x: Any, min: Any = None, max: Any = None, *, name: str | None = None) -> Any:

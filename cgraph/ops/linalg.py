@@ -12,7 +12,7 @@ import numpy as np
 
 from cgraph import shapes
 from cgraph.local import Adjoint, LinearMap, MatMulLeft, MatMulRight
-from cgraph.op import Formula, Op, register, is_node
+from cgraph.op import Formula, Op, is_node, register
 from cgraph.operators import vocabulary
 from cgraph.ops.elementwise import multiply
 from cgraph.ops.structure import _shape, broadcast_row, expand_dims, reshape, transpose
@@ -38,9 +38,15 @@ def _right(out: Any, a: Any, b: Any) -> LinearMap:
     return MatMulRight(a)
 
 
-matmul_row = register(
+matmul_row: Op = register(
     Op(
-        "matmul", np.matmul, makers=(_left, _right), shape=shapes.matmul, family="linalg", symbol="·", role="linear",
+        "matmul",
+        np.matmul,
+        makers=(_left, _right),
+        shape=shapes.matmul,
+        family="linalg",
+        symbol="·",
+        role="linear",
         formula=Formula("$a·$b", "$a $b", ("upstream · $bᵀ", "$aᵀ · upstream")),
     )
 )
@@ -59,20 +65,32 @@ def matmul(a: Any, b: Any, *, name: str | None = None) -> Any:
     (1, 4)
     """
     shape_a, shape_b = _shape(a), _shape(b)
-    if shape_a[:-2] != shape_b[:-2] and (is_node(a) or is_node(b)) and min(len(shape_a), len(shape_b)) >= 1:
+    if (
+        shape_a[:-2] != shape_b[:-2]
+        and (is_node(a) or is_node(b))
+        and min(len(shape_a), len(shape_b)) >= 1
+    ):
         # Also with a vector on one side, so that no adjoint has to sum over a batch.
         batch = shapes.broadcast(shape_a[:-2], shape_b[:-2])
         a, b = _batched(a, shape_a, batch), _batched(b, shape_b, batch)
-    if 1 in (len(shape_a), len(shape_b)) and max(len(shape_a), len(shape_b)) > 2 and (is_node(a) or is_node(b)):
+    if (
+        1 in (len(shape_a), len(shape_b))
+        and max(len(shape_a), len(shape_b)) > 2
+        and (is_node(a) or is_node(b))
+    ):
         return _batched_vector(a, b, shape_a, shape_b, name)
     return matmul_row(a, b, name=name)
 
 
 def _batched(x: Any, shape: shapes.Shape, batch: shapes.Shape) -> Any:
-    return x if len(shape) < 2 or shape[:-2] == batch else broadcast_row(x, shape=batch + shape[-2:])
+    return (
+        x if len(shape) < 2 or shape[:-2] == batch else broadcast_row(x, shape=batch + shape[-2:])
+    )
 
 
-def _batched_vector(a: Any, b: Any, shape_a: shapes.Shape, shape_b: shapes.Shape, name: str | None) -> Any:
+def _batched_vector(
+    a: Any, b: Any, shape_a: shapes.Shape, shape_b: shapes.Shape, name: str | None
+) -> Any:
     """A vector times a stack of matrices: the vector as a matrix of one row or column."""
     if len(shape_a) == 1:
         product = matmul(expand_dims(a, 0), b)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.op import Formula, Interval
+from cgraph.op import Formula, Interval, Op
 from cgraph.operators import vocabulary
 from cgraph.ops.elementwise import clip, divide, elementwise, log, sigmoid, subtract
 
@@ -28,7 +28,7 @@ def _textbook_bce_float(p: float, y: float) -> float:
     return -(y * math.log(p) + (1.0 - y) * math.log(1.0 - p))
 
 
-bce = elementwise(
+bce: Op = elementwise(
     "bce",
     _textbook_bce,
     lambda out, p, y: (1.0 - y) / (1.0 - p) - y / p,
@@ -38,7 +38,9 @@ bce = elementwise(
     role="loss",
     domain=(PROBABILITY, LABEL),
     formula=Formula(
-        "−$b ln $a − (1−$b) ln(1−$a)", r"-$b \ln $a - (1 - $b) \ln(1 - $a)", ("($a−$b) / ($a(1−$a))", "ln(1−$a) − ln $a")
+        "−$b ln $a − (1−$b) ln(1−$a)",
+        r"-$b \ln $a - (1 - $b) \ln(1 - $a)",
+        ("($a−$b) / ($a(1−$a))", "ln(1−$a) − ln $a"),
     ),
     doc=(
         "Binary cross-entropy of a probability p and a label y, by the textbook formula: inf or nan at p = 0 and p = 1, on purpose. "
@@ -55,7 +57,9 @@ def _stable_bce(z: Any, y: Any) -> Any:
     if not np.isfinite(result).all():
         # At z = ±inf the term whose weight is 0 is 0 x inf; it is not there.
         with np.errstate(invalid="ignore"):
-            result = np.where(np.equal(y, 0), 0.0, y * wrong_if_1) + np.where(np.equal(y, 1), 0.0, (1.0 - y) * wrong_if_0)
+            result = np.where(np.equal(y, 0), 0.0, y * wrong_if_1) + np.where(
+                np.equal(y, 1), 0.0, (1.0 - y) * wrong_if_0
+            )
     return result
 
 
@@ -65,7 +69,7 @@ def _stable_bce_float(z: float, y: float) -> float:
     return result if result == result else float(_stable_bce(np.float64(z), np.float64(y)))
 
 
-stable_bce = elementwise(
+stable_bce: Op = elementwise(
     "stable_bce",
     _stable_bce,
     lambda out, z, y: (1.0 - y) * sigmoid(z) - y * sigmoid(-z),
@@ -75,7 +79,9 @@ stable_bce = elementwise(
     role="loss",
     domain=(Interval(), LABEL),
     formula=Formula(
-        "$b ln(1+e^(−$a)) + (1−$b) ln(1+e^$a)", r"$b \ln(1+e^{-$a}) + (1-$b) \ln(1+e^{$a})", ("σ($a) − $b", "−$a")
+        "$b ln(1+e^(−$a)) + (1−$b) ln(1+e^$a)",
+        r"$b \ln(1+e^{-$a}) + (1-$b) \ln(1+e^{$a})",
+        ("σ($a) − $b", "−$a"),
     ),
     doc=(
         "Binary cross-entropy of a logit z and a label y: sigmoid and cross-entropy fused into one node, finite everywhere and accurate in "
@@ -83,7 +89,7 @@ stable_bce = elementwise(
     ),
 )
 
-mse = elementwise(
+mse: Op = elementwise(
     "mse",
     lambda p, y: 0.5 * np.square(np.subtract(p, y)),
     lambda out, p, y: p - y,

@@ -17,7 +17,16 @@ from cgraph.local import Adjoint, LinearMap
 from cgraph.op import Formula, Op, register
 from cgraph.operators import vocabulary
 from cgraph.ops.elementwise import divide, equal, sqrt, square, subtract, where
-from cgraph.ops.structure import _shape, _shape_of, broadcast_row, concatenate, nonzero_after, reshape, reshape_row, stack
+from cgraph.ops.structure import (
+    _shape,
+    _shape_of,
+    broadcast_row,
+    concatenate,
+    nonzero_after,
+    reshape,
+    reshape_row,
+    stack,
+)
 
 Axis = int | Sequence[int] | None
 Axes = tuple[int, ...]
@@ -46,10 +55,13 @@ def _count(x: Any, axes: Axes) -> Any:
     return float(n) if n is not None else count_row(x, axes=axes)
 
 
-count_row = register(
+count_row: Op = register(
     Op(
         "count",
-        lambda x, axes: np.asarray(float(np.prod([np.shape(x)[i] for i in axes], dtype=np.int64)), x.dtype if x.dtype.kind == "f" else np.float64),
+        lambda x, axes: np.asarray(
+            float(np.prod([np.shape(x)[i] for i in axes], dtype=np.int64)),
+            x.dtype if x.dtype.kind == "f" else np.float64,
+        ),
         makers=(None,),
         shape=lambda x, axes: (),
         dtype=lambda x: x if x.kind == "f" else np.dtype(np.float64),
@@ -62,7 +74,11 @@ count_row = register(
 
 
 def _reduction(
-    name: str, forward: Callable[..., Any], maker: Callable[..., LinearMap], dtype: Callable[..., Any] | None = None, **row: Any
+    name: str,
+    forward: Callable[..., Any],
+    maker: Callable[..., LinearMap],
+    dtype: Callable[..., Any] | None = None,
+    **row: Any,
 ) -> Op:
     return register(
         Op(
@@ -98,7 +114,8 @@ def _extreme_local(row: Callable[[], Op]) -> Callable[..., LinearMap]:
         hits = where(equal(x, _spread(out, x, axes, keepdims)), _ones(x), 0.0)
         weights = hits / _spread(sum_row(hits, axes=axes, keepdims=keepdims), x, axes, keepdims)
         return Adjoint(
-            lambda t: sum_row(weights * t, axes=axes, keepdims=keepdims), lambda u: weights * _spread(u, x, axes, keepdims)
+            lambda t: sum_row(weights * t, axes=axes, keepdims=keepdims),
+            lambda u: weights * _spread(u, x, axes, keepdims),
         )
 
     return local
@@ -126,24 +143,41 @@ def _sum_dtype(x: Any) -> Any:
 def _mean(x: Any, axes: Axes, keepdims: bool) -> Any:
     # One pass and one rounding in the dtype of x; np.mean costs five times as much on small arrays.
     n = np.prod([np.shape(x)[i] for i in axes], dtype=np.int64)
-    return np.add.reduce(x, axis=axes, keepdims=keepdims) / (n if np.asarray(x).dtype.kind != "f" else float(n) if n else np.nan)
+    total: Any = np.add.reduce(x, axis=axes, keepdims=keepdims)  # type: ignore[call-overload]
+    return total / (n if np.asarray(x).dtype.kind != "f" else float(n) if n else np.nan)
 
 
-sum_row = _reduction(
-    "sum", lambda x, axes, keepdims: np.add.reduce(x, axis=axes, keepdims=keepdims), _sum_local, _sum_dtype,
-    symbol="Σ", role="linear", formula=Formula("Σ $a", r"\sum $a", ("1",)),
+sum_row: Op = _reduction(
+    "sum",
+    lambda x, axes, keepdims: np.add.reduce(x, axis=axes, keepdims=keepdims),
+    _sum_local,
+    _sum_dtype,
+    symbol="Σ",
+    role="linear",
+    formula=Formula("Σ $a", r"\sum $a", ("1",)),
 )
-mean_row = _reduction(
-    "mean", _mean, _mean_local, lambda x: x if x.kind == "f" else np.dtype(np.float64),
-    symbol="mean", role="linear", formula=Formula("(1/m) Σ $a", r"\frac{1}{m} \sum $a", ("1/m",)),
+mean_row: Op = _reduction(
+    "mean",
+    _mean,
+    _mean_local,
+    lambda x: x if x.kind == "f" else np.dtype(np.float64),
+    symbol="mean",
+    role="linear",
+    formula=Formula("(1/m) Σ $a", r"\frac{1}{m} \sum $a", ("1/m",)),
 )
-max_row = _reduction(
-    "max", lambda x, axes, keepdims: np.maximum.reduce(x, axis=axes, keepdims=keepdims), _extreme_local(lambda: max_row),
-    margin=_margin_of_extreme, formula=Formula("max $a", r"\max $a", ("1 at the maximum, ties share",)),
+max_row: Op = _reduction(
+    "max",
+    lambda x, axes, keepdims: np.maximum.reduce(x, axis=axes, keepdims=keepdims),
+    _extreme_local(lambda: max_row),
+    margin=_margin_of_extreme,
+    formula=Formula("max $a", r"\max $a", ("1 at the maximum, ties share",)),
 )
-min_row = _reduction(
-    "min", lambda x, axes, keepdims: np.minimum.reduce(x, axis=axes, keepdims=keepdims), _extreme_local(lambda: min_row),
-    margin=_margin_of_extreme, formula=Formula("min $a", r"\min $a", ("1 at the minimum, ties share",)),
+min_row: Op = _reduction(
+    "min",
+    lambda x, axes, keepdims: np.minimum.reduce(x, axis=axes, keepdims=keepdims),
+    _extreme_local(lambda: min_row),
+    margin=_margin_of_extreme,
+    formula=Formula("min $a", r"\min $a", ("1 at the minimum, ties share",)),
 )
 
 
@@ -154,13 +188,15 @@ def _others(x: Any) -> Any:
     """For each entry along axis 0, the product of all the others, by a tree: up with products of pairs, down with siblings."""
     n = _shape(x)[0]
     if n is None:
-        raise UnsupportedError("the gradient of prod needs sizes that are known along its axes; declare them")
+        raise UnsupportedError(
+            "the gradient of prod needs sizes that are known along its axes; declare them"
+        )
     width = 1 << max(n - 1, 0).bit_length()
     if width > n:
-        pad = np.ones((width - n, *_shape(x)[1:]), x.dtype)  # type: ignore[arg-type]
+        pad = np.ones((width - n, *_shape(x)[1:]), x.dtype)
         x = concatenate([x, pad], 0)
     levels = [x]
-    while _shape(levels[-1])[0] > 1:
+    for _ in range(width.bit_length() - 1):
         levels.append(levels[-1][0::2] * levels[-1][1::2])
     down: Any = np.ones(_shape(levels[-1]), x.dtype)
     for level in reversed(levels[:-1]):
@@ -175,20 +211,31 @@ def _prod_partial(x: Any, axes: Axes) -> Any:
         raise UnsupportedError("the gradient of prod needs sizes that are known; declare them")
     order = axes + tuple(i for i in range(len(shape)) if i not in axes)
     moved = x.transpose(order)
-    flat = moved.reshape((int(np.prod([shape[i] for i in axes], dtype=np.int64)), *(shape[i] for i in order[len(axes) :])))
-    return _others(flat).reshape(tuple(shape[i] for i in order)).transpose(tuple(int(i) for i in np.argsort(order)))
+    flat = moved.reshape(
+        (shapes.size(tuple(shape[i] for i in axes)), *(shape[i] for i in order[len(axes) :]))
+    )
+    return (
+        _others(flat)
+        .reshape(tuple(shape[i] for i in order))
+        .transpose(tuple(int(i) for i in np.argsort(order)))
+    )
 
 
 def _prod_local(out: Any, x: Any, axes: Axes, keepdims: bool) -> LinearMap:
     partial = _prod_partial(x, axes) if axes else _ones(x)
     return Adjoint(
-        lambda t: sum_row(partial * t, axes=axes, keepdims=keepdims), lambda u: partial * _spread(u, x, axes, keepdims)
+        lambda t: sum_row(partial * t, axes=axes, keepdims=keepdims),
+        lambda u: partial * _spread(u, x, axes, keepdims),
     )
 
 
-prod_row = _reduction(
-    "prod", lambda x, axes, keepdims: np.multiply.reduce(x, axis=axes, keepdims=keepdims), _prod_local, _sum_dtype,
-    symbol="Π", formula=Formula("Π $a", r"\prod $a", ("product of the others",)),
+prod_row: Op = _reduction(
+    "prod",
+    lambda x, axes, keepdims: np.multiply.reduce(x, axis=axes, keepdims=keepdims),
+    _prod_local,
+    _sum_dtype,
+    symbol="Π",
+    formula=Formula("Π $a", r"\prod $a", ("product of the others",)),
 )
 
 
@@ -209,11 +256,18 @@ def _softmax_local(out: Any, x: Any, axes: Axes) -> LinearMap:
     return Adjoint(apply, apply)  # symmetric
 
 
-softmax_row = register(
+softmax_row: Op = register(
     Op(
-        "softmax", _softmax, makers=(_softmax_local,), shape=lambda x, axes: x, family="reduction", role="activation",
+        "softmax",
+        _softmax,
+        makers=(_softmax_local,),
+        shape=lambda x, axes: x,
+        family="reduction",
+        role="activation",
         dtype=lambda x: x if x.kind == "f" else np.dtype(np.float64),
-        formula=Formula("e^$a / Σ e^$a", r"\frac{e^{$a}}{\sum e^{$a}}", ("diag($out) − $out·$outᵀ",)),
+        formula=Formula(
+            "e^$a / Σ e^$a", r"\frac{e^{$a}}{\sum e^{$a}}", ("diag($out) − $out·$outᵀ",)
+        ),
     )
 )
 
@@ -227,19 +281,25 @@ def _logsumexp(x: Any, axes: Axes, keepdims: bool) -> Any:
     largest = np.equal(x, top)
     ties = np.add.reduce(largest, axis=axes, keepdims=True)
     rest = np.add.reduce(np.where(largest, 0, e), axis=axes, keepdims=True)
-    result = top + np.where(ties > 0, np.log(np.maximum(ties, 1)) + np.log1p(rest / np.maximum(ties, 1)), np.log(rest)).astype(top.dtype)
+    result = top + np.where(
+        ties > 0, np.log(np.maximum(ties, 1)) + np.log1p(rest / np.maximum(ties, 1)), np.log(rest)
+    ).astype(top.dtype)
     return result if keepdims else result.reshape(shapes.reduce(x.shape, axes, False))
 
 
 def _logsumexp_local(out: Any, x: Any, axes: Axes, keepdims: bool) -> LinearMap:
     weights = softmax_row(x, axes=axes)
     return Adjoint(
-        lambda t: sum_row(weights * t, axes=axes, keepdims=keepdims), lambda u: weights * _spread(u, x, axes, keepdims)
+        lambda t: sum_row(weights * t, axes=axes, keepdims=keepdims),
+        lambda u: weights * _spread(u, x, axes, keepdims),
     )
 
 
-logsumexp_row = _reduction(
-    "logsumexp", _logsumexp, _logsumexp_local, lambda x: x if x.kind == "f" else np.dtype(np.float64),
+logsumexp_row: Op = _reduction(
+    "logsumexp",
+    _logsumexp,
+    _logsumexp_local,
+    lambda x: x if x.kind == "f" else np.dtype(np.float64),
     formula=Formula("ln Σ e^$a", r"\ln \sum e^{$a}", ("softmax($a)",)),
 )
 
@@ -256,10 +316,16 @@ def _cumsum_local(out: Any, x: Any, axis: int) -> LinearMap:
     return Adjoint(lambda t: cumsum_row(t, axis=axis), adjoint, nonzero_after(adjoint))
 
 
-cumsum_row = register(
+cumsum_row: Op = register(
     Op(
-        "cumsum", lambda x, axis: np.cumsum(x, axis=axis), makers=(_cumsum_local,), shape=lambda x, axis: x, dtype=_sum_dtype,
-        family="reduction", role="linear", formula=Formula("running sum of $a", r"\sum_{j \le i} {$a}_j", ("1 from there on",)),
+        "cumsum",
+        lambda x, axis: np.cumsum(x, axis=axis),
+        makers=(_cumsum_local,),
+        shape=lambda x, axis: x,
+        dtype=_sum_dtype,
+        family="reduction",
+        role="linear",
+        formula=Formula("running sum of $a", r"\sum_{j \le i} {$a}_j", ("1 from there on",)),
     )
 )
 
@@ -327,7 +393,9 @@ def log_softmax(x: Any, axis: Axis = -1, *, name: str | None = None) -> Any:
 
 
 @vocabulary
-def var(x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False, *, name: str | None = None) -> Any:
+def var(
+    x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False, *, name: str | None = None
+) -> Any:
     """The variance over `axis`: the mean of squared deviations, with ``n - ddof`` for n."""
     deviation = square(x - mean(x, axis, keepdims=True))
     if ddof == 0:
@@ -336,7 +404,9 @@ def var(x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False, *, nam
 
 
 @vocabulary
-def std(x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False, *, name: str | None = None) -> Any:
+def std(
+    x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False, *, name: str | None = None
+) -> Any:
     """The standard deviation over `axis`: the root of `var`; like the root, it has no finite gradient at 0."""
     return sqrt(var(x, axis, ddof, keepdims), name=name)
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from cgraph import shapes
-from cgraph.errors import UnsupportedError
+from cgraph.errors import ShapeError, UnsupportedError
 from cgraph.local import Adjoint, LinearMap, Rearrange
 from cgraph.node import constant
-from cgraph.op import Formula, Op, register, is_node
+from cgraph.op import Formula, Op, is_node, register
 from cgraph.operators import vocabulary
 from cgraph.ops.elementwise import not_equal, where
 
@@ -42,15 +42,17 @@ def nonzero_after(adjoint: Any) -> Any:
 
 
 def _broadcast(x: Any, *like: Any, shape: Shape | None = None) -> Any:
-    target = shape if shape is not None else np.broadcast_shapes(np.shape(x), np.shape(like[0]))
+    target: Any = (
+        shape if shape is not None else np.broadcast_shapes(np.shape(x), np.shape(like[0]))
+    )
     if np.shape(x) == target:
         return x
     if len(target) <= 2:
         # np.broadcast_to takes 4 us; filling a small array takes a fraction of that.
-        result = np.empty(target, np.asarray(x).dtype)  # type: ignore[arg-type]
+        result = np.empty(target, np.asarray(x).dtype)
         result[...] = x
         return result
-    return np.broadcast_to(x, target)  # type: ignore[arg-type]
+    return np.broadcast_to(x, target)
 
 
 def _sum_to(x: Any, *like: Any, shape: Shape | None = None) -> Any:
@@ -59,7 +61,9 @@ def _sum_to(x: Any, *like: Any, shape: Shape | None = None) -> Any:
     if x.shape == target:
         return x
     lead = x.ndim - len(target)
-    axes = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(target) if n == 1 and x.shape[i + lead] != 1)
+    axes = tuple(range(lead)) + tuple(
+        i + lead for i, n in enumerate(target) if n == 1 and x.shape[i + lead] != 1
+    )
     return np.add.reduce(x, axis=axes, keepdims=True).reshape(target)
 
 
@@ -85,27 +89,39 @@ def _broadcast_shape(x: Shape, *like: Shape, shape: Shape | None = None) -> Shap
     if shape is None:
         return shapes.broadcast(x, *like)
     if shapes.broadcast(x, shape) != shape:
-        raise shapes.ShapeError(f"cannot be broadcast to {shape}")
+        raise ShapeError(f"cannot be broadcast to {shape}")
     return shape
 
 
 def _sum_to_shape(x: Shape, *like: Shape, shape: Shape | None = None) -> Shape:
     target = shape if shape is not None else like[0]
     if shapes.broadcast(target, x) != x and shapes.is_static(x) and shapes.is_static(target):
-        raise shapes.ShapeError(f"cannot be summed to {target}")
+        raise ShapeError(f"cannot be summed to {target}")
     return target
 
 
-broadcast_row = register(
+broadcast_row: Op = register(
     Op(
-        "broadcast_to", _broadcast, makers=(_broadcast_local, None), shape=_broadcast_shape, dtype=lambda x, *like: x, family="structure",
-        symbol="⇉", formula=Formula("$a, repeated", "$a", ("Σ of the upstream", None)),
+        "broadcast_to",
+        _broadcast,
+        makers=(_broadcast_local, None),
+        shape=_broadcast_shape,
+        dtype=lambda x, *like: x,
+        family="structure",
+        symbol="⇉",
+        formula=Formula("$a, repeated", "$a", ("Σ of the upstream", None)),
     )
 )
-sum_to_row = register(
+sum_to_row: Op = register(
     Op(
-        "sum_to", _sum_to, makers=(_sum_to_local, None), shape=_sum_to_shape, dtype=lambda x, *like: x, family="structure",
-        symbol="Σ", formula=Formula("Σ $a", r"\sum $a", ("1", None)),
+        "sum_to",
+        _sum_to,
+        makers=(_sum_to_local, None),
+        shape=_sum_to_shape,
+        dtype=lambda x, *like: x,
+        family="structure",
+        symbol="Σ",
+        formula=Formula("Σ $a", r"\sum $a", ("1", None)),
     )
 )
 
@@ -146,10 +162,13 @@ def _as_shape(shape: Any) -> tuple[int, ...]:
 
 def _reshape_local(out: Any, x: Any, *like: Any, shape: Shape | None = None) -> LinearMap:
     reference, own = _shape_of(x)
-    return Rearrange(lambda t: reshape_row(t, *like, shape=shape), lambda u: reshape_row(u, *reference, shape=own))
+    return Rearrange(
+        lambda t: reshape_row(t, *like, shape=shape),
+        lambda u: reshape_row(u, *reference, shape=own),
+    )
 
 
-reshape_row = register(
+reshape_row: Op = register(
     Op(
         "reshape",
         lambda x, *like, shape=None: np.reshape(x, _target(shape, like)),
@@ -177,12 +196,15 @@ def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(int(i) for i in np.argsort(axes))
 
 
-transpose_row = register(
+transpose_row: Op = register(
     Op(
         "transpose",
         lambda x, axes: np.transpose(x, axes),
         makers=(
-            lambda out, x, axes: Rearrange(lambda t: transpose_row(t, axes=axes), lambda u: transpose_row(u, axes=_inverse(axes))),
+            lambda out, x, axes: Rearrange(
+                lambda t: transpose_row(t, axes=axes),
+                lambda u: transpose_row(u, axes=_inverse(axes)),
+            ),
         ),
         shape=lambda x, axes: tuple(x[i] for i in axes),
         family="structure",
@@ -204,7 +226,9 @@ def transpose(x: Any, axes: Sequence[int] | None = None, *, name: str | None = N
     if axes is None:
         axes = tuple(reversed(range(ndim)))
     elif sorted(shapes.normalize_axes(tuple(axes), ndim)) != list(range(ndim)):
-        raise shapes.ShapeError(f"transpose: axes {tuple(axes)} do not name each of the {ndim} dimensions once")
+        raise ShapeError(
+            f"transpose: axes {tuple(axes)} do not name each of the {ndim} dimensions once"
+        )
     return transpose_row(x, axes=tuple(int(a) % ndim for a in axes), name=name)
 
 
@@ -237,14 +261,19 @@ def expand_dims(x: Any, axis: int | Sequence[int], *, name: str | None = None) -
 def squeeze(x: Any, axis: int | Sequence[int] | None = None, *, name: str | None = None) -> Any:
     """`x` without its axes of size 1, or without those named, which must have size 1."""
     shape = _shape(x)
-    axes = tuple(i for i, n in enumerate(shape) if n == 1) if axis is None else shapes.normalize_axes(axis, len(shape))
+    axes = (
+        tuple(i for i, n in enumerate(shape) if n == 1)
+        if axis is None
+        else shapes.normalize_axes(axis, len(shape))
+    )
     if any(shape[i] != 1 for i in axes):
-        raise shapes.ShapeError(f"squeeze: {axis} names an axis of {shape} whose size is not 1")
+        raise ShapeError(f"squeeze: {axis} names an axis of {shape} whose size is not 1")
     return _reshape_to(x, tuple(n for i, n in enumerate(shape) if i not in axes), name)
 
 
 def _shape(x: Any) -> Shape:
-    return x.shape if is_node(x) else np.shape(x)
+    shape: Shape = x.shape if is_node(x) else np.shape(x)
+    return shape
 
 
 def _reshape_to(x: Any, shape: Shape, name: str | None) -> Any:
@@ -267,7 +296,9 @@ def zeros_like(x: Any) -> Any:
 def _concatenate_local(i: int, out: Any, *operands: Any, axis: int) -> LinearMap:
     sizes = [_shape(x)[axis] for x in operands]
     if None in sizes[: i + 1]:
-        raise UnsupportedError("the gradient graph of concatenate needs sizes along its axis that are known; declare them")
+        raise UnsupportedError(
+            "the gradient graph of concatenate needs sizes along its axis that are known; declare them"
+        )
     start = sum(sizes[:i])  # type: ignore[arg-type]
     part = (slice(None),) * axis + (slice(start, start + sizes[i]),)  # type: ignore[operator]
 
@@ -277,7 +308,7 @@ def _concatenate_local(i: int, out: Any, *operands: Any, axis: int) -> LinearMap
     return Adjoint(forward, lambda u: u[part], lambda mask: mask[part])
 
 
-concatenate_row = register(
+concatenate_row: Op = register(
     Op(
         "concatenate",
         lambda *operands, axis: np.concatenate(operands, axis),
@@ -300,10 +331,10 @@ def concatenate(arrays: Sequence[Any], axis: int = 0, *, name: str | None = None
     """
     arrays = list(arrays)
     if not arrays:
-        raise shapes.ShapeError("concatenate: nothing to join")
+        raise ShapeError("concatenate: nothing to join")
     ndim = len(_shape(arrays[0]))
     if ndim == 0:
-        raise shapes.ShapeError("concatenate: scalars have no axis to join along; use stack")
+        raise ShapeError("concatenate: scalars have no axis to join along; use stack")
     return concatenate_row(*arrays, axis=shapes.normalize_axes(axis, ndim)[0], name=name)
 
 
@@ -317,9 +348,9 @@ def stack(arrays: Sequence[Any], axis: int = 0, *, name: str | None = None) -> A
     """
     arrays = list(arrays)
     if not arrays:
-        raise shapes.ShapeError("stack: nothing to join")
+        raise ShapeError("stack: nothing to join")
     if any(_shape(x) != _shape(arrays[0]) for x in arrays):
-        raise shapes.ShapeError(f"stack: the shapes {[_shape(x) for x in arrays]} differ")
+        raise ShapeError(f"stack: the shapes {[_shape(x) for x in arrays]} differ")
     axis = shapes.normalize_axes(axis, len(_shape(arrays[0])) + 1)[0]
     return concatenate([expand_dims(x, axis) for x in arrays], axis, name=name)
 
@@ -336,14 +367,16 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     axis = shapes.normalize_axes(axis, len(shape))[0]
     n = shape[axis]
     if n is None:
-        raise shapes.ShapeError("split: the size along the axis must be known")
+        raise ShapeError("split: the size along the axis must be known")
     if isinstance(indices_or_sections, int):
         if n % indices_or_sections:
-            raise shapes.ShapeError(f"split: {n} is not divisible by {indices_or_sections}")
+            raise ShapeError(f"split: {n} is not divisible by {indices_or_sections}")
         cuts = [*range(0, n, n // indices_or_sections)] if n else [0] * indices_or_sections
     else:
         cuts = [0, *indices_or_sections]
-    return [x[(slice(None),) * axis + (slice(a, b),)] for a, b in zip(cuts, [*cuts[1:], n], strict=True)]
+    return [
+        x[(slice(None),) * axis + (slice(a, b),)] for a, b in zip(cuts, [*cuts[1:], n], strict=True)
+    ]
 
 
 # --- indexing -----------------------------------------------------------------------------------------------------------------
@@ -371,7 +404,7 @@ def _getitem_local(out: Any, x: Any, index: tuple[Any, ...]) -> LinearMap:
     return Adjoint(lambda t: getitem_row(t, index=index), adjoint, nonzero_after(adjoint))
 
 
-getitem_row = register(
+getitem_row: Op = register(
     Op(
         "getitem",
         lambda x, index: np.asarray(x)[index],
@@ -382,13 +415,15 @@ getitem_row = register(
         formula=Formula("$a[…]", "$a_{[\\dots]}", ("1 where picked",)),
     )
 )
-scatter_row = register(
+scatter_row: Op = register(
     Op(
         "scatter",
         _scatter,
         makers=(
             lambda out, x, *like, index, shape=None: Adjoint(
-                lambda t: scatter_row(t, *like, index=index, shape=shape), lambda u: getitem(u, index), lambda mask: getitem(mask, index)
+                lambda t: scatter_row(t, *like, index=index, shape=shape),
+                lambda u: getitem(u, index),
+                lambda mask: getitem(mask, index),
             ),
             None,
         ),
@@ -413,7 +448,9 @@ def getitem(x: Any, index: Any, *, name: str | None = None) -> Any:
     kept = []
     for part in parts:
         if is_node(part):
-            raise UnsupportedError("an index must be known when the graph is built; use its .value, or cg.where for a mask")
+            raise UnsupportedError(
+                "an index must be known when the graph is built; use its .value, or cg.where for a mask"
+            )
         if isinstance(part, list | np.ndarray):
             part = np.array(part)
             if part.size == 0 and part.dtype.kind == "f":
@@ -423,9 +460,14 @@ def getitem(x: Any, index: Any, *, name: str | None = None) -> Any:
     return getitem_row(x, index=tuple(kept), name=name)
 
 
-stop_gradient_row = register(
+stop_gradient_row: Op = register(
     Op(
-        "stop_gradient", lambda x: x, makers=(None,), shape=lambda x: x, family="structure", symbol="stop",
+        "stop_gradient",
+        lambda x: x,
+        makers=(None,),
+        shape=lambda x: x,
+        family="structure",
+        symbol="stop",
         formula=Formula("$a", "$a", (None,)),
     )
 )
