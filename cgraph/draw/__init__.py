@@ -13,8 +13,9 @@ from types import ModuleType
 from typing import Any
 
 from cgraph.draw.api import Diagram, draw
+from cgraph.draw.motion import Frames, animate, frames
 
-__all__ = ["Diagram", "draw"]
+__all__ = ["Diagram", "Frames", "animate", "draw", "frames"]
 
 
 class _CallablePackage(ModuleType):

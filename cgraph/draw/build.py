@@ -7,14 +7,14 @@ Nothing is shown that the Run has not computed: no Run, no numbers; no backward 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cgraph.draw import text
-from cgraph.draw.diagram import Arrow, Box, Group, Picture, Row
+from cgraph.draw import groups, text
+from cgraph.draw.diagram import Arrow, Box, Picture, Row
 from cgraph.draw.flow import Flow, gradient
-from cgraph.draw.fold import Card, is_literal, uses
+from cgraph.draw.fold import Card, is_literal
 from cgraph.draw.names import Names
 from cgraph.draw.options import Options
 from cgraph.node import Node
@@ -46,7 +46,10 @@ class Builder:
         self.objective = self.names[self._objective()] if order else ""
         self.backward = run is not None and options.grads is not False and any(run.has_grad(r) for r in roots)
         self.fans = self._fans()
+        self.beside: set[Node] = set()
         self.layered = any(card.root.scope for card in cards) and options.view in ("auto", "layers", "health")
+        self.places = {n: n.scope if n.kind == "op" else groups.home(n, cards) for n in [*drawn, *self.leaves]}
+        self.beside = self._beside()
 
     @property
     def expanded(self) -> bool:
@@ -104,7 +107,7 @@ class Builder:
             symbol=self.names[node],
             shape="" if literal else self.shape(node),
             number="" if not scalar or value is None or literal else self.number(value),
-            value=() if scalar or value is None else self.lines(value),
+            value=() if value is None or (scalar and not self.parked(node)) else self.lines(value),
             total=self.total(node),
             tip=self.sentence(node),
             detail=self.detail(node),
@@ -137,8 +140,17 @@ class Builder:
         return [s for s in (flow.share_at(node, i) for node, i in card.entries[operand]) if s is not None]
 
     def parked(self, node: Node) -> bool:
-        """Whether a parameter stands in its op's rank (layer view): its gradient is then written inside it."""
-        return self.layered and node.kind == "parameter" and self.fans.get(node, 0) == 1
+        """Whether a parameter stands in its op's rank, with its gradient written inside it: in the layer view, and where a
+        matrix joins a chain, which stays straight that way."""
+        return node in self.beside
+
+    def _beside(self) -> set[Node]:
+        return {
+            p
+            for card in self.cards
+            for p in card.entries
+            if p.kind == "parameter" and self.fans.get(p, 0) == 1 and (self.layered or (p.shape and self.meets_chain(card)))
+        }
 
     def op(self, card: Card) -> Box:
         node, flow, names = card.root, self.flows[card.root], self.names
@@ -207,11 +219,12 @@ class Builder:
         else:
             words, shape = self.names[operand], self.shape(operand)
         words = f"{words}  ({side})".strip() if side else words
-        chain, aside = operand.kind == "op", self.meets_chain(card)
+        chain, aside = operand.kind == "op", operand.kind != "parameter" and self.meets_chain(card)
         return Arrow(
             self.ids[operand], self.ids[card.root], "value", (words,) if words else (), shape,
             tail_port="h" if chain else "", head_port="h" if chain else "side" if aside else "",
-            weight=50 if chain else 0 if aside else 1,
+            weight=3 if self.parked(operand) else 50 if chain or self.layered and not aside else 0 if aside else 1,
+            sideways=self.side(operand, card),
             tip=f"{self.names[operand]} goes into {self.names[card.root]}",
         )  # fmt: skip
 
@@ -238,9 +251,18 @@ class Builder:
         tail = "g0" if chain and self.rows(self.card_of[operand]) else ""
         return Arrow(
             self.ids[operand], self.ids[card.root], "gradient", label, shape, lines,
-            tail_port=tail, head_port=port if chain else "", weight=50 if chain else 0 if self.meets_chain(card) else 1,
+            tail_port=tail, head_port=port if chain else "",
+            weight=3 if self.parked(operand) else 50 if chain else 1,
+            sideways=self.side(operand, card),
             tip=f"{names[card.root]} hands {name} back to {names[operand]}",
         )  # fmt: skip
+
+    def side(self, operand: Node, card: Card) -> Literal["", "before", "after"]:
+        """Parked parameters stand on both sides of their op in turn."""
+        if not self.parked(operand):
+            return ""
+        here = [p for p in card.entries if self.parked(p)]
+        return "before" if here.index(operand) % 2 == 0 else "after"
 
     def arrows(self) -> list[Arrow]:
         found: list[Arrow] = []
@@ -288,7 +310,10 @@ class Builder:
         ranks = []
         for card in self.cards:
             before = [p for p in card.entries if p in self.card_of]
-            side = [p for p in card.entries if p in self.ids and p.kind != "op" and self.fans.get(p, 0) == 1]
+            parked = [p for p in card.entries if p in self.ids and self.parked(p)]
+            if parked:
+                ranks.append((*(self.ids[p] for p in parked), self.ids[card.root]))
+            side = [p for p in card.entries if p in self.ids and p.kind in ("input", "constant") and self.fans.get(p, 0) == 1]
             if before and side:
                 ranks.append((*(self.ids[p] for p in side), self.ids[before[-1]]))
         return tuple(ranks)
@@ -301,8 +326,9 @@ class Builder:
         boxes = [self.op(self.card_of[n]) if n in self.card_of else self.leaf(n) for n in declared]
         boxes += [Box(f"out{i}", "end", "other", "") for i in range(len(self.roots))]
         return Picture(
-            tuple(boxes), tuple(self.arrows()), ranks=self.ranks(), legend=self.options.legend, palette=self.options.palette
-        )
+            tuple(boxes), tuple(self.arrows()), groups.frames(self.ids, self.cards, self.places) if self.layered else (),
+            ranks=self.ranks(), legend=self.options.legend, palette=self.options.palette,
+        )  # fmt: skip
 
     def sentence(self, node: Node) -> str:
         """What a screen reader or a tooltip says."""
@@ -360,6 +386,3 @@ def draw_order(order: Sequence[Node], cards: Sequence[Card], leaves: Collection[
                 (first if meets_chain and operand.kind != "parameter" else rest).append(operand)
         rest.append(card.root)
     return [*first, *rest, *(leaf for leaf in order if leaf in leaves and leaf not in seen)]
-
-
-__all__ = ["Arrow", "Builder", "Group", "Picture", "draw_order", "uses"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from cgraph.draw import fold
+from cgraph.draw import fold, steps
 from cgraph.draw.build import Builder
 from cgraph.draw.diagram import Arrow, Box, Picture, replace
 from cgraph.draw.options import Options
@@ -27,8 +27,24 @@ def compose(
     roots, run = targets(root, run)
     nodes = order(*roots)
     builder = make_builder(nodes, roots, run, options)
-    picture = builder.picture()
-    return finish(picture, builder, options)
+    picture = finish(builder.picture(), builder, options)
+    if step not in (None, "all"):
+        found = steps.moments(builder, forward="nodes")
+        picture = steps.apply(picture, builder, steps.pick(found, step), ())  # type: ignore[arg-type]
+    return styled(picture, options)
+
+
+def series(root: Any, run: Run | None, forward: str, update: float | None, options: Options) -> list[tuple[str, Picture]]:
+    """The frames of a run, as (name, picture): same canvas, same positions."""
+    roots, run = targets(root, run)
+    if run is None:
+        raise DrawError("frames takes a Run: frames(loss.backward())")
+    builder = make_builder(order(*roots), roots, run, options)
+    picture = finish(builder.picture(), builder, options)
+    if update is not None:
+        picture = steps.with_update(picture, builder, update)
+    found = steps.moments(builder, forward=forward, update=update)
+    return [(m.name, styled(steps.apply(picture, builder, m, found), options)) for m in found]
 
 
 def targets(root: Any, run: Run | None) -> tuple[tuple[Node, ...], Run | None]:
@@ -37,10 +53,9 @@ def targets(root: Any, run: Run | None) -> tuple[tuple[Node, ...], Run | None]:
     Raises:
         DrawError: for anything that is not a node, no node at all, or a Run of another graph.
     """
-    if run is None and hasattr(root, "roots") and hasattr(root, "has_grad"):
-        run = root
-        root = root.roots
-    roots = (root,) if isinstance(root, Node) else tuple(root)
+    if hasattr(root, "roots") and hasattr(root, "has_grad"):
+        run, root = root, root.roots
+    roots = (root,) if isinstance(root, Node) else tuple(root) if isinstance(root, list | tuple) else ()
     if not roots or not all(isinstance(r, Node) for r in roots):
         raise DrawError(f"draw takes a node, a list of nodes, or a Run; got {root!r}"[:200])
     if run is not None:
@@ -60,14 +75,13 @@ def make_builder(nodes: Sequence[Node], roots: Sequence[Node], run: Run | None, 
 def finish(picture: Picture, builder: Builder, options: Options) -> Picture:
     """Title, caption, direction, theme and the style hook."""
     title, caption = words(builder)
-    picture = replace(
+    return replace(
         picture,
         title=options.title if options.title is not None else title,
         caption=options.caption if options.caption is not None else caption,
         circles="circles" in options.words or (options.view == "expanded" and "cards" not in options.words),
         direction=options.direction if options.direction != "auto" else ("LR" if _width(picture) < _WIDEST else "TB"),  # type: ignore[arg-type]
     )
-    return _styled(picture, options) if options.style else picture
 
 
 def words(builder: Builder) -> tuple[str, str]:
@@ -107,8 +121,10 @@ def _box_width(box: Box) -> float:
     return 24.0 + max(7.0 * longest, 12.0 * len(box.symbol))
 
 
-def _styled(picture: Picture, options: Options) -> Picture:
-    """Applies the user's hook to every box and arrow."""
+def styled(picture: Picture, options: Options) -> Picture:
+    """The user's hook applied to every box and arrow."""
+    if options.style is None:
+        return picture
 
     def through(item: Any) -> Any:
         changed = options.style(item) if options.style else None

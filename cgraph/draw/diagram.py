@@ -40,11 +40,14 @@ class Box:
     formula: str = ""
     number: str = ""  # a scalar's value; pictures write it on the arrow that leaves
     value: tuple[str, ...] = ()  # lines, monospaced
+    value_state: State = "shown"
     notes: tuple[str, ...] = ()  # small print under the formula
     rows: tuple[Row, ...] = ()
     rows_state: State = "shown"
     total: tuple[str, ...] = ()  # the gradient that arrived: a heading, then lines
     total_state: State = "shown"
+    update: tuple[str, ...] = ()  # what a training step makes of a parameter: a heading, then lines
+    update_state: State = "shown"
     badge: str = ""
     health: Literal["", "bad", "after", "saturated"] = ""
     active: bool = False
@@ -70,7 +73,7 @@ class Arrow:
     head_port: str = ""
     weight: int = 1
     width: float = 0.0  # 0: the kind's own
-    sideways: bool = False  # between boxes of one rank: does not push them apart
+    sideways: Literal["", "before", "after"] = ""  # between boxes of one rank: which side of the head the tail stands on
     tip: str = ""
     css: tuple[str, ...] = ()
     id: str = ""
@@ -101,4 +104,5 @@ class Picture:
     direction: Literal["LR", "TB"] = "LR"
     circles: bool = False
     palette: str = "light"
+    reserve: tuple[tuple[str, str], ...] = ()  # titles and captions of the whole series, which share one space
     extra_legend: tuple[tuple[str, str], ...] = field(default=())  # (tone, text)

@@ -83,16 +83,25 @@ class _Writer:
     def heading(self) -> str:
         picture, colors = self.picture, self.colors
         rows = []
-        if picture.title:
+        caption = _wrapped(picture.caption)
+        if picture.title or picture.reserve:
             rows.append(_tr(_font(picture.title, 17, colors.ink, style="B"), _LEFT))
-        rows += [_tr(_font(line, 12, colors.muted), _LEFT) for line in _wrapped(picture.caption)]
+        lines = max((len(_wrapped(words)) for _, words in picture.reserve), default=0)
+        caption += [""] * (lines - len(caption))
+        rows += [_tr(_font(line, 12, colors.muted), _LEFT) for line in caption]
         if picture.legend:
             legend = "".join(
                 _font(mark, 13 if len(mark) == 1 else 11, color) + _font(f" {words}   ", 11, colors.muted)
                 for mark, color, words in self.legend()
             )
             rows.append(_tr(legend, _LEFT))
-        return _table([*rows, '<TR><TD HEIGHT="8"></TD></TR>'], 2) if rows else '<FONT POINT-SIZE="1"> </FONT>'
+        if not rows:
+            return '<FONT POINT-SIZE="1"> </FONT>'
+        widths = [text.width(title, 17, bold=True) for title, _ in picture.reserve]
+        widths += [text.width(line, 12) for _, words in picture.reserve for line in _wrapped(words)]
+        reserved = f' WIDTH="{max(widths):.0f}"' if widths else ""
+        spacer = f'<TR><TD HEIGHT="8"{reserved}></TD></TR>'
+        return _table([*rows, spacer], 2)
 
     def legend(self) -> list[tuple[str, str, str]]:
         """(mark, colour, words) of what occurs in this picture, and nothing else."""
@@ -164,7 +173,7 @@ class _Writer:
         if box.formula:
             rows.append(_tr(_font(box.formula, 12, ink)))
         if box.value:
-            rows.append(_tr(_mono(box.value, ink)))
+            rows.append(_tr(_mono(box.value, "transparent" if box.value_state == "hidden" else ink)))
         rows += [_tr(_font(note, 11, colors.muted_on_fill, style="I" if box.bypassed else "")) for note in box.notes]
         return rows
 
@@ -188,16 +197,32 @@ class _Writer:
         return _card(rows, 5, fill, line, style)
 
     def total(self, box: Box, line: str) -> list[str]:
-        """The storey that holds the gradient that arrived."""
-        if not box.total:
-            return []
-        ink = "transparent" if box.total_state == "hidden" else self.colors.gradient
-        first, *rest = box.total
-        if not rest:
-            inner = _font(first, 11, ink, style="B")
-        else:
-            inner = _table([f"<TR><TD>{_font(first + ' =', 11, ink)}</TD><TD>{_mono(rest, ink)}</TD></TR>"])
-        return [_tr(inner, f'PORT="t" SIDES="T" BORDER="1" COLOR="{line}"')]
+        """The storeys that hold the gradient that arrived, and what an update makes of a parameter."""
+        found = []
+        for words, state, color, sign in (
+            (box.total, box.total_state, self.colors.gradient, " ="),
+            (box.update, box.update_state, self.colors.changed, ""),
+        ):
+            if not words:
+                continue
+            ink = "transparent" if state == "hidden" else color
+            first, *rest = words
+            if not rest:
+                inner = _font(first, 11, ink, style="B")
+            else:
+                inner = _table([f"<TR><TD>{_font(first + sign, 11, ink)}</TD><TD>{_mono(rest, ink)}</TD></TR>"])
+            found.append(_tr(inner, f'SIDES="T" BORDER="1" COLOR="{line}"'))
+        return found
+
+    def small(self, box: Box) -> list[str]:
+        """The same for a leaf without storeys: small print under its symbol."""
+        rows = []
+        for words, state, color in (
+            (box.total, box.total_state, self.colors.gradient), (box.update, box.update_state, self.colors.changed)
+        ):  # fmt: skip
+            if words:
+                rows.append(_tr(_font(" ".join(words), 10, "transparent" if state == "hidden" else color, style="B")))
+        return rows
 
     def circle(self, box: Box) -> str:
         """An op as in the blog: a circle with its symbol, and its local gradients below in small print."""
@@ -213,9 +238,7 @@ class _Writer:
             parts = [row.left, f"= {row.value or row.formula}"] if len(box.rows) == 1 and row.left else [whole]
             rows += [_tr(_font(part, 10, ink)) for part in parts]
         rows += [_tr(_font(note, 10, colors.muted_on_fill, style="I")) for note in box.notes]
-        if box.total:
-            ink = "transparent" if box.total_state == "hidden" else colors.gradient
-            rows.append(_tr(_font(" = ".join(box.total), 10, ink, style="B")))
+        rows += self.small(box)
         style = "filled" + {"solid": "", "dashed": ",dashed", "dotted": ",dotted"}[box.border]
         if box.rows_state == "active":
             fill = colors.active
@@ -238,13 +261,11 @@ class _Writer:
             rows += [_tr(_mono(box.value, colors.ink))] if box.value else []
             rows += [_tr(_font(note, 10, colors.muted_on_fill)) for note in box.notes]
             return _card(rows + self.total(box, line), 4, fill, line, "ROUNDED,DASHED" if box.kind == "constant" else "ROUNDED")
-        wide = len(box.symbol) > 4 or bool(box.total) or bool(box.notes) or bool(box.badge)
+        wide = len(box.symbol) > 4 or any((box.total, box.update, box.notes, box.badge))
         rows = [_tr(_font(box.badge, 10, line, style="B"))] if box.badge else []
         rows.append(_tr(_font(box.symbol, 17, colors.ink, SERIF, "I")))
         rows += [_tr(_font(note, 10, colors.muted_on_fill)) for note in box.notes]
-        if box.total:
-            ink = "transparent" if box.total_state == "hidden" else colors.gradient
-            rows.append(_tr(_font(" = ".join(box.total), 10, ink, style="B")))
+        rows += self.small(box)
         round_shape = box.kind != "parameter" or (self.picture.circles and not wide)
         shape = ("ellipse" if wide else "circle") if round_shape else "box"
         style = "filled,dashed" if box.kind == "constant" else "filled" if round_shape else "filled,rounded"
@@ -311,10 +332,11 @@ class _Writer:
         colors = self.colors
         attributes = [f"weight={arrow.weight}"]
         back = arrow.kind == "gradient"
+        turned = arrow.sideways == "after"  # written from head to tail, which puts the tail on the other side
         if back:
             color = colors.ghost if arrow.state == "hidden" else colors.gradient
             width = arrow.width or (2.8 if arrow.state == "active" else 1.5)
-            attributes += ["dir=back", "style=dashed", f'color="{color}"', f"penwidth={width:g}"]
+            attributes += [f"dir={'forward' if turned else 'back'}", "style=dashed", f'color="{color}"', f"penwidth={width:g}"]
         elif arrow.kind == "link":
             attributes += [f'color="{colors.bypassed_line}"', "penwidth=1", "arrowsize=0.6"]
         else:
@@ -324,9 +346,9 @@ class _Writer:
                 attributes.append("penwidth=2.4")
             elif arrow.width:
                 attributes.append(f"penwidth={arrow.width:.2f}")
-        if arrow.sideways:
-            attributes.append("constraint=false")
-        elif arrow.label or arrow.lines or arrow.shape:
+        if turned and not back:
+            attributes.append("dir=back")
+        if not arrow.sideways and (arrow.label or arrow.lines or arrow.shape):
             attributes.append(f"label=<{self.label(arrow)}>")
         attributes.append(f'class="{" ".join(("edge", arrow.kind, *arrow.css))}"')
         attributes.append(f'id="{arrow.id or f"e{index}"}"')
@@ -334,6 +356,8 @@ class _Writer:
             tip = _quoted(arrow.tip)
             attributes.append(f"edgetooltip={tip}, labeltooltip={tip}")
         tail, head = arrow.tail + self.port(arrow.tail_port, "e"), arrow.head + self.port(arrow.head_port, "w")
+        if turned:
+            tail, head = head, tail
         return f" {tail} -> {head} [{', '.join(attributes)}];"
 
     def port(self, port: str, side: str) -> str:

@@ -75,10 +75,12 @@ def cards(
 def _folds(node: Node, user: Node, expanded: bool, broadcasts: bool) -> bool:
     if node.op.name in BROADCASTS:
         return not broadcasts
-    if expanded or node.name is not None or node.scope != user.scope:
+    if expanded:
         return False
     if user.op.family == "reduction" and node.op.role == "loss":
-        return True
+        return node.basename in (None, "loss", "losses")  # the mean of the losses is one card, the cost
+    if node.name is not None or node.scope != user.scope:
+        return False
     return is_arithmetic(node) and is_arithmetic(user)
 
 

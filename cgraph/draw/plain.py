@@ -32,7 +32,7 @@ def tree(picture: Picture) -> str:
         box = boxes[id]
         again = id in seen and bool(into.get(id))
         back = f"   ◂ {'; '.join(came[id])}" if id in came and not again else ""
-        lines.append(f"{lead}{branch}{_line(box)}{'  (above)' if again else ''}{back}")
+        lines.append(f"{lead}{branch}{_line(box, id in came and len(came[id]) == 1)}{'  (above)' if again else ''}{back}")
         below = lead + {"": "", "├─ ": "│  ", "└─ ": "   "}[branch]
         if again:
             continue
@@ -53,7 +53,7 @@ def _words(arrow: Arrow) -> list[str]:
     return words
 
 
-def _line(box: Box) -> str:
+def _line(box: Box, came: bool) -> str:
     words = [f"{box.badge} {box.symbol}".strip()]
     if box.shape:
         words.append(box.shape)
@@ -64,8 +64,8 @@ def _line(box: Box) -> str:
     if box.value:
         words.append(" ".join(box.value))
     words += box.notes
-    if box.total and box.total_state != "hidden":
-        words.append("◂ " + " = ".join(box.total))
+    if box.total and box.total_state != "hidden" and not came:
+        words.append(f"◂ {box.total[0]}" + (f" = {' '.join(box.total[1:])}" if box.total[1:] else ""))
     return "  ".join(words)
 
 

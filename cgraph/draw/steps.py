@@ -1,0 +1,184 @@
+"""Time: one picture turned into the moments of a forward pass, a backward pass and an update.
+
+A moment never adds or moves anything: it is the complete picture with some of its ink made invisible, so every frame has the same
+canvas and the same positions. A backward step is one op handing its gradients back, in the order in which the engine does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cgraph.draw import text
+from cgraph.draw.build import Builder
+from cgraph.draw.diagram import Arrow, Box, Picture, State, replace
+from cgraph.draw.fold import Card
+from cgraph.errors import DrawError
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One frame: which cards have computed, which have handed back, and the words above the picture."""
+
+    name: str  # for file names: forward, seed, step1 ..., update
+    title: str
+    caption: str
+    computed: int  # cards that have their value; the last of them is active while `forward` is being built up
+    handed: int  # cards that have handed back; -1 before the seed
+    phase: str  # "compute", "forward", "seed", "back", "update"
+
+
+def moments(builder: Builder, *, forward: str = "whole", update: float | None = None) -> list[Moment]:
+    """The frames of a run: forward (with forward="nodes", one op at a time first), seed, one per op on the way back, update."""
+    cards, names = builder.cards, builder.names
+    found: list[Moment] = []
+    if forward == "nodes":
+        for i, card in enumerate(cards, 1):
+            title = f"Forward pass, node {i} of {len(cards)}: {_produces(builder, card)}"
+            found.append(Moment(f"forward{i}", title, _computes(builder, card), i, -1, "compute"))
+    root = builder.roots[0]
+    value = builder.value(root)
+    what = "loss" if names[root] == "L" else "cost" if names[root] == "C" else names[root]
+    result = f", up to the {what} {builder.number(value)}" if value is not None and value.size == 1 else ""
+    found.append(
+        Moment("forward", "Forward pass", f"every node computes its value from the values before it{result}", len(cards), -1, "forward")
+    )
+    if not builder.backward:
+        return found
+    objective = builder.objective
+    seed = f"the derivative of {objective} with respect to itself; from here the gradients flow back along the dashed arrows"
+    found.append(Moment("seed", f"Backward pass, seed: ∂{objective}/∂{objective} = 1", seed, len(cards), 0, "seed"))
+    back = handing(builder)
+    for k, card in enumerate(back, 1):
+        title = f"Backward pass, step {k} of {len(back)}: {_through(builder, card)}"
+        found.append(Moment(f"step{k}", title, _hands(builder, card), len(cards), k, "back"))
+    if update is not None:
+        rate = text.number(update)
+        caption = f"every parameter takes a step of η = {rate} against its gradient: w ← w − η · ∂{objective}/∂w; inputs stay as they are"
+        found.append(Moment("update", "Update", caption, len(cards), len(back), "update"))
+    return found
+
+
+def handing(builder: Builder) -> list[Card]:
+    """The cards that hand a gradient back, in the engine's order."""
+    return [c for c in reversed(list(builder.cards)) if any(builder.receives(c, p) for p in c.entries)]
+
+
+def _receivers(builder: Builder, card: Card) -> list[str]:
+    return [builder.names[p] for p in card.entries if builder.receives(card, p)]
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(words[:6]) + (f" and {len(words) - 6} more" if len(words) > 6 else "")
+
+
+def _produces(builder: Builder, card: Card) -> str:
+    return builder.names[card.root] if not builder.names.is_objective(card.root) else builder.names.title(card.root)
+
+
+def _computes(builder: Builder, card: Card) -> str:
+    value = builder.value(card.root)
+    words = f"{builder.names[card.root]} = {builder.flows[card.root].formula}"
+    return f"{words} = {builder.number(value)}" if value is not None and value.size == 1 else words
+
+
+def _through(builder: Builder, card: Card) -> str:
+    names = builder.names
+    receivers = _receivers(builder, card)
+    title = names.title(card.root)
+    head = f"the {title.lower()}" if title in ("Loss", "Cost") else title
+    chain = [p for p in card.entries if p.kind == "op" and builder.receives(card, p)]
+    if len(receivers) == 1 and chain:
+        return f"through {head}"
+    return f"{head} hands the gradient to {_listed(receivers)}"
+
+
+def _hands(builder: Builder, card: Card) -> str:
+    """`upstream × local: 2 × 0.25 = 0.5`, or the rules that are executed for matrices."""
+    flow, names = builder.flows[card.root], builder.names
+    receivers = [p for p in card.entries if builder.receives(card, p)]
+    data = [names[p] for p in card.entries if p.kind == "input"]
+    stops = f"; nothing flows into the data {_listed(data)}" if data else ""
+    scalar = flow.upstream is not None and flow.upstream.size == 1
+    if scalar and all(p.shape == () for p in receivers):
+        upstream = builder.number(flow.upstream) if flow.upstream is not None else ""
+        if len(receivers) == 1:
+            share, local = flow.share(receivers[0]), flow.local(receivers[0])
+            if share is not None and local is not None:
+                product = f"{upstream} × {builder.number(local)} = {builder.number(share)}"
+                return f"∂{builder.objective}/∂{names[receivers[0]]} = upstream × local = {product}{stops}"
+        return f"upstream {upstream} × each local gradient{stops}"
+    rules = [row.text for row in builder.rows(card) if row.left]
+    return f"{_listed(rules)}{stops}" if len(rules) <= 3 else f"upstream × each local gradient{stops}"
+
+
+def apply(picture: Picture, builder: Builder, moment: Moment, among: Sequence[Moment]) -> Picture:
+    """The picture at that moment. `among`: all moments of the series, whose headings share the reserved space."""
+    order = [builder.ids[card.root] for card in handing(builder)]
+    computed = {builder.ids[card.root]: i for i, card in enumerate(builder.cards, 1)}
+    done = set(order[: max(moment.handed, 0)])
+    active = order[moment.handed - 1] if moment.phase == "back" else ""
+    computing = moment.computed if moment.phase == "compute" else 0
+    waiting: dict[str, set[str]] = {}
+    for arrow in picture.arrows:
+        if arrow.kind == "gradient" and "seed" not in arrow.css:
+            waiting.setdefault(arrow.tail, set()).add(arrow.head)
+
+    def box(b: Box) -> Box:
+        late = computed.get(b.id, 0) > moment.computed
+        rows: State = "active" if b.id == active else "shown" if b.id in done else "hidden"
+        arrived = moment.handed >= 0 and waiting.get(b.id, set()) <= done
+        return replace(
+            b, rows_state=rows, total_state="shown" if arrived else "hidden", value_state="hidden" if late else "shown",
+            active=b.id == active or (computing > 0 and computed.get(b.id) == computing),
+            update_state="shown" if moment.phase == "update" else "hidden",
+        )  # fmt: skip
+
+    def arrow(a: Arrow) -> Arrow:
+        if a.kind == "value":
+            late = computed.get(a.tail, 0) > moment.computed
+            into = computing > 0 and computed.get(a.head) == computing
+            return replace(a, state="hidden" if late else "active" if into else "shown")
+        if a.kind != "gradient":
+            return a
+        if "seed" in a.css:
+            return replace(a, state="hidden" if moment.handed < 0 else "active" if moment.phase == "seed" else "shown")
+        return replace(a, state="active" if a.head == active else "shown" if a.head in done else "hidden")
+
+    return replace(
+        picture, boxes=tuple(map(box, picture.boxes)), arrows=tuple(map(arrow, picture.arrows)), title=moment.title,
+        caption=moment.caption, reserve=tuple((m.title, m.caption) for m in among),
+    )  # fmt: skip
+
+
+def pick(found: Sequence[Moment], step: int | str) -> Moment:
+    """The moment that `step=` asks for: "forward", "seed" or 0, k, "update".
+
+    Raises:
+        DrawError: when there is no such step.
+    """
+    name = "seed" if step == 0 else f"step{step}" if isinstance(step, int) else step
+    for moment in found:
+        if moment.name == name:
+            return moment
+    raise DrawError(f"step={step!r}: this run has {', '.join(m.name for m in found)} (0 is the seed, k the k-th op on the way back)")
+
+
+def with_update(picture: Picture, builder: Builder, rate: float) -> Picture:
+    """The picture with what a step of gradient descent makes of each parameter, to be shown by the last frame."""
+    updates: dict[str, tuple[str, ...]] = {}
+    for node, id in builder.ids.items():
+        if node.kind != "parameter" or builder.run is None or not builder.run.has_grad(node):
+            continue
+        value, slope, name = builder.run.value(node), builder.run.grad(node), builder.names[node]
+        new = value - rate * slope
+        if node.shape == ():
+            terms = f"{builder.number(value)} − {text.number(rate)}·{_bracketed(builder.number(slope))}"
+            updates[id] = (f"{name} ← {terms} = {builder.number(new)}",)
+        else:
+            updates[id] = (f"{name} ←", *builder.lines(new))
+    return replace(picture, boxes=tuple(replace(b, update=updates.get(b.id, ())) for b in picture.boxes))
+
+
+def _bracketed(number: str) -> str:
+    return f"({number})" if number.startswith(text.MINUS) else number
