@@ -138,11 +138,8 @@ def _decode_node(entry: dict[str, Any], nodes: list[Node], arrays: Arrays) -> No
         params = {str(key): _decode(value, arrays) for key, value in entry["params"].items()}
         if params and op.family == "elementwise":
             raise StoreError(f"{kind!r} takes no parameters")
-        if (
-            op.family == "elementwise"
-            and not op.variadic
-            and len(parents) != len(op.partials or ())
-        ):
+        arity = len(op.makers if op.partials is None else op.partials)
+        if op.family == "elementwise" and len(parents) != arity:
             raise StoreError(f"{kind!r} does not take {len(parents)} operands")
         node = build(op, parents, params)
         if node.parents != parents:
