@@ -47,45 +47,50 @@ def backpropagate(
         parents = node.parents
         op = node.op
         partials = op.partials
-        if partials is None or (masks and node in masks):
+        if partials is None or len(parents) > 2 or (masks and node in masks):
             if parents:
                 _send_through_maps(node, upstream, cotangents, at, wanted, masks)
             continue
-        # Nine ops in ten are elementwise: these lines are Identity.vjp, Scale.vjp and Diagonal.vjp, without the objects.
-        if not op.linear:
-            out = at[node]
-            # Spelled out for one and two parents: a comprehension is a call.
-            if len(parents) == 2:
-                operands: tuple[Any, ...] = (at[parents[0]], at[parents[1]])
-            else:
-                operands = (
-                    (at[parents[0]],) if len(parents) == 1 else tuple([at[p] for p in parents])
-                )
+        # Nine ops in ten are elementwise with one operand or two. For them these lines are Identity.vjp, Scale.vjp and
+        # Diagonal.vjp without the objects, unrolled: half the time of a backward pass over scalars is at stake.
+        first, second = parents[0], parents[-1]
+        share = other = None
         try:
-            for parent, partial in zip(parents, partials):  # noqa: B905  (strict= costs more than the loop)
-                if partial is None or parent not in wanted:
-                    continue
-                if partial.__class__ is float:
-                    share = upstream if partial == 1.0 else upstream * partial
-                else:
-                    try:
-                        share = upstream * partial(out, *operands)  # type: ignore[operator]
-                    except FLOAT_ERRORS:
-                        if out.__class__ is not float:
-                            raise
-                        # Python's floats refuse what NumPy answers with inf or nan.
-                        with np.errstate(all="ignore"):
-                            wide = map(np.float64, operands)
-                            share = float(upstream * partial(np.float64(out), *wide))  # type: ignore[operator]
-                if parent in cotangents:
-                    cotangents[parent] = cotangents[parent] + share
-                    if masks:
-                        masks.pop(parent, None)
-                else:
-                    cotangents[parent] = share
+            if op.linear:  # constant partials: no value need be looked at
+                if first in wanted:
+                    share = upstream if partials[0] == 1.0 else upstream * partials[0]
+                if len(parents) == 2 and second in wanted:
+                    other = upstream if partials[1] == 1.0 else upstream * partials[1]
+            elif len(parents) == 1:
+                if first in wanted:
+                    share = upstream * partials[0](at[node], at[first])  # type: ignore[operator, misc]
+            else:
+                out, x, y = at[node], at[first], at[second]
+                if first in wanted and partials[0] is not None:
+                    share = upstream * partials[0](out, x, y)  # type: ignore[operator]
+                if second in wanted and partials[1] is not None:
+                    other = upstream * partials[1](out, x, y)  # type: ignore[operator]
+        except FLOAT_ERRORS:
+            if at[node].__class__ is not float:
+                raise
+            # Python's floats refuse what NumPy answers with inf or nan.
+            wide = {n: np.float64(at[n]) for n in (node, first, second)}
+            with np.errstate(all="ignore"):
+                _send_through_maps(node, np.float64(upstream), cotangents, wide, wanted, masks)
+            continue
         except Exception as error:
-            _note(error, node, parent)
+            _note(error, node)
             raise
+        if share is not None:
+            before = cotangents.get(first)
+            cotangents[first] = share if before is None else before + share
+            if masks:
+                masks.pop(first, None)  # what arrives unmasked is not zero by structure any more
+        if other is not None:
+            before = cotangents.get(second)
+            cotangents[second] = other if before is None else before + other
+            if masks:
+                masks.pop(second, None)
 
 
 def _send_through_maps(
@@ -106,7 +111,7 @@ def _send_through_maps(
                 node.op, i, out, operands, node.params, upstream, masks.get(node)
             )
         except Exception as error:
-            _note(error, node, parent)
+            _note(error, node)
             raise
         if parent not in cotangents:
             cotangents[parent] = share
@@ -119,10 +124,9 @@ def _send_through_maps(
             masks[parent] = VOCABULARY["logical_or"](before, mask)
 
 
-def _note(error: Exception, node: Node, parent: Node) -> None:
+def _note(error: Exception, node: Node) -> None:
     error.add_note(
-        f"while applying the local gradient of {node.label!r} ({node.op.name}, built at {node.site}) "
-        f"with respect to {parent.label!r}"
+        f"while applying the local gradients of {node.label!r} ({node.op.name}, built at {node.site})"
     )
 
 

@@ -8,7 +8,6 @@ Local gradients are made when somebody asks to see them, and kept.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -55,28 +54,28 @@ class Run:
         if self._floats:
             self._forward_floats()
         else:
-            with np.errstate(
-                all="ignore"
-            ):  # what is not finite is traced by check="nan", with the name of the node
+            # What is not finite is traced by check="nan", with the name of the node.
+            with np.errstate(all="ignore"):
                 self._forward_arrays()
         if check == "nan":
             check_values(self)
 
     def _forward_floats(self) -> None:
-        values = self._values
-        fed = self._fed
+        values, fed = self._values, self._fed
         for node in self.order:
             scalar = node.op.scalar
             if scalar is None:  # a leaf
-                value = node._value if node not in fed else fed[node]
-                if value is None:
-                    raise _missing(node)
-                value = float(value)
+                value = fed[node] if node in fed else node._value
+                if value.__class__ is not float:
+                    if value is None:
+                        raise _missing(node)
+                    value = float(value)
             else:
                 parents = node.parents
                 try:
                     if len(parents) == 2:
-                        value = scalar(values[parents[0]], values[parents[1]])
+                        a, b = parents
+                        value = scalar(values[a], values[b])
                     else:
                         value = scalar(*[values[p] for p in parents])
                 except FLOAT_ERRORS:
@@ -120,7 +119,7 @@ class Run:
             upstream: the gradient to start from, of the root's shape; 1 for a scalar.
 
         Raises:
-            GradientError: when the root is not a scalar and no upstream is given, or when no parameter lies below it.
+            GradientError: when the root is not a scalar and no upstream is given.
         """
         if len(self.roots) != 1:
             raise GradientError(
@@ -128,29 +127,30 @@ class Run:
                 + ", ".join(repr(r.label) for r in self.roots)
             )
         root = self.roots[0]
-        if upstream is None:
-            require_scalar(root)
-        self._grads = {root: self._seed(root, upstream)}
-        self._masks = {}
-        active = [node for node in self.order if node.active]
-        with nullcontext() if self._floats else np.errstate(all="ignore"):
-            backpropagate(active, self._grads, self._values, set(active), self._masks)
-        for node in active:
-            if node not in self._grads:
-                if node.op is not PARAMETER:
-                    continue
-                # Reachable, but only through something without a derivative: that is a gradient of zero.
-                self._grads[node] = np.zeros(np.shape(self._values[node]), node.dtype)
-            node._grad = self._grads[node]
+        self._grads = grads = {root: self._seed(root, upstream)}
+        self._masks.clear()
         self._locals.clear()
+        active = [node for node in self.order if node.active]
+        if self._floats:
+            backpropagate(active, grads, self._values, set(active), self._masks)
+        else:
+            with np.errstate(all="ignore"):
+                backpropagate(active, grads, self._values, set(active), self._masks)
+        for node in active:
+            if node not in grads and node.op is PARAMETER:
+                # Reachable, but only through something without a derivative: that is a gradient of zero.
+                grads[node] = np.zeros(np.shape(self._values[node]), node.dtype)
+            node._grad = grads.get(node)
         if self._check == "nan":
             check_gradients(self)
         return self
 
     def _seed(self, root: Node, upstream: Any) -> Any:
-        shape = np.shape(self._values[root])
         if self._floats:
             return 1.0 if upstream is None else float(upstream)
+        shape = np.shape(self._values[root])
+        if upstream is None:
+            require_scalar(root)
         dtype = root.dtype if root.dtype.kind == "f" else np.dtype(np.float64)
         if upstream is None:
             return np.ones(shape, dtype)

@@ -9,6 +9,7 @@ docs table follow from the row. Conventions at kinks (``docs/conventions.md``): 
 from __future__ import annotations
 
 import math
+import operator
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -90,22 +91,22 @@ def _step(a: Any, b: Any) -> Any:
 # --- arithmetic ---------------------------------------------------------------------------------------------------------------
 
 add: Op = elementwise(
-    "add", np.add, 1, 1, scalar=lambda a, b: a + b, symbol="+", role="linear", commutative=True,
+    "add", np.add, 1, 1, scalar=operator.add, symbol="+", role="linear", commutative=True,
     formula=F("$a + $b", "$a + $b", "1", "1"),
 )
 subtract: Op = elementwise(
-    "subtract", np.subtract, 1, -1, scalar=lambda a, b: a - b, symbol="−", role="linear", formula=F("$a − $b", "$a - $b", "1", "−1"),
+    "subtract", np.subtract, 1, -1, scalar=operator.sub, symbol="−", role="linear", formula=F("$a − $b", "$a - $b", "1", "−1"),
 )
 multiply: Op = elementwise(
-    "multiply", np.multiply, lambda out, a, b: b, lambda out, a, b: a, scalar=lambda a, b: a * b,
+    "multiply", np.multiply, lambda out, a, b: b, lambda out, a, b: a, scalar=operator.mul,
     symbol="×", role="linear", commutative=True, formula=F("$a·$b", r"$a \cdot $b", "$b", "$a"),
 )
 divide: Op = elementwise(
-    "divide", np.divide, lambda out, a, b: 1.0 / b, lambda out, a, b: -out / b, scalar=lambda a, b: a / b,
+    "divide", np.divide, lambda out, a, b: 1.0 / b, lambda out, a, b: -out / b, scalar=operator.truediv,
     symbol="÷", formula=F("$a / $b", r"\frac{$a}{$b}", "1/$b", "−$out/$b"), domain=(REAL, REAL),
 )
 negative: Op = elementwise(
-    "negative", np.negative, -1, scalar=lambda a: -a, symbol="−", role="linear", formula=F("−$a", "-$a", "−1"),
+    "negative", np.negative, -1, scalar=operator.neg, symbol="−", role="linear", formula=F("−$a", "-$a", "−1"),
 )
 power: Op = elementwise(
     "power", np.power,
