@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from cgraph.draw import fold, steps
+from cgraph.draw import bypass, fold, steps
 from cgraph.draw.build import Builder
 from cgraph.draw.diagram import Arrow, Box, Picture, replace
 from cgraph.draw.options import Options
@@ -27,7 +27,7 @@ def compose(
     roots, run = targets(root, run)
     nodes = order(*roots)
     builder = make_builder(nodes, roots, run, options)
-    picture = finish(builder.picture(), builder, options)
+    picture = finish(bypass.add(builder.picture(), builder), builder, options)
     if step not in (None, "all"):
         found = steps.moments(builder, forward="nodes")
         picture = steps.apply(picture, builder, steps.pick(found, step), ())  # type: ignore[arg-type]
@@ -40,7 +40,7 @@ def series(root: Any, run: Run | None, forward: str, update: float | None, optio
     if run is None:
         raise DrawError("frames takes a Run: frames(loss.backward())")
     builder = make_builder(order(*roots), roots, run, options)
-    picture = finish(builder.picture(), builder, options)
+    picture = finish(bypass.add(builder.picture(), builder), builder, options)
     if update is not None:
         picture = steps.with_update(picture, builder, update)
     found = steps.moments(builder, forward=forward, update=update)

@@ -237,7 +237,8 @@ class _Writer:
             whole = f"{row.left} = {row.value or row.formula}" if row.left else row.value or row.formula
             parts = [row.left, f"= {row.value or row.formula}"] if len(box.rows) == 1 and row.left else [whole]
             rows += [_tr(_font(part, 10, ink)) for part in parts]
-        rows += [_tr(_font(note, 10, colors.muted_on_fill, style="I")) for note in box.notes]
+        notes = [word for note in box.notes for word in note.split()]
+        rows += [_tr(_font(note, 10, colors.muted_on_fill, style="I")) for note in notes]
         rows += self.small(box)
         style = "filled" + {"solid": "", "dashed": ",dashed", "dotted": ",dotted"}[box.border]
         if box.rows_state == "active":
@@ -317,7 +318,8 @@ class _Writer:
         label = _font(group.label, 12, line if fused else colors.muted, style="" if fused else "B")
         lines = [
             f"{indent}subgraph cluster_{group.id} {{",
-            f'{indent} graph [label=<{label}>, labeljust=l, style="rounded,dashed,filled", color="{line}", fillcolor="{fill}", '
+            f"{indent} graph [label=<{label}>, labeljust=l, "
+            f'style="rounded,dashed,filled", color="{line}", fillcolor="{fill}", '
             f'penwidth=1.2, margin=12, tooltip={_quoted(group.label)}];',
         ]
         inner = {member for sub in group.groups for member in _members(sub)}
@@ -386,7 +388,8 @@ class _Writer:
             rows.append(_tr(cell, _LEFT))
         if arrow.lines:
             rows.append(_tr(_mono(arrow.lines, ink), _LEFT))
-        return _table([*rows, '<TR><TD HEIGHT="3"></TD></TR>'])
+        above = ['<TR><TD HEIGHT="22"></TD></TR>'] if "bypass" in arrow.css else []  # clear of the frame it passes under
+        return _table([*above, *rows, '<TR><TD HEIGHT="3"></TD></TR>'])
 
 
 def _members(group: Group) -> list[str]:
