@@ -18,10 +18,13 @@ from cgraph.operators import VOCABULARY
 
 
 class Itself(dict[Node, Any]):
-    """What stands for the values when the answer is to be a graph: every node is its own value."""
+    """What stands for the values when the answer is to be a graph: every node is its own value.
 
-    def __missing__(self, node: Node) -> Node:
-        return node
+    A Python number in an expression stays a number, so that what a rule makes of it (``1 / b``) does not promote either.
+    """
+
+    def __missing__(self, node: Node) -> Any:
+        return float(node._value) if node.weak and node.dtype == np.float64 else node
 
 
 def backpropagate(

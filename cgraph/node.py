@@ -396,6 +396,7 @@ def _as_nodes(op: Op, operands: tuple[Any, ...]) -> tuple[Node, ...]:
     if len(nodes) == len(operands):
         return tuple(operands)
     real = any(n.dtype.kind == "f" for n in nodes)
+    weakly = not real or any(n.dtype == FLOAT64 for n in nodes)
     result = []
     for x in operands:
         if isinstance(x, Node):
@@ -403,7 +404,8 @@ def _as_nodes(op: Op, operands: tuple[Any, ...]) -> tuple[Node, ...]:
         elif isinstance(x, bool) or (isinstance(x, int) and not real):
             result.append(_leaf(CONSTANT, None, x, (), np.asarray(x).dtype))
         elif isinstance(x, int | float) and type(x) in (int, float):
-            if op.family == "elementwise":
+            # A ufunc gives a Python number the dtype of what it meets; other functions may compute with it first.
+            if op.family == "elementwise" and (weakly or isinstance(op.forward, np.ufunc)):
                 result.append(_literal(float(x)))
             else:
                 result.append(constant(np.asarray(x, np.result_type(*(n.dtype for n in nodes), x))))

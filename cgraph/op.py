@@ -178,12 +178,15 @@ class Op:
         return self.evaluate(*operands, **params)
 
     def evaluate(self, *operands: Any, **params: Any) -> Any:
-        """The value on arrays, or on Python floats by the quick way."""
-        if self.scalar is not None and not params and all(type(x) is float for x in operands):
-            try:
-                return self.scalar(*operands)
-            except FLOAT_ERRORS:
-                return float(self.forward(*map(np.float64, operands)))
+        """The value on arrays, or on Python floats, which give a Python float and so never promote anything."""
+        if self.family == "elementwise" and all(type(x) is float for x in operands):
+            if self.scalar is not None:
+                try:
+                    return self.scalar(*operands)
+                except FLOAT_ERRORS:
+                    pass  # Python's floats refuse what NumPy answers with inf or nan
+            value = self.forward(*map(np.float64, operands))
+            return float(value) if np.asarray(value).dtype.kind == "f" else value
         return self.forward(*operands, **params)
 
     def differentiable(self, i: int) -> bool:

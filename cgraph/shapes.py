@@ -18,8 +18,8 @@ from cgraph.errors import ShapeError
 
 Shape = tuple[int | None, ...]
 
-# Stands in for an unknown size when NumPy is asked for a shape. Prime and unlikely, so that it is recognised in the answer.
-_UNKNOWN = 7919
+# Stand in for unknown sizes when NumPy is asked for a shape: what comes out differently depends on them.
+_GUESSES = (7919, 7907, 1, 0)
 
 
 def is_static(shape: Shape) -> bool:
@@ -114,17 +114,20 @@ def concatenate(shapes: Sequence[Shape], axis: int) -> Shape:
 
 
 def index(shape: Shape, key: Any) -> Shape:
-    """The shape of ``x[key]``, asked of NumPy."""
-    stand_in = np.broadcast_to(
-        np.zeros((), np.int8), tuple(_UNKNOWN if n is None else n for n in shape)
-    )
-    try:
-        result = stand_in[key].shape
-    except (IndexError, ValueError) as error:
-        raise ShapeError(str(error)) from None
-    if None in shape:
-        return tuple(None if n == _UNKNOWN else n for n in result)
-    return tuple(result)
+    """The shape of ``x[key]``, asked of NumPy; for unknown sizes several are tried, and what depends on them stays unknown.
+
+    >>> index((2, 4), (0, slice(1, None))), index((2, None), (slice(None), slice(0, 3)))
+    ((3,), (2, None))
+    """
+    results: list[Shape] = []
+    for guess in _GUESSES if None in shape else _GUESSES[:1]:
+        sizes = tuple(guess if n is None else n for n in shape)
+        try:
+            results.append(np.broadcast_to(np.zeros((), np.int8), sizes)[key].shape)
+        except (IndexError, ValueError) as error:
+            if not results:  # the later guesses are small, and an index may well be out of their range
+                raise ShapeError(str(error)) from None
+    return tuple(sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*results, strict=True))
 
 
 def agrees(shape: tuple[int, ...], declared: Shape) -> bool:

@@ -112,7 +112,7 @@ power: Op = elementwise(
     "power", np.power,
     # ln a · out, but 0 at a = 0, where the limit is 0 for every b > 0.
     lambda out, a, b: _power_partial(a, b),
-    lambda out, a, b: out * log(where(equal(a, 0.0), 1.0, a)),
+    lambda out, a, b: out * (log(a or 1.0) if type(a) is float else log(where(equal(a, 0.0), 1.0, a))),
     scalar=math.pow, symbol="xʸ", formula=F("$a^$b", "$a^{$b}", "$b·$a^($b−1)", "ln($a)·$out"), domain=(POSITIVE, REAL),
 )
 square: Op = elementwise(

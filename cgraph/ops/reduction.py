@@ -191,7 +191,7 @@ def _others(x: Any) -> Any:
         raise UnsupportedError(
             "the gradient of prod needs sizes that are known along its axes; declare them"
         )
-    width = 1 << max(n - 1, 0).bit_length()
+    width = 1 << (n - 1).bit_length() if n > 1 else 1
     if width > n:
         pad = np.ones((width - n, *_shape(x)[1:]), x.dtype)
         x = concatenate([x, pad], 0)
@@ -201,7 +201,7 @@ def _others(x: Any) -> Any:
     down: Any = np.ones(_shape(levels[-1]), x.dtype)
     for level in reversed(levels[:-1]):
         pair = stack([down * level[1::2], down * level[0::2]], 1)
-        down = reshape(pair, (-1, *_shape(level)[1:]))
+        down = reshape(pair, _shape(level))
     return down[:n]
 
 
