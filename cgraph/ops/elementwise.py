@@ -32,11 +32,12 @@ def elementwise(name: str, forward: Callable[..., Any], *partials: Partial, **ro
         name: of the op, and of the node where the user gives none.
         forward: a NumPy-style function of arrays that broadcasts.
         partials: one a parent: ``(out, *operands) -> partial``, a number for a constant partial, or None.
-        row: anything else an `Op` holds: symbol, formula, scalar, domain, margin, role, doc ...
+        row: anything else an `Op` holds: symbol, formula, scalar, domain, margin, role, doc, and module, the name of the module
+            that defines the row, where unpickling will look for it (default: the caller's).
 
     >>> import numpy as np
     >>> import cgraph as cg
-    >>> cube = elementwise("cube_doc", lambda x: x * x * x, lambda out, x: 3.0 * cg.square(x))
+    >>> cube = elementwise("cube", lambda x: x**3, lambda out, x: 3.0 * cg.square(x), module="example")
     >>> x = cg.parameter("x", 2.0)
     >>> float(cube(x).backward().grad(x))
     12.0
