@@ -55,7 +55,8 @@ def learning_curve(
             ax.plot(at, values[at], "o", color=line.get_color(), markersize=5)
             ax.annotate(
                 f"{values[at]:.4g}", (at, values[at]), xytext=(8 if side == "left" else 0, 8), ha=side, color=style.INK,
-                textcoords="offset points", fontsize=9,
+                textcoords="offset points", fontsize=9, zorder=5,
+                bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
             )  # fmt: skip
     if log:
         ax.set_yscale("log")

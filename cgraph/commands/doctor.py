@@ -1,0 +1,58 @@
+"""Say what there is to work with: versions, the drawing engine, the fonts, the optional packages."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+OPTIONAL = (
+    "matplotlib",
+    "hypothesis",
+    "pytest",
+    "mpmath",
+    "scipy",
+    "scikit-learn",
+    "numba",
+    "jax",
+    "torch",
+)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """No options."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the facts; 1 when pictures cannot be drawn."""
+    import numpy
+
+    import cgraph
+    from cgraph.draw import engine
+
+    facts = {
+        "cgraph": f"{cgraph.__version__}  ({Path(cgraph.__file__).parent})",
+        "python": f"{platform.python_version()}  ({platform.system()} {platform.machine()})",
+        "numpy": numpy.__version__,
+        "graphviz (Python)": _version("graphviz"),
+        "pygraphviz": _version("pygraphviz"),
+    }
+    drawing = engine.doctor()
+    facts |= drawing
+    facts |= {f"optional: {name}": _version(name) for name in OPTIONAL}
+    width = max(map(len, facts))
+    for name, fact in facts.items():
+        print(f"{name:<{width}}  {fact}")
+    if drawing["engine"].startswith("Graphviz"):
+        print("\nPictures can be drawn: .png .svg .pdf; .dot .html .txt .mmd always.")
+        return 0
+    print("\nPictures cannot be drawn as .png .svg .pdf; .dot .txt .mmd work without an engine.")
+    return 1
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
