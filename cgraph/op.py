@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from string import Template
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,8 +25,7 @@ Maker = Callable[..., LinearMap]
 Partial = Callable[..., Any] | float | None
 
 
-@dataclass(frozen=True)
-class Formula:
+class Formula(NamedTuple):
     """What an op computes, for reading: templates over ``$a $b $c`` (the operands) and ``$out``.
 
     Attributes:
@@ -52,8 +50,7 @@ class Formula:
         )
 
 
-@dataclass(frozen=True)
-class Interval:
+class Interval(NamedTuple):
     """Where an op is defined, seen from one operand: from `low` to `high`, with or without its ends."""
 
     low: float = -math.inf
@@ -185,7 +182,8 @@ class Op:
                     return self.scalar(*operands)
                 except FLOAT_ERRORS:
                     pass  # Python's floats refuse what NumPy answers with inf or nan
-            value = self.forward(*map(np.float64, operands))
+            with np.errstate(all="ignore"):  # as in a run
+                value = self.forward(*map(np.float64, operands))
             return float(value) if np.asarray(value).dtype.kind == "f" else value
         return self.forward(*operands, **params)
 
