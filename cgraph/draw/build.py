@@ -23,9 +23,25 @@ if TYPE_CHECKING:
     from cgraph.run import Run
 
 Array = np.ndarray[Any, Any]
-MOST_ROWS = 8
 _NONE: tuple[str, ...] = ()
 _TONES = {"input": "data", "parameter": "parameter", "constant": "constant"}
+
+
+class _Flows(dict[Node, Flow]):
+    """The flow of each card, made when it is looked at: most cards of a big graph never are."""
+
+    def __init__(self, builder: Builder) -> None:
+        super().__init__()
+        self.builder = builder
+
+    def __missing__(self, node: Node) -> Flow:
+        flow = Flow(self.builder.card_of[node], self.builder.run, self.builder.names)
+        flow.precision = self.builder.options.precision
+        self[node] = flow
+        return flow
+
+    def __contains__(self, node: object) -> bool:
+        return node in self.builder.card_of
 
 
 class Builder:
@@ -41,14 +57,16 @@ class Builder:
         self.leaves = [n for n in order if n.kind != "op" and n in shown]
         self.names = Names([n for n in order if n in drawn or n in operands or n.kind != "op"], roots, options.precision)
         self.ids: dict[Node, str] = {}
-        self.flows = {card.root: Flow(card, run, self.names) for card in cards}
         self.card_of = {card.root: card for card in cards}
+        self.flows = _Flows(self)
         self.objective = self.names[self._objective()] if order else ""
         self.backward = run is not None and options.grads is not False and any(run.has_grad(r) for r in roots)
+        self.most_rows = 8
+        self._rows: dict[Node, tuple[Row, ...]] = {}
         self.fans = self._fans()
         self.beside: set[Node] = set()
         self.layered = any(card.root.scope for card in cards) and options.view in ("auto", "layers", "health")
-        self.places = {n: n.scope if n.kind == "op" else groups.home(n, cards) for n in [*drawn, *self.leaves]}
+        self.places = groups.places([*drawn, *self.leaves], cards)
         self.beside = self._beside()
 
     @property
@@ -121,7 +139,8 @@ class Builder:
         head = f"∂{self.objective}/∂{self.names[node]}"
         if arrived.size != 1:
             return (head, *self.lines(arrived))
-        shares = [s for card in self.cards for s in self.shares(card, node)]
+        few = self.fans.get(node, 0) <= 6
+        shares = [s for card in self.cards for s in self.shares(card, node)] if few else []
         if 1 < len(shares) <= 6:
             return (f"{head} = {' + '.join(self._addend(s) for s in shares)} = {self.number(arrived)}",)
         return (f"{head} = {self.number(arrived)}",)
@@ -187,18 +206,25 @@ class Builder:
         flow = self.flows[card.root]
         if not self.backward or not self.options.locals or flow.upstream is None:
             return ()
-        flow.precision = self.options.precision
-        rows = []
+        if card.root not in self._rows:
+            self._rows[card.root] = self._make_rows(card, flow)
+        return self._rows[card.root]
+
+    def _make_rows(self, card: Card, flow: Flow) -> tuple[Row, ...]:
+        rows: list[Row] = []
+        more = 0
         for operand, places in card.entries.items():
             if not self.receives(card, operand):
                 continue
-            if card.inner or len(places) == 1:
+            if len(rows) > self.most_rows:
+                more += 1
+            elif card.inner or len(places) == 1:
                 rows.append(flow.row(operand, self.objective))
             else:
                 rows += [flow.row_at(operand, i, side) for (_, i), side in zip(places, ("left", "right"), strict=False)]
-        if len(rows) > MOST_ROWS:
-            left_out = len(rows) - MOST_ROWS + 1
-            rows[MOST_ROWS - 1 :] = [Row(f"… {left_out} more")]
+        if len(rows) > self.most_rows:
+            left_out = more + len(rows) - self.most_rows + 1
+            rows[self.most_rows - 1 :] = [Row(f"… {left_out} more")]
         return tuple(rows)
 
     def receives(self, card: Card, operand: Node) -> bool:
@@ -223,7 +249,7 @@ class Builder:
         return Arrow(
             self.ids[operand], self.ids[card.root], "value", (words,) if words else (), shape,
             tail_port="h" if chain else "", head_port="h" if chain else "side" if aside else "",
-            weight=3 if self.parked(operand) else 50 if chain or self.layered and not aside else 0 if aside else 1,
+            weight=3 if self.parked(operand) else 50 if chain or (self.layered and not aside) else 0 if aside else 1,
             sideways=self.side(operand, card),
             tip=f"{self.names[operand]} goes into {self.names[card.root]}",
         )  # fmt: skip

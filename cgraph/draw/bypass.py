@@ -64,10 +64,10 @@ def _one(picture: Picture, builder: Builder, card: Card, fused: Node) -> Picture
             if arrow.kind == "value":
                 arrows += [replace(arrow, head=id), onward]
                 continue
-            label = arrow.label
-            if scalar and len(label) > 1 and (long := _long_way(builder, logit, target, p)):
-                label = (label[0], f"{label[1]}   (same as {long} the long way)")
-            arrow = replace(arrow, label=label, weight=1, css=(*arrow.css, "bypass"))
+            words = arrow.label
+            if scalar and len(words) > 1 and (long := _long_way(builder, logit, target, p)):
+                words = (words[0], f"{words[1]}   (same as {long} the long way)")
+            arrow = replace(arrow, label=words, weight=1, css=(*arrow.css, "bypass"))
         arrows.append(arrow)
     boxes: list[Box] = []
     for box in picture.boxes:

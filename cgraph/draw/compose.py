@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from cgraph.draw import bypass, fold, steps
+from cgraph.draw import bypass, fold, health, steps, text
 from cgraph.draw.build import Builder
+from cgraph.draw.collapse import FEW, Overview, identical
 from cgraph.draw.diagram import Arrow, Box, Picture, replace
 from cgraph.draw.options import Options
 from cgraph.errors import DrawError
@@ -25,13 +26,52 @@ def compose(
     options: Options,
 ) -> Picture:  # fmt: skip
     roots, run = targets(root, run)
-    nodes = order(*roots)
-    builder = make_builder(nodes, roots, run, options)
-    picture = finish(bypass.add(builder.picture(), builder), builder, options)
-    if step not in (None, "all"):
+    builder = make_builder(order(*roots), roots, run, options)
+    picture = finish(plan(builder), builder, options)
+    if step is not None and step != "all":
         found = steps.moments(builder, forward="nodes")
-        picture = steps.apply(picture, builder, steps.pick(found, step), ())  # type: ignore[arg-type]
+        picture = steps.apply(picture, builder, steps.pick(found, step), ())
     return styled(picture, options)
+
+
+def plan(builder: Builder) -> Picture:
+    """The boxes and arrows for the view asked for; big graphs are collapsed, or refused with advice."""
+    options = builder.options
+    if options.view == "neuron":
+        return Overview(builder, 1, neuron=True).picture()
+    boxes = len(builder.cards) + len(builder.leaves)
+    if options.view == "collapsed" or (options.view in ("auto", "health") and options.collapse is not None and boxes > _limit(options)):
+        return overview(builder, forced=options.view == "collapsed")
+    if boxes > MOST_BOXES and not options.force:
+        raise DrawError(
+            f"{text.count(boxes)} boxes cannot be read: leave view='auto' to collapse scopes, name parts of the graph with "
+            "cg.scope('...'), pick out a part with focus=node or around=node, or insist with force=True"
+        )
+    picture = bypass.add(builder.picture(), builder)
+    return health.mark(picture, builder) if options.view == "health" else picture
+
+
+def _limit(options: Options) -> int:
+    return options.collapse if isinstance(options.collapse, int) else FEW
+
+
+def overview(builder: Builder, forced: bool) -> Picture:
+    """Scopes collapsed, as deep as they stay readable; without scopes, everything between leaves and loss in one box."""
+    deepest = max((n.scope.count("/") + 1 for n in builder.order if n.scope), default=0)
+    same = identical(builder.order)
+    best: Overview | None = None
+    for depth in range(1, deepest + 1):
+        found = Overview(builder, depth, same=same)
+        if len(found.units) > FEW or (forced and best is not None):
+            break
+        best = found
+    if best is None and deepest:
+        best = Overview(builder, 1, same=same)
+    if best is None or len(best.units) > MOST_BOXES:
+        if not forced and len(builder.cards) + len(builder.leaves) <= MOST_BOXES:
+            return bypass.add(builder.picture(), builder)
+        best = Overview(builder, 1, neuron=True)
+    return best.picture()
 
 
 def series(root: Any, run: Run | None, forward: str, update: float | None, options: Options) -> list[tuple[str, Picture]]:
@@ -40,7 +80,7 @@ def series(root: Any, run: Run | None, forward: str, update: float | None, optio
     if run is None:
         raise DrawError("frames takes a Run: frames(loss.backward())")
     builder = make_builder(order(*roots), roots, run, options)
-    picture = finish(bypass.add(builder.picture(), builder), builder, options)
+    picture = finish(plan(builder), builder, options)
     if update is not None:
         picture = steps.with_update(picture, builder, update)
     found = steps.moments(builder, forward=forward, update=update)
@@ -74,7 +114,7 @@ def make_builder(nodes: Sequence[Node], roots: Sequence[Node], run: Run | None, 
 
 def finish(picture: Picture, builder: Builder, options: Options) -> Picture:
     """Title, caption, direction, theme and the style hook."""
-    title, caption = words(builder)
+    title, caption = (picture.title, picture.caption) if picture.title else words(builder)
     return replace(
         picture,
         title=options.title if options.title is not None else title,

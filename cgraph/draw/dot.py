@@ -277,8 +277,8 @@ class _Writer:
     def scope(self, box: Box) -> str:
         """A collapsed scope: double frame, what is in it, and the largest value and gradient inside."""
         colors = self.colors
-        line = colors.of(box.tone)[1] if box.tone in ("parameter", "loss") else colors.scope_line
-        fill = colors.of(box.tone)[0] if box.tone in ("parameter", "loss") else colors.scope_fill
+        line = colors.of(box.tone)[1] if box.tone in ("parameter", "loss", "data") else colors.scope_line
+        fill = colors.of(box.tone)[0] if box.tone in ("parameter", "loss", "data") else colors.scope_fill
         if box.health in ("bad", "after", "saturated"):
             fill, line = self.tones(box)
         line = colors.gradient if box.active else line

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cgraph.run import Run
 
 Array = np.ndarray[Any, Any]
+_SPELLED = 300
 _FRACTION = re.compile("[½⅓¼⅕⅙⅛⅒]|1/[0-9m]+")
 
 
@@ -35,12 +36,17 @@ class Flow:
         self.inner = set(card.inner)
         self.upstream = gradient(run, card.root)
         self.texts = self._texts()
+        self._locals: dict[Node, Array] | None = None
+        self._user = {
+            p: (n, i) for n in card.nodes for i, p in enumerate(n.parents) if p in self.inner and not lends_shape(n, i)
+        }
 
     # --- words ----------------------------------------------------------------------------------------------------------------
 
     def _texts(self) -> dict[Node, str]:
-        texts: dict[Node, str] = {}
-        for node in self.card.nodes:
+        nodes = self.card.nodes
+        texts: dict[Node, str] = dict.fromkeys(nodes[:-_SPELLED], "…")  # the middle of a long text is left out anyway
+        for node in nodes[-_SPELLED:]:
             operands = [texts.get(p) or self.names[p] for i, p in enumerate(node.parents) if not lends_shape(node, i)]
             texts[node] = expression.value(node, operands)
         return texts
@@ -54,12 +60,11 @@ class Flow:
 
     def factors(self, operand: Node) -> list[list[tuple[str, str]]]:
         """For each place where `operand` enters, the steps from the card's result down to it: (kind, text)."""
-        user = {p: (n, i) for n in self.card.nodes for i, p in enumerate(n.parents) if p in self.inner and not lends_shape(n, i)}
         paths = []
         for node, i in self.card.entries[operand]:
             path = [self._step(node, i)]
             while node is not self.card.root and len(path) < 200:
-                node, i = user[node]
+                node, i = self._user[node]
                 path.append(self._step(node, i))
             paths.append(path[::-1])
         return paths
@@ -142,10 +147,14 @@ class Flow:
 
         For a scalar result this is the whole local gradient; for elementwise cards it is the partial of each entry.
         """
-        run = self.run
+        if self._locals is None:
+            self._locals = self._chained()
+        return self._locals.get(operand)
+
+    def _chained(self) -> dict[Node, Array]:
+        run, parts = self.run, {}
         if run is None:
-            return None
-        parts: dict[Node, Array] = {}
+            return {}
         try:
             value = run.value(self.card.root)
             parts[self.card.root] = np.ones(value.shape, value.dtype)
@@ -154,12 +163,12 @@ class Flow:
                 for i, parent in enumerate(node.parents):
                     if arrived is None or lends_shape(node, i) or is_literal(parent) or not node.op.differentiable(i):
                         continue
-                    if parent in self.inner or parent is operand:
+                    if parent.active:
                         piece = np.asarray(run.local(node, i).vjp(arrived))
                         parts[parent] = parts[parent] + piece if parent in parts else piece
         except CgraphError:
-            return None
-        return parts.get(operand)
+            return {}
+        return parts
 
     def share_at(self, node: Node, i: int) -> Array | None:
         """What one place of the card hands to its operand."""

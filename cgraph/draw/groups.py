@@ -14,12 +14,17 @@ from cgraph.draw.fold import Card
 from cgraph.node import Node
 
 
-def home(leaf: Node, cards: Sequence[Card]) -> str:
-    """The scope a leaf is shown in: its own, or that of the only card that uses it when it is a parameter."""
-    users = {card.root.scope for card in cards if leaf in card.entries}
-    if leaf.scope or leaf.kind != "parameter" or len(users) != 1:
-        return leaf.scope
-    return next(iter(users))
+def places(nodes: Iterable[Node], cards: Sequence[Card]) -> dict[Node, str]:
+    """The scope each box is shown in: its own, or for a parameter without one, that of the only scope that uses it."""
+    users: dict[Node, set[str]] = {}
+    for card in cards:
+        for operand in card.entries:
+            users.setdefault(operand, set()).add(card.root.scope)
+    found = {}
+    for node in nodes:
+        used = users.get(node, set())
+        found[node] = next(iter(used)) if node.kind == "parameter" and not node.scope and len(used) == 1 else node.scope
+    return found
 
 
 def frames(ids: Mapping[Node, str], cards: Sequence[Card], places: Mapping[Node, str]) -> tuple[Group, ...]:

@@ -134,7 +134,7 @@ def apply(picture: Picture, builder: Builder, moment: Moment, among: Sequence[Mo
             update_state="shown" if moment.phase == "update" else "hidden",
         )  # fmt: skip
 
-    def arrow(a: Arrow) -> Arrow:
+    def line(a: Arrow) -> Arrow:
         if a.kind == "value":
             late = computed.get(a.tail, 0) > moment.computed
             into = computing > 0 and computed.get(a.head) == computing
@@ -146,7 +146,7 @@ def apply(picture: Picture, builder: Builder, moment: Moment, among: Sequence[Mo
         return replace(a, state="active" if a.head == active else "shown" if a.head in done else "hidden")
 
     return replace(
-        picture, boxes=tuple(map(box, picture.boxes)), arrows=tuple(map(arrow, picture.arrows)), title=moment.title,
+        picture, boxes=tuple(map(box, picture.boxes)), arrows=tuple(map(line, picture.arrows)), title=moment.title,
         caption=moment.caption, reserve=tuple((m.title, m.caption) for m in among),
     )  # fmt: skip
 
