@@ -66,7 +66,10 @@ def _stable_bce(z: Any, y: Any) -> Any:
 def _stable_bce_float(z: float, y: float) -> float:
     tail = math.log1p(math.exp(-abs(z)))
     result = y * ((-z if z < 0.0 else 0.0) + tail) + (1.0 - y) * ((z if z > 0.0 else 0.0) + tail)
-    return result if result == result else float(_stable_bce(np.float64(z), np.float64(y)))
+    if result == result:
+        return result
+    with np.errstate(invalid="ignore"):
+        return float(_stable_bce(np.float64(z), np.float64(y)))
 
 
 stable_bce: Op = elementwise(

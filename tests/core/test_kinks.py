@@ -1,0 +1,100 @@
+"""Kinks, ties and edges: the one published convention, in reverse mode, forward mode and gradient graphs alike.
+
+relu'(0) = 0, |x|'(0) = 0, sign' = 0, ties of maximum, minimum, max and min share equally, clip hands on half on a bound
+(docs/conventions.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cgraph as cg
+
+
+def slopes(f: Callable[..., Any], *args: Any) -> list[list[Any]]:
+    """Per mode (reverse, graph, forward), the derivative of the sum with respect to each argument."""
+    nodes = [cg.parameter(f"x{i}", np.asarray(a, float)) for i, a in enumerate(args)]
+    out = f(*nodes)
+    run = out.backward(upstream=np.ones(out.shape))
+    reverse = [run.grad(n).tolist() for n in nodes]
+    seed = cg.constant(np.ones(out.shape))
+    found = cg.gradient(out, nodes, seed, disconnected="zero")
+    graph = [cg.run(g).value(g).tolist() for g in found]
+    forward = []
+    for n in nodes:
+        columns = np.zeros(n.shape)
+        for k in np.ndindex(*n.shape):
+            basis = np.zeros(n.shape)
+            basis[k] = 1
+            tangent = cg.jvp(out, n, basis)
+            columns[k] = cg.run(tangent).value(tangent).sum()
+        forward.append(columns.tolist())
+    return [reverse, graph, forward]
+
+
+KINKS: list[tuple[str, Callable[..., Any], list[Any], list[Any]]] = [
+    ("relu", cg.relu, [0.0], [0.0]),
+    ("relu -0", cg.relu, [-0.0], [0.0]),
+    ("relu vector", cg.relu, [[-1.0, 0.0, 2.0]], [[0.0, 0.0, 1.0]]),
+    ("abs", cg.abs, [0.0], [0.0]),
+    ("abs vector", cg.abs, [[-1.0, -0.0, 3.0]], [[-1.0, 0.0, 1.0]]),
+    ("sign", cg.sign, [[0.0, 2.0]], [[0.0, 0.0]]),
+    ("step", cg.step, [1.0, 1.0], [0.0, 0.0]),
+    ("maximum", cg.maximum, [1.5, 1.5], [0.5, 0.5]),
+    ("maximum vector", cg.maximum, [[1.0, 2.0, 3.0], [1.0, 3.0, 2.0]], [[0.5, 0.0, 1.0], [0.5, 1.0, 0.0]]),
+    ("minimum", cg.minimum, [[1.0, 2.0], [1.0, 3.0]], [[0.5, 1.0], [0.5, 0.0]]),
+    ("maximum of itself", lambda x: cg.maximum(x, x), [2.0], [1.0]),
+    ("maximum broadcast", cg.maximum, [[1.0, 2.0], 1.0], [[0.5, 1.0], 0.5]),
+    ("maximum with a number", lambda x: cg.maximum(x, 0), [[0.0, 1.0]], [[0.5, 1.0]]),
+    ("max", lambda x: cg.max(x), [[3.0, 1.0, 3.0]], [[0.5, 0.0, 0.5]]),
+    ("max all", lambda x: cg.max(x), [[2.0, 2.0, 2.0, 2.0]], [[0.25] * 4]),
+    ("max axis", lambda x: cg.max(x, axis=0), [[[1.0, 5.0], [1.0, 2.0]]], [[[0.5, 1.0], [0.5, 0.0]]]),
+    ("min", lambda x: cg.min(x, axis=1, keepdims=True), [[[1.0, 1.0, 2.0]]], [[[0.5, 0.5, 0.0]]]),
+    ("clip", lambda x: cg.clip(x, 0.0, 1.0), [[-1.0, 0.0, 0.5, 1.0, 2.0]], [[0.0, 0.5, 1.0, 0.5, 0.0]]),
+    ("clip low", lambda x: cg.clip(x, 0.0), [[-1.0, 0.0, 2.0]], [[0.0, 0.5, 1.0]]),
+    ("clip high", lambda x: cg.clip(x, None, 1.0), [[0.0, 1.0, 2.0]], [[1.0, 0.5, 0.0]]),
+    ("clip bounds", cg.clip, [[-1.0, 0.0, 1.0, 2.0], 0.0, 1.0], [[0.0, 0.5, 0.5, 0.0], 1.5, 1.5]),
+    ("hinge by hand", lambda x: cg.maximum(0.0, 1.0 - x), [1.0], [-0.5]),
+    # Forms whose derivative at the kink is right only because of these conventions.
+    ("softplus spelled out", lambda z: cg.maximum(z, 0.0) + cg.log1p(cg.exp(-cg.abs(z))), [0.0], [0.5]),
+    ("x·relu(x)", lambda x: x * cg.relu(x), [0.0], [0.0]),
+    ("|x|²", lambda x: cg.abs(x) ** 2, [0.0], [0.0]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("f", "args", "expected"), [k[1:] for k in KINKS], ids=[k[0] for k in KINKS])
+def test_kinks_and_ties(f: Any, args: Any, expected: Any) -> None:
+    for mode, found in zip(("reverse", "graph", "forward"), slopes(f, *args), strict=True):
+        assert found == expected, mode
+
+
+def test_textbook_bce_is_right_at_zero() -> None:
+    """max(z,0) − z·y + log1p(exp(−|z|)) by autodiff: most engines answer −0.3, −0.8 or 0.7 at z = 0, y = 0.3; truth 0.2."""
+    z, y = cg.parameter("z", 0.0), cg.input("y", 0.3)
+    loss = cg.maximum(z, 0.0) - z * y + cg.log1p(cg.exp(-cg.abs(z)))
+    assert float(loss.backward().grad(z)) == pytest.approx(0.2, abs=1e-15)
+
+
+@pytest.mark.parametrize("f", [cg.max, cg.min])
+def test_max_of_nothing_is_refused(f: Any) -> None:
+    x = cg.input("x", np.zeros((0, 2)))
+    with pytest.raises(cg.CgraphError):
+        cg.run(f(x))
+    empty = cg.run(f(x, axis=1))
+    assert empty.value(empty.roots[0]).shape == (0,)
+
+
+def test_margins_see_the_kinks() -> None:
+    """The checks ask a row how near the kink is: 0 on it, about 1 far away."""
+    for name, on, off in [
+        ("relu", [0.0], [1.0]), ("abs", [0.0], [-2.0]), ("maximum", [1.0, 1.0], [1.0, 3.0]), ("minimum", [2.0, 2.0], [2.0, -1.0]),
+        ("clip", [0.5, 0.5, 1.0], [0.5, -1.0, 2.0]), ("clip", [1.0, 0.5, 1.0], [0.0, -1.0, 2.0]), ("sign", [0.0], [3.0]),
+        ("step", [1.0, 1.0], [1.0, 2.0]),
+    ]:  # fmt: skip
+        margin = cg.ops.OPS[name].margin
+        assert float(margin(*map(np.float64, on))) == 0.0
+        assert float(margin(*map(np.float64, off))) > 0.3
