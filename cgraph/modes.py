@@ -80,6 +80,8 @@ def backpropagate(
             wide = {n: np.float64(at[n]) for n in (node, first, second)}
             with np.errstate(all="ignore"):
                 _send_through_maps(node, np.float64(upstream), cotangents, wide, wanted, masks)
+            for parent in {first, second} & cotangents.keys():
+                cotangents[parent] = float(cotangents[parent])
             continue
         except Exception as error:
             _note(error, node)

@@ -226,6 +226,8 @@ class Node(Operators):
         >>> float(run.grad(w)), float(w.grad)
         (6.0, 6.0)
         """
+        if upstream is None:
+            require_scalar(self)
         return VOCABULARY["run"](self, feeds).backward(upstream)
 
     def __repr__(self) -> str:

@@ -20,6 +20,7 @@ from cgraph.ops.elementwise import divide, equal, sqrt, square, subtract, where
 from cgraph.ops.structure import (
     _shape,
     _shape_of,
+    axes_of,
     broadcast_row,
     concatenate,
     nonzero_after,
@@ -31,10 +32,6 @@ from cgraph.ops.structure import (
 Axis = int | Sequence[int] | None
 Axes = tuple[int, ...]
 Shape = shapes.Shape
-
-
-def _axes(x: Any, axis: Axis) -> Axes:
-    return shapes.normalize_axes(axis, len(_shape(x)))
 
 
 def _spread(u: Any, x: Any, axes: Axes, keepdims: bool) -> Any:
@@ -193,7 +190,7 @@ def _others(x: Any) -> Any:
         )
     width = 1 << (n - 1).bit_length() if n > 1 else 1
     if width > n:
-        pad = np.ones((width - n, *_shape(x)[1:]), x.dtype)
+        pad: Any = np.ones((width - n, *_shape(x)[1:]), x.dtype)  # type: ignore[type-var]
         x = concatenate([x, pad], 0)
     levels = [x]
     for _ in range(width.bit_length() - 1):
@@ -341,7 +338,7 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None =
     >>> cg.input("x", shape=(2, 3)).sum(axis=0).shape
     (3,)
     """
-    return sum_row(x, axes=_axes(x, axis), keepdims=keepdims, name=name)
+    return sum_row(x, axes=axes_of(x, axis), keepdims=keepdims, name=name)
 
 
 @vocabulary
@@ -353,37 +350,37 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None 
     >>> cg.mean(x).backward().grad(x).round(3)
     array([0.333, 0.333, 0.333])
     """
-    return mean_row(x, axes=_axes(x, axis), keepdims=keepdims, name=name)
+    return mean_row(x, axes=axes_of(x, axis), keepdims=keepdims, name=name)
 
 
 @vocabulary
 def max(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Any:
     """The largest entry over `axis`; entries that tie share the gradient equally."""
-    return max_row(x, axes=_axes(x, axis), keepdims=keepdims, name=name)
+    return max_row(x, axes=axes_of(x, axis), keepdims=keepdims, name=name)
 
 
 @vocabulary
 def min(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Any:
     """The smallest entry over `axis`; entries that tie share the gradient equally."""
-    return min_row(x, axes=_axes(x, axis), keepdims=keepdims, name=name)
+    return min_row(x, axes=axes_of(x, axis), keepdims=keepdims, name=name)
 
 
 @vocabulary
 def prod(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Any:
     """The product over `axis`; the gradient is right where entries are zero, too."""
-    return prod_row(x, axes=_axes(x, axis), keepdims=keepdims, name=name)
+    return prod_row(x, axes=axes_of(x, axis), keepdims=keepdims, name=name)
 
 
 @vocabulary
 def softmax(x: Any, axis: Axis = -1, *, name: str | None = None) -> Any:
     """``exp(x) / sum(exp(x))`` over `axis`, without overflow."""
-    return softmax_row(x, axes=_axes(x, axis), name=name)
+    return softmax_row(x, axes=axes_of(x, axis), name=name)
 
 
 @vocabulary
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Any:
     """``log(sum(exp(x)))`` over `axis`, without overflow and without losing the small terms."""
-    return logsumexp_row(x, axes=_axes(x, axis), keepdims=keepdims, name=name)
+    return logsumexp_row(x, axes=axes_of(x, axis), keepdims=keepdims, name=name)
 
 
 @vocabulary
@@ -400,7 +397,7 @@ def var(
     deviation = square(x - mean(x, axis, keepdims=True))
     if ddof == 0:
         return mean(deviation, axis, keepdims, name=name)
-    return divide(sum(deviation, axis, keepdims), _count(x, _axes(x, axis)) - ddof, name=name)
+    return divide(sum(deviation, axis, keepdims), _count(x, axes_of(x, axis)) - ddof, name=name)
 
 
 @vocabulary
@@ -416,4 +413,4 @@ def cumsum(x: Any, axis: int | None = None, *, name: str | None = None) -> Any:
     """Running sums along `axis`; of all entries in order, if it is not given."""
     if axis is None:
         x, axis = reshape(x, -1), 0
-    return cumsum_row(x, axis=shapes.normalize_axes(axis, len(_shape(x)))[0], name=name)
+    return cumsum_row(x, axis=axes_of(x, axis)[0], name=name)

@@ -25,8 +25,22 @@ Shape = shapes.Shape
 
 def _shape_of(x: Any) -> tuple[tuple[Any, ...], Shape | None]:
     """How to hand on the shape of `x`: as a parameter when it is known, else as an operand."""
-    shape = np.shape(x) if not is_node(x) else x.shape
+    shape = _shape(x)
     return ((), shape) if shapes.is_static(shape) else ((x,), None)
+
+
+def _shape(x: Any) -> Shape:
+    shape: Shape = x.shape if is_node(x) else np.shape(x)
+    return shape
+
+
+def axes_of(x: Any, axis: int | Sequence[int] | None, extra: int = 0) -> tuple[int, ...]:
+    """`axis=` as the sorted axes of `x`, which gets `extra` more; what is wrong with it is said with the name of the node."""
+    try:
+        return shapes.normalize_axes(axis, len(_shape(x)) + extra)
+    except ShapeError as error:
+        what = repr(x.label) if is_node(x) else "the array"
+        raise ShapeError(f"{what} has shape {_shape(x)}: {error}") from None
 
 
 def _target(shape: Shape | None, like: tuple[Any, ...]) -> Any:
@@ -222,10 +236,10 @@ def transpose(x: Any, axes: Sequence[int] | None = None, *, name: str | None = N
     >>> cg.input("x", shape=(2, 3)).T.shape
     (3, 2)
     """
-    ndim = np.ndim(x) if not is_node(x) else x.ndim
+    ndim = len(_shape(x))
     if axes is None:
         axes = tuple(reversed(range(ndim)))
-    elif sorted(shapes.normalize_axes(tuple(axes), ndim)) != list(range(ndim)):
+    elif sorted(axes_of(x, tuple(axes))) != list(range(ndim)):
         raise ShapeError(
             f"transpose: axes {tuple(axes)} do not name each of the {ndim} dimensions once"
         )
@@ -235,8 +249,8 @@ def transpose(x: Any, axes: Sequence[int] | None = None, *, name: str | None = N
 @vocabulary
 def swapaxes(x: Any, axis1: int, axis2: int, *, name: str | None = None) -> Any:
     """`x` with two axes exchanged."""
-    ndim = np.ndim(x) if not is_node(x) else x.ndim
-    (i,), (j,) = shapes.normalize_axes(axis1, ndim), shapes.normalize_axes(axis2, ndim)
+    ndim = len(_shape(x))
+    (i,), (j,) = axes_of(x, axis1), axes_of(x, axis2)
     axes = list(range(ndim))
     axes[i], axes[j] = j, i
     return transpose(x, axes, name=name)
@@ -251,29 +265,22 @@ def expand_dims(x: Any, axis: int | Sequence[int], *, name: str | None = None) -
     (1, 3)
     """
     shape = _shape(x)
-    ndim = len(shape) + (1 if isinstance(axis, int) else len(tuple(axis)))
-    axes = shapes.normalize_axes(axis, ndim)
+    extra = 1 if isinstance(axis, int) else len(tuple(axis))
+    axes = axes_of(x, axis, extra)
     sizes = iter(shape)
-    return _reshape_to(x, tuple(1 if i in axes else next(sizes) for i in range(ndim)), name)
+    return _reshape_to(
+        x, tuple(1 if i in axes else next(sizes) for i in range(len(shape) + extra)), name
+    )
 
 
 @vocabulary
 def squeeze(x: Any, axis: int | Sequence[int] | None = None, *, name: str | None = None) -> Any:
     """`x` without its axes of size 1, or without those named, which must have size 1."""
     shape = _shape(x)
-    axes = (
-        tuple(i for i, n in enumerate(shape) if n == 1)
-        if axis is None
-        else shapes.normalize_axes(axis, len(shape))
-    )
+    axes = tuple(i for i, n in enumerate(shape) if n == 1) if axis is None else axes_of(x, axis)
     if any(shape[i] != 1 for i in axes):
         raise ShapeError(f"squeeze: {axis} names an axis of {shape} whose size is not 1")
     return _reshape_to(x, tuple(n for i, n in enumerate(shape) if i not in axes), name)
-
-
-def _shape(x: Any) -> Shape:
-    shape: Shape = x.shape if is_node(x) else np.shape(x)
-    return shape
 
 
 def _reshape_to(x: Any, shape: Shape, name: str | None) -> Any:
@@ -335,7 +342,7 @@ def concatenate(arrays: Sequence[Any], axis: int = 0, *, name: str | None = None
     ndim = len(_shape(arrays[0]))
     if ndim == 0:
         raise ShapeError("concatenate: scalars have no axis to join along; use stack")
-    return concatenate_row(*arrays, axis=shapes.normalize_axes(axis, ndim)[0], name=name)
+    return concatenate_row(*arrays, axis=axes_of(arrays[0], axis)[0], name=name)
 
 
 @vocabulary
@@ -351,7 +358,7 @@ def stack(arrays: Sequence[Any], axis: int = 0, *, name: str | None = None) -> A
         raise ShapeError("stack: nothing to join")
     if any(_shape(x) != _shape(arrays[0]) for x in arrays):
         raise ShapeError(f"stack: the shapes {[_shape(x) for x in arrays]} differ")
-    axis = shapes.normalize_axes(axis, len(_shape(arrays[0])) + 1)[0]
+    axis = axes_of(arrays[0], axis, 1)[0]
     return concatenate([expand_dims(x, axis) for x in arrays], axis, name=name)
 
 
@@ -364,7 +371,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     [(2,), (2,), (2,)]
     """
     shape = _shape(x)
-    axis = shapes.normalize_axes(axis, len(shape))[0]
+    axis = axes_of(x, axis)[0]
     n = shape[axis]
     if n is None:
         raise ShapeError("split: the size along the axis must be known")
