@@ -190,7 +190,7 @@ def _others(x: Any) -> Any:
         )
     width = 1 << (n - 1).bit_length() if n > 1 else 1
     if width > n:
-        pad: Any = np.ones((width - n, *_shape(x)[1:]), x.dtype)  # type: ignore[type-var]
+        pad: Any = np.ones((width - n, *_shape(x)[1:]), x.dtype)
         x = concatenate([x, pad], 0)
     levels = [x]
     for _ in range(width.bit_length() - 1):
