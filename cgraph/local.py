@@ -283,7 +283,12 @@ class LocalGradient:
     def array(self) -> Any:
         """The elementwise partial, or the operand that gets multiplied; None for maps that only move or add entries."""
         array = self.map.array
-        return None if array is None else np.asarray(array)
+        if array is None:
+            return None
+        # Often it is the very array that the Run holds as a value, so it is shown and not handed over.
+        shown = np.asarray(array).view()
+        shown.setflags(write=False)
+        return shown
 
     def vjp(self, upstream: Any) -> Any:
         """Upstream gradient, of shape `out_shape` -> share of the gradient, of shape `in_shape`."""

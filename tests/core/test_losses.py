@@ -77,7 +77,9 @@ def test_a_grid_of_logits_and_labels(dtype: Any, eps: float) -> None:
 
 def test_infinite_logits() -> None:
     inf = np.inf
-    for z, y, value, slope in [(inf, 1.0, 0.0, 0.0), (-inf, 0.0, 0.0, 0.0), (inf, 0.0, inf, 1.0), (-inf, 1.0, inf, -1.0), (inf, 0.3, inf, 0.7)]:
+    for z, y, value, slope in [
+        (inf, 1.0, 0.0, 0.0), (-inf, 0.0, 0.0, 0.0), (inf, 0.0, inf, 1.0), (-inf, 1.0, inf, -1.0), (inf, 0.3, inf, 0.7),
+    ]:  # fmt: skip
         for shape in ((), (1,)):
             found, gradient, second = all_derivatives(np.full(shape, z), np.full(shape, y))
             assert found.ravel()[0] == value and gradient.ravel()[0] == pytest.approx(slope, abs=1e-15)
