@@ -217,6 +217,7 @@ __all__ = [
 
 # What the engine does not need is imported when it is first used: `import cgraph` should cost little more than NumPy.
 _LAZY = {
+    "draw": "cgraph.draw",  # a package that can be called: cg.draw(loss), cg.draw.compare(before, after)
     "datasets": "cgraph.datasets",
     "metrics": "cgraph.metrics",
     "nn": "cgraph.nn",
@@ -227,7 +228,6 @@ _LAZY = {
 _LAZY_NAMES = {
     "Diagram": "cgraph.draw",
     "animate": "cgraph.draw",
-    "draw": "cgraph.draw",
     "frames": "cgraph.draw",
     "load": "cgraph.store",
     "save": "cgraph.store",

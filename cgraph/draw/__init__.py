@@ -13,9 +13,10 @@ from types import ModuleType
 from typing import Any
 
 from cgraph.draw.api import Diagram, draw
+from cgraph.draw.beside import compare
 from cgraph.draw.motion import Frames, animate, frames
 
-__all__ = ["Diagram", "Frames", "animate", "draw", "frames"]
+__all__ = ["Diagram", "Frames", "animate", "compare", "draw", "frames"]
 
 
 class _CallablePackage(ModuleType):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cgraph.draw import bypass, fold, health, steps, text
+from cgraph.draw import focus as focusing
 from cgraph.draw.build import Builder
 from cgraph.draw.collapse import FEW, Overview, identical
 from cgraph.draw.diagram import Arrow, Box, Picture, replace
@@ -27,7 +28,13 @@ def compose(
 ) -> Picture:  # fmt: skip
     roots, run = targets(root, run)
     builder = make_builder(order(*roots), roots, run, options)
-    picture = finish(plan(builder), builder, options)
+    if focus is not None:
+        picture = focusing.focus(builder, focus)
+    elif around is not None:
+        picture = focusing.around(builder, around, hops)
+    else:
+        picture = plan(builder)
+    picture = finish(picture, builder, options)
     if step is not None and step != "all":
         found = steps.moments(builder, forward="nodes")
         picture = steps.apply(picture, builder, steps.pick(found, step), ())
@@ -119,7 +126,8 @@ def finish(picture: Picture, builder: Builder, options: Options) -> Picture:
         picture,
         title=options.title if options.title is not None else title,
         caption=options.caption if options.caption is not None else caption,
-        circles="circles" in options.words or (options.view == "expanded" and "cards" not in options.words),
+        circles="cards" not in options.words
+        and (picture.circles or "circles" in options.words or options.view == "expanded"),
         direction=options.direction if options.direction != "auto" else ("LR" if _width(picture) < _WIDEST else "TB"),  # type: ignore[arg-type]
     )
 

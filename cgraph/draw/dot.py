@@ -187,9 +187,9 @@ class _Writer:
             hidden = box.rows_state == "hidden"
             back = colors.active if box.rows_state == "active" else fill
             ink = "transparent" if hidden else colors.local
-            pill = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3" BGCOLOR="{back}" STYLE="ROUNDED">'
+            pill = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="4" BGCOLOR="{back}" STYLE="ROUNDED">'
             cells = [
-                _tr(f"{pill}{_tr(_font(row.text, 12, ink), _LEFT)}</TABLE>", f'PORT="g{i}" CELLPADDING="2"')
+                _tr(f"{pill}{_tr(_font(row.text, 12, ink), _LEFT)}</TABLE>", f'PORT="g{i}" CELLPADDING="1"')
                 for i, row in enumerate(box.rows)
             ]
             rows.append(_tr(_table(cells, 0), f'PORT="g" CELLPADDING="0" SIDES="T" BORDER="1" COLOR="{rule}"'))
@@ -369,10 +369,10 @@ class _Writer:
         return ":h:nw" if port == "side" else f":{port}:{side}"
 
     def label(self, arrow: Arrow) -> str:
-        colors = self.colors
+        colors, gap = self.colors, "" if self.sideways else "\u00a0"  # from top to bottom, labels stand right of their line
         if arrow.kind != "gradient":
             ink = "transparent" if arrow.state == "hidden" else colors.ink
-            words = " ".join(arrow.label)
+            words = gap + " ".join(arrow.label)
             if arrow.shape:
                 face = _font(words, 12, ink, SERIF, "I") + " " if words else ""
                 shape_ink = "transparent" if arrow.state == "hidden" else colors.muted
@@ -382,12 +382,12 @@ class _Writer:
         ink = "transparent" if arrow.state == "hidden" else colors.gradient
         rows = []
         for i, words in enumerate(arrow.label):
-            cell = _font(words, 12 if i == 0 else 11, ink, style="B" if i == 0 else "")
+            cell = _font(gap + words, 12 if i == 0 else 11, ink, style="B" if i == 0 else "")
             if i == 0 and arrow.shape:
                 cell += " " + _font(arrow.shape, 10, "transparent" if arrow.state == "hidden" else colors.muted)
             rows.append(_tr(cell, _LEFT))
         if arrow.lines:
-            rows.append(_tr(_mono(arrow.lines, ink), _LEFT))
+            rows.append(_tr(_mono([gap + line for line in arrow.lines], ink), _LEFT))
         above = ['<TR><TD HEIGHT="22"></TD></TR>'] if "bypass" in arrow.css else []  # clear of the frame it passes under
         return _table([*above, *rows, '<TR><TD HEIGHT="3"></TD></TR>'])
 
