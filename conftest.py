@@ -16,6 +16,8 @@ import pytest
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+collect_ignore = ["README.md"]  # tests/test_docs.py runs it as one session
+
 try:
     import hypothesis
 except ModuleNotFoundError:  # the property tests skip themselves

@@ -72,12 +72,9 @@ class Studio:
         """The backward pass, one picture a step, and one page to step through."""
         from cgraph.draw import animate, frames
 
-        def save(path: Path) -> None:
-            for i, frame in enumerate(frames(run)):
-                frame.save(path.with_name(f"{path.stem}_{i:02d}.png"))
-            animate(run, path)
-
-        self._save(f"{name}.html", title, save)
+        for i, frame in enumerate(frames(run)):
+            self._save(f"{name}_{i}.png", frame.title.replace(f"{title}, ", ""), frame.save)
+        self._save(f"{name}.html", f"{title}, to step through in a browser", lambda path: animate(run, path))
 
     def plot(
         self,
