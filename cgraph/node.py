@@ -76,7 +76,8 @@ class Node(Operators):
         "__weakref__",
         "_grad",
         "_latest",
-        "_site",
+        "_code",
+        "_offset",
         "_value",
         "active",
         "dtype",
@@ -101,7 +102,8 @@ class Node(Operators):
     _value: Any  # a leaf's current value: a Python number where the shape is () and the dtype float64, else a read-only array
     _latest: Any  # the value in the latest evaluation
     _grad: Any  # the gradient in the latest evaluation
-    _site: Any
+    _code: Any  # the line that built it, as a code object and an offset into it: cheap to take, looked up when asked for
+    _offset: int
 
     # The operators that graphs of numbers are made of skip the general door when both sides are float64 scalars.
     def __add__(self, other: Any) -> Any:
@@ -157,12 +159,12 @@ class Node(Operators):
     @property
     def site(self) -> str:
         """``file:line`` of the code that built it."""
-        if self._site is None:
+        code = self._code
+        if code is None:
             return "an unknown line"
-        code, offset = self._site
         line = code.co_firstlineno
         for start, end, number in code.co_lines():
-            if start <= offset < end:
+            if start <= self._offset < end:
                 line = number or line
                 break
         return f"{code.co_filename}:{line}"
@@ -252,12 +254,12 @@ _new = object.__new__
 _frame = sys._getframe
 
 
-def _user_site() -> Any:
-    """Where the user's code stands: the first frame outside cgraph, as (code, offset), which is cheap to take and to keep."""
+def _remember_site(node: Node) -> None:
+    """Note where the user's code stands: the first frame outside cgraph."""
     frame = _frame(2)
     while frame is not None and frame.f_globals.get("__name__", "")[:7] in ("cgraph.", "cgraph"):
         frame = frame.f_back  # type: ignore[assignment]
-    return None if frame is None else (frame.f_code, frame.f_lasti)
+    node._code, node._offset = (None, 0) if frame is None else (frame.f_code, frame.f_lasti)
 
 
 def _node(
@@ -280,7 +282,7 @@ def _node(
     node.name = f"{path}/{name}" if path and name is not None else name
     node.floats = floats
     node.active = active
-    node._site = _user_site()
+    _remember_site(node)
     return node
 
 
@@ -359,7 +361,8 @@ def _number(op: Op, parents: tuple[Node, ...], active: bool, name: str | None = 
     node.floats = True
     node.active = active
     frame = _frame(2)
-    node._site = (frame.f_code, frame.f_lasti)
+    node._code = frame.f_code
+    node._offset = frame.f_lasti
     return node
 
 
@@ -371,7 +374,7 @@ def _literal(value: float) -> Node:
     node.params = NO_PARAMS
     node.shape = ()
     node.dtype = FLOAT64
-    node.name = node._site = None
+    node.name = node._code = None
     node.scope = _scope.get()
     node.floats = True
     node.active = False
@@ -381,7 +384,7 @@ def _literal(value: float) -> Node:
 
 def _where() -> str:
     node = _new(Node)
-    node._site = _user_site()
+    _remember_site(node)
     return str(node.site)
 
 
