@@ -1,0 +1,311 @@
+"""The command line, as a user calls it: in a process of its own, in an empty directory."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cgraph as cg
+from cgraph import datasets, nn
+from cgraph.cli import main
+from cgraph.commands.train import read_csv
+from cgraph.errors import CgraphError
+
+ENGINE = cg.draw.engine._pygraphviz() is not None  # type: ignore[attr-defined]
+needs_engine = pytest.mark.skipif(not ENGINE, reason="no bundled Graphviz")
+
+
+def cgraph(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cgraph", *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+    )
+
+
+# --- demo ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def demo(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[subprocess.CompletedProcess[str], Path, float]:
+    folder = tmp_path_factory.mktemp("demo")
+    started = time.monotonic()
+    done = cgraph("demo", "--out", "pictures", cwd=folder)
+    return done, folder / "pictures", time.monotonic() - started
+
+
+@pytest.mark.slow
+def test_demo_tells_the_article(demo) -> None:
+    done, _, seconds = demo
+    assert done.returncode == 0, done.stderr
+    lines = " ".join(done.stdout.split())
+    for shown in [
+        "p̂ = σ(z) 0.5", "loss = BCE(p̂, y) 0.693", "∂L/∂p̂ 2", "∂L/∂z 0.5", "∂L/∂w₁ 0", "∂L/∂b 0.5", "p̂ 0.378", "loss 0.474",
+        "[ 0.5 0.646 0.525 0.668 ]", "[ 0.125 0.161 0.131 −0.083 ]", "[ 0.048 0.078 ]", "[ 0.335 ]", "cost after one update 0.618",
+        "W [ 10.678 10.678 ]", "b [ −16.186 ]", "1e-09 25%", "1e-05 50%", "0.5 100%", "0.9999 75%",
+        "cost 0.712", "[ 0.002 0.999 0.998 0.003 ]", "0.0804761", "96.0%",
+    ]:  # fmt: skip
+        assert shown in lines, shown
+    assert done.stderr == ""  # no progress bar where nobody watches
+    assert seconds < 60
+
+
+@pytest.mark.slow
+def test_demo_leaves_whole_pictures(demo) -> None:
+    done, folder, _ = demo
+    assert str(folder) in done.stdout
+    pictures = sorted(path.name for path in folder.iterdir())
+    listed = {
+        line.split()[0]
+        for line in done.stdout.splitlines()
+        if ".png  " in line or ".html  " in line
+    }
+    assert listed <= set(pictures)
+    if ENGINE:
+        assert {
+            "and_2_backward.png",
+            "and_4_batch.png",
+            "xor_1_backward.png",
+            "and_3_steps.html",
+        } <= set(pictures)
+    image = pytest.importorskip("PIL.Image")
+    for name in pictures:
+        if name.endswith(".png"):
+            with image.open(folder / name) as picture:
+                picture.load()
+                assert min(picture.size) > 300, name
+
+
+@pytest.mark.slow
+def test_demo_without_matplotlib(tmp_path: Path) -> None:
+    (tmp_path / "matplotlib").mkdir()
+    (tmp_path / "matplotlib" / "__init__.py").write_text(
+        "raise ModuleNotFoundError('no matplotlib', name='matplotlib')"
+    )
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    done = cgraph("demo", cwd=tmp_path, PYTHONPATH=path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("matplotlib is not installed") == 2 and "96.0%" in done.stdout
+    assert not list((tmp_path / "cgraph-demo").glob("iris*"))
+
+
+def test_demo_where_nothing_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    done = cgraph("demo", "--out", "taken", cwd=tmp_path)
+    assert done.returncode == 2 and "taken" in done.stderr and "Traceback" not in done.stderr
+
+
+# --- doctor ----------------------------------------------------------------------------------------
+
+
+def test_doctor(tmp_path: Path) -> None:
+    done = cgraph("doctor", cwd=tmp_path)
+    for shown in ("cgraph", "python", "numpy", "engine", "fonts", cg.__version__, np.__version__):
+        assert shown in done.stdout
+    assert done.returncode == (0 if "Pictures can be drawn" in done.stdout else 1), done.stderr
+
+
+# --- train -----------------------------------------------------------------------------------------
+
+
+def test_train_and_resume(tmp_path: Path) -> None:
+    done = cgraph(
+        "train",
+        "iris",
+        "-o",
+        "iris.cgraph",
+        "--epochs",
+        "300",
+        "--init",
+        "plain",
+        "--seed",
+        "48",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "300 epochs" in done.stdout and "accuracy" in done.stdout and done.stderr == ""
+    done = cgraph("train", "iris", "-o", "iris.cgraph", "--resume", "--epochs", "900", cwd=tmp_path)
+    assert done.returncode == 0 and "900 epochs" in done.stdout, done.stderr
+    X, Y = datasets.iris()
+    whole = nn.BinaryClassifier((), epochs=900, init="plain", random_state=48).fit(X.T, Y.ravel())
+    assert nn.BinaryClassifier.load(tmp_path / "iris.cgraph").cost_history_ == whole.cost_history_
+
+
+def test_train_on_a_file(tmp_path: Path) -> None:
+    X, Y = datasets.iris("all")
+    with open(tmp_path / "flowers.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["kind", *"abcd"])
+        writer.writerows(
+            [["virginica" if y else "other", *x] for x, y in zip(X.T, Y[0], strict=True)]
+        )
+    done = cgraph(
+        "train", "flowers.csv", "--target", "kind", "--hidden", "4", "3", "--optimizer", "Adam", "--lr", "0.02",
+        "--batch-size", "30", "--epochs", "60", "--activation", "tanh", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0 and "positive is virginica" in done.stdout, done.stderr
+    model = nn.BinaryClassifier.load(tmp_path / "model.cgraph")
+    assert (
+        model.hidden == (4, 3) and model.score(X.T, np.where(Y[0] > 0, "virginica", "other")) > 0.9
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("", {}, "no data"),
+        ("a,y\n", {}, "no data"),
+        ("a,y\n1,0\n2,1,3\n", {}, "line 3: 3 columns"),
+        ("a,y\n1,0\nx,1\n", {}, "line 3: 'x' in column 'a' is not a number"),
+        ("a,y\n1,0\n2,1\n3,2\n", {}, "3 different answers (0, 1, 2)"),
+        ("a,y\n1,0\n2,1\n", {"target": "z"}, "no column 'z'; it has a, y"),
+        ("a,y\n1,0\n2,1\n", {"positive": "7"}, "no line of"),
+        ("\x00\xff", {}, "no data|not a CSV"),
+    ],
+)
+def test_csv_errors(tmp_path: Path, text: str, options: dict[str, str], message: str) -> None:
+    import re
+
+    path = tmp_path / "data.csv"
+    path.write_text(text, encoding="latin-1")
+    pattern = message if "|" in message else re.escape(message)
+    with pytest.raises(CgraphError, match=pattern):
+        read_csv(str(path), **options)
+
+
+def test_csv(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("\ufeffa, b ,y\n1,2,no\n\n3,4.5e1, yes\n", encoding="utf-8")
+    X, y = read_csv(str(path))
+    assert X.tolist() == [[1, 2], [3, 45]] and y.tolist() == ["no", "yes"]
+    assert read_csv(str(path), positive="yes")[1].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "nothing.csv"], "nothing.csv"),
+        (["train", "xor", "--epochs", "0"], "--epochs is at least 1"),
+        (["train", "xor", "--target", "y"], "go with a CSV file"),
+        (["train", "xor", "--resume"], "model.cgraph"),
+        (["train", "xor", "--resume", "--lr", "2", "--batch-size", "3"], "drop --lr, --batch-size"),
+        (["train", "xor", "--lr", "-1"], "positive"),
+        (["train", "xor", "--hidden", "0"], "at least one"),
+        (["train", "xor", "-o", "missing/model.cgraph", "--epochs", "2"], "missing"),
+        (["draw", "nothing"], "neither a file that exists nor MODULE:NAME"),
+        (["draw", "no_such_module_here:x"], "no module"),
+        (["draw", "math:no_such_name"], "no_such_name"),
+        (["draw", "math:pi"], "is a float"),
+        (["draw", "missing.cgraph"], "missing.cgraph"),
+    ],
+)
+def test_errors_are_told_in_one_line(arguments, message, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("cgraph: ") and message in said and said.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.slow
+def test_an_interrupt_loses_nothing(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cgraph", "train", "xor", "--hidden", "3", "--epochs", "1000000", "--checkpoint-every", "10"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not (tmp_path / "model.cgraph").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    said, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert "stopped after" in said and "--resume goes on" in said
+    model = nn.BinaryClassifier.load(tmp_path / "model.cgraph")
+    assert f"stopped after {model.n_iter_} epochs" in said
+
+
+# --- draw ------------------------------------------------------------------------------------------
+
+
+@needs_engine
+def test_draw_a_file_a_model_and_a_module(tmp_path: Path) -> None:
+    w = cg.parameter("w", 3.0)
+    cg.save(cg.square(w * 2.0 - 5.0, name="loss"), tmp_path / "net.cgraph")
+    done = cgraph("draw", "net.cgraph", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / done.stdout.strip()).read_bytes().startswith(b"\x89PNG")
+
+    assert cgraph("train", "xor", "--hidden", "3", "--epochs", "2", cwd=tmp_path).returncode == 0
+    done = cgraph("draw", "model.cgraph", "-o", "model.svg", "--view", "layers", cwd=tmp_path)
+    assert done.returncode == 0 and "<svg" in (tmp_path / "model.svg").read_text(
+        encoding="utf-8"
+    ), done.stderr
+
+    code = """
+        import cgraph as cg
+        x = cg.parameter("x", 2.0)
+        y = cg.exp(x, name="y")
+        run = y.backward()
+        def make():
+            return cg.sin(x, name="made")
+    """
+    (tmp_path / "mine.py").write_text(textwrap.dedent(code))
+    for name in ("y", "run", "make"):
+        done = cgraph(
+            "draw", f"mine:{name}", "--out", f"{name}.txt", "--title", f"about {name}", cwd=tmp_path
+        )
+        assert done.returncode == 0, done.stderr
+        assert f"about {name}" in (tmp_path / f"{name}.txt").read_text(encoding="utf-8")
+    assert "7.389" in (tmp_path / "y.txt").read_text(encoding="utf-8")
+    done = cgraph("draw", "mine:y", "--structure", "-o", "bare.txt", cwd=tmp_path)
+    assert "7.389" not in (tmp_path / "bare.txt").read_text(encoding="utf-8")
+
+
+# --- the parser ------------------------------------------------------------------------------------
+
+
+def test_help_and_version(capsys) -> None:
+    for arguments in (
+        ["--help"],
+        ["demo", "--help"],
+        ["train", "--help"],
+        ["draw", "--help"],
+        ["doctor", "--help"],
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 0
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert cg.__version__ in capsys.readouterr().out
+    with pytest.raises(SystemExit) as stop:
+        main(["levitate"])
+    assert stop.value.code == 2
+
+
+def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cgraph", "train", "xor", "--epochs", "2"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    process.wait(timeout=60)
+    assert b"Traceback" not in process.stderr.read()
+    process.stderr.close()
