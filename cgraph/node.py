@@ -74,9 +74,9 @@ class Node(Operators):
 
     __slots__ = (
         "__weakref__",
+        "_code",
         "_grad",
         "_latest",
-        "_code",
         "_offset",
         "_value",
         "active",
