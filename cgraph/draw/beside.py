@@ -52,8 +52,14 @@ def compare(left: Any, right: Any, *, names: tuple[str, str] = ("before", "after
     more = f" and {len(listed) - 8} more" if len(listed) > 8 else ""
     caption = "; ".join(listed[:8]) + more if changes else f"above: {names[0]}, below: {names[1]}"
     title = chosen.title if chosen.title is not None else f"{names[0].capitalize()} and {names[1]}"
+    boxes, arrows = above.boxes + below.boxes, above.arrows + below.arrows
+    if above.direction == "LR":  # inside frames Graphviz stacks from the bottom
+        chain = {box.id for box in boxes if box.kind == "op"}
+        arrows = (*(a for a in arrows[::-1] if a.tail not in chain), *(a for a in arrows if a.tail in chain))
+        boxes = boxes[::-1]
+        frames = tuple(replace(f, members=f.members[::-1]) for f in frames[::-1])
     picture = replace(
-        above, boxes=above.boxes + below.boxes, arrows=above.arrows + below.arrows, groups=frames, ranks=above.ranks + below.ranks,
+        above, boxes=boxes, arrows=arrows, groups=frames, ranks=above.ranks + below.ranks,
         title=title, caption=chosen.caption if chosen.caption is not None else caption,
     )  # fmt: skip
     return Diagram(picture, dpi=dpi)

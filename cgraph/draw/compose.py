@@ -122,6 +122,8 @@ def make_builder(nodes: Sequence[Node], roots: Sequence[Node], run: Run | None, 
 def finish(picture: Picture, builder: Builder, options: Options) -> Picture:
     """Title, caption, direction, theme and the style hook."""
     title, caption = (picture.title, picture.caption) if picture.title else words(builder)
+    if options.view == "health" and builder.run is not None:
+        title, caption = "Health of the graph", health.words(picture)
     return replace(
         picture,
         title=options.title if options.title is not None else title,

@@ -36,6 +36,19 @@ def mark(picture: Picture, builder: Builder) -> Picture:
     return replace(picture, boxes=tuple(map(box, picture.boxes)))
 
 
+def words(picture: Picture) -> str:
+    """What the marks in this picture mean, or that there are none."""
+    found = {box.health for box in picture.boxes}
+    said = []
+    if "bad" in found:
+        said.append("❶ is the first value that is not finite")
+    if "after" in found:
+        said.append("what it spoils is tinted")
+    if "saturated" in found:
+        said.append("▲ saturated: the local gradient is below 10⁻⁶, next to nothing goes back")
+    return "; ".join(said) or "every value is finite and nothing is saturated"
+
+
 def diagnose(builder: Builder) -> dict[str, tuple[str, Health]]:
     """Box id -> (badge, health)."""
     run, ids = builder.run, builder.ids
