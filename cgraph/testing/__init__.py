@@ -1,0 +1,34 @@
+"""cgraph.testing: gradient checks that name the wrong node.
+
+`check_gradients` for a graph or a function, `check_op` for a row of your own, strategies for hypothesis, faults as negative controls.
+Everything but the strategies works without hypothesis; nothing is imported before it is used.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_WHERE = {
+    "check_gradients": "check",
+    "assert_gradients": "check",
+    "Report": "report",
+    "Verdict": "report",
+    "Blame": "report",
+    "GradientMismatch": "report",
+}
+
+__all__ = sorted(_WHERE)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        from importlib import import_module
+
+        value = getattr(import_module(f"cgraph.testing.{_WHERE[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'cgraph.testing' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WHERE})

@@ -1,0 +1,223 @@
+"""Edge: one local gradient judged by itself.
+
+Given an op's operands and an upstream, what should go back to one operand? The reference steps through that one op; the engine's share is
+the accused. Rounding of either is measured by replay before anything is called wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from cgraph import modes
+from cgraph.node import Node
+from cgraph.testing import measure
+from cgraph.testing.hints import hint
+from cgraph.testing.noise import disturb, noise, noisy, spread
+from cgraph.testing.probe import NotAnalytic
+from cgraph.testing.reference import EPS, STEP, Line, Tape, slope
+from cgraph.testing.report import Blame, Verdict
+from cgraph.testing.subject import twin_of
+
+Array = Any
+REPLAYS = 8
+CONFIDENCE = 4.0
+MOST = 4096  # entries that are looked at one by one
+
+
+class Edge:
+    """The edge from `node` back to its operand `i`, at the engine's own values and with the engine's own upstream."""
+
+    def __init__(self, node: Node, i: int, values: Mapping[Node, Array], upstream: Array, unit: float, rng: Any) -> None:
+        self.node, self.i, self.upstream, self.unit, self.rng = node, i, upstream, unit, rng
+        self.operands = [values[p] for p in node.parents]
+        self.out = values[node]
+        n = len(self.operands)
+        others = tuple(k for k in range(n) if k != i)
+        self.tape = Tape([None] * n + [Line(node.op.forward, tuple(range(n)), node.params, twin_of(node.op), others)])
+        self.base = unit * (8.0 + 2.0 * max(np.size(self.out), np.size(self.operands[i]), 1) ** 0.5)
+        self.floor = float(np.finfo(np.float32).smallest_subnormal) * 4 if unit > 1e-10 else 1e-300
+        self.error: Exception | None = None
+
+    def asked(self, share: Callable[[], Array]) -> Array:
+        """What the engine answers."""
+        return share()
+
+    def margin(self) -> float:
+        rule = self.node.op.margin
+        if rule is None:
+            return np.inf
+        margins = np.asarray(rule(*self.operands, **self.node.params))
+        return float(margins.min()) if margins.size else np.inf
+
+    def expected(self, d: Array, values: list[Array] | None = None, rng: Any = None) -> Array:
+        """J d, through the one op."""
+        values = [*self.operands, self.out] if values is None else values
+        with np.errstate(all="ignore"):
+            found = self.tape.tangent(values, {self.i: d}, rng, self.unit)[0]
+        return np.zeros(np.shape(self.out)) if found is None else found
+
+    def judge(self, got: Array, noisy: bool = True) -> tuple[Verdict, Blame | None] | None:
+        """None when the share is right; else a verdict with the blame."""
+        node, i = self.node, self.i
+        x = self.operands[i]
+        got = np.asarray(got, np.float64)
+        if got.shape != np.shape(x):
+            return Verdict.FAIL, wrong_shape(node, i, got, x, self.upstream)
+        if not got.size:
+            return None
+        for gradients in (None, [got]):
+            d = measure.direction(self.rng, [x], gradients, [np.float64])[0]
+            try:
+                n, n_size = measure.total(self.upstream, self.expected(d))
+            except NotAnalytic:
+                return self._by_differences(got, d)
+            a, a_size = measure.total(got, d)
+            if not np.isfinite(n) or not np.all(np.isfinite(self.upstream)):
+                return (Verdict.DOMAIN, self._blame(got, d, np.inf, "the derivative is not finite here")) if not np.isfinite(a) else None
+            bound = self.base * (a_size + n_size) + self.floor
+            if measure.agree(a, n, bound):
+                continue
+            slack = self._slack(d, a, n) if noisy and np.isfinite(a) else 0.0
+            if measure.agree(a, n, bound + CONFIDENCE * slack):
+                continue
+            return self._verdict(got, d, bound + CONFIDENCE * slack)
+        return None
+
+    def _verdict(self, got: Array, d: Array, bound: float) -> tuple[Verdict, Blame | None] | None:
+        on_kink = self.margin() < 2.0**-40
+        if on_kink and twin_of(self.node.op) is None:
+            s = slope(self._along(d), EPS * float(np.sum(np.abs(self.upstream * self.out))))
+            a = measure.total(got, d)[0]
+            if s.sides is not None and min(s.sides) - 4 * s.error <= a <= max(s.sides) + 4 * s.error:
+                return Verdict.KINK, self._blame(got, d, bound, "between the one-sided slopes of a kink")
+        blame = self._blame(got, d, bound, "")
+        if on_kink:
+            blame.sentence = "on a kink: not the documented convention (docs/conventions.md)"
+        return Verdict.FAIL, blame
+
+    def _slack(self, d: Array, a: float, n: float) -> float:
+        """How far rounding alone moves either side."""
+        tape, on_kink = self.tape, self.margin() < 2.0**-40
+
+        def reference() -> Array:
+            leaves = {k: v if on_kink else disturb(v, self.rng, self.unit) for k, v in enumerate(self.operands)}
+            values = tape.values(leaves)
+            return measure.total(self.upstream, self.expected(d, values, self.rng))[0]
+
+        def accused() -> Array:
+            keep = on_kink  # the noise must not choose the branch
+            dtype = [p.dtype for p in self.node.parents]
+            with noise(self.rng, self.unit), np.errstate(all="ignore"):
+                operands = [
+                    np.asarray(x, t) if keep or t.kind != "f" else noisy(np.asarray(x, t)) for x, t in zip(self.operands, dtype, strict=True)
+                ]
+                out, upstream = (np.asarray(v, self.node.dtype) for v in (self.out, self.upstream))
+                share, _ = modes.edge_share(
+                    self.node.op, self.i, out if keep else noisy(out), operands, self.node.params, noisy(upstream), None
+                )
+            return measure.total(np.asarray(share, np.float64), d)[0]
+
+        try:
+            moved = float(spread(a, accused, REPLAYS))
+        except Exception:  # a rule that takes no Noisy arrays, or a masked one
+            moved = 0.0
+        with np.errstate(all="ignore"):
+            back = float(spread(n, reference, REPLAYS))
+        return sum(x for x in (moved, back) if np.isfinite(x))
+
+    def _along(self, d: Array) -> Callable[[float], float]:
+        return self.tape.directional(dict(enumerate(self.operands)), {self.i: d}, self.upstream)
+
+    def _by_differences(self, got: Array, d: Array) -> tuple[Verdict, Blame | None] | None:
+        with np.errstate(all="ignore"):
+            s = slope(self._along(d), EPS * float(np.sum(np.abs(self.upstream * self.out))))
+        a, a_size = measure.total(got, d)
+        bound = CONFIDENCE * s.error + self.base * a_size
+        if s.sides is not None and min(s.sides) - bound <= a <= max(s.sides) + bound:
+            return None
+        if measure.agree(a, s.value, bound) or (s.error > 0.03 * abs(a - s.value) and np.isfinite(a)):
+            return None
+        return self._verdict(got, d, bound)
+
+    def _blame(self, got: Array, d: Array, bound: float, why: str) -> Blame:
+        node, i = self.node, self.i
+        blame = Blame("local", node.label, node, node.parents[i], i, upstream=self.upstream, sentence=why or "the upstream is right, the local gradient is wrong")
+        with np.errstate(all="ignore"):
+            expected, _ = gradient_of(self.tape, dict(enumerate(self.operands)), [*self.operands, self.out], i, self.upstream, self.unit)
+        off = np.abs(got - expected)
+        k = tuple(int(x) for x in np.unravel_index(int(np.argmax(np.where(np.isnan(off), np.inf, off))), off.shape))
+        blame.element, blame.got, blame.expected, blame.got_array, blame.expected_array = k, got[k], expected[k], got, expected
+        scale = float(np.abs(np.asarray(d))[k]) or 1.0
+        blame.tolerance, blame.reason = bound / scale, "units of rounding of every term, and what replays with disturbed arithmetic moved"
+        blame.hint = hint(got, expected, self.unit, self.upstream)
+        return blame
+
+    def judge_forward(self, got: Array, tangent: Array) -> tuple[Verdict, Blame | None] | None:
+        """The same for forward mode: got should be J t."""
+        got = np.asarray(got, np.float64)
+        node, i = self.node, self.i
+        what = "forward mode: the tangents that come in are right, the local gradient is wrong"
+        try:
+            expected = self.expected(tangent)
+        except NotAnalytic:
+            return None
+        if got.shape != expected.shape:
+            return Verdict.FAIL, Blame("forward", node.label, node, node.parents[i], i, got_array=got, expected_array=expected, sentence=what, hint=hint(got, expected, self.unit))
+        if not got.size or not np.all(np.isfinite(expected)):
+            return None
+        w = measure.continuous(self.rng, expected.shape)
+        (a, a_size), (n, n_size) = measure.total(got, w), measure.total(expected, w)
+        bound = self.base * (a_size + n_size) + self.floor
+        if measure.agree(a, n, bound):
+            return None
+        self.upstream = w
+        slack = self._slack(tangent, n, n)
+        if measure.agree(a, n, bound + CONFIDENCE * slack):
+            return None
+        off = np.abs(got - expected)
+        k = tuple(int(x) for x in np.unravel_index(int(np.argmax(np.where(np.isnan(off), np.inf, off))), off.shape))
+        return Verdict.FAIL, Blame(
+            "forward", node.label, node, node.parents[i], i, k, got[k], expected[k], got, expected, tangent, bound + CONFIDENCE * slack,
+            "units of rounding of every term", hint(got, expected, self.unit), what,
+        )  # fmt: skip
+
+
+def gradient_of(tape: Tape, leaves: Mapping[int, Array], values: Any, i: int, w: Array, unit: float) -> tuple[Array, Array]:
+    """The gradient of ⟨w, root⟩ with respect to input `i`, entry by entry, and what each entry may be off."""
+    x = np.asarray(leaves[i])
+    found, bound = np.zeros(x.size), np.zeros(x.size)
+    size = measure.scale_of(x).ravel() if x.size else x.ravel()
+    for k in range(min(x.size, MOST)):
+        seed = np.zeros(x.size)
+        seed[k] = size[k]
+        try:
+            part = tape.tangent(values, {i: seed.reshape(x.shape)})[0]
+            found[k], total = measure.total(w, part) if part is not None else (0.0, 0.0)
+            bound[k] = 64 * unit * total
+        except NotAnalytic:
+            f = tape.directional(leaves, {i: seed.reshape(x.shape)}, w)
+            s = slope(f, EPS * float(np.sum(np.abs(w * np.asarray(values[-1])))))
+            found[k], bound[k] = s.value, CONFIDENCE * s.error
+        found[k], bound[k] = found[k] / size[k], bound[k] / size[k]
+    return found.reshape(x.shape), bound.reshape(x.shape)
+
+
+def wrong_shape(node: Node, i: int, share: Array, operand: Array, upstream: Array) -> Blame:
+    told = f"hands back shape {np.shape(share)} where the operand has shape {np.shape(operand)}"
+    return Blame("local", node.label, node, node.parents[i], i, got_array=np.asarray(share), upstream=upstream, sentence=told, hint=told)
+
+
+def function_blame(subject: Any, i: int, k: tuple[int, ...], got: Array, expected: Array, bound: float, w: Array) -> Blame:
+    blame = Blame("argument", subject.name, operand=i, element=k, got_array=got, expected_array=expected, upstream=w, tolerance=bound)
+    if got.shape == expected.shape:
+        blame.got, blame.expected = got[k], expected[k]
+    blame.hint = hint(got, expected, subject.unit, w)
+    blame.reason = "rounding of every term" if bound < 1e-10 * abs(float(np.max(np.abs(expected), initial=0.0))) else "error of the differences"
+    blame.sentence = "the gradient of the function is not its derivative"
+    return blame
+
+
+__all__ = ["STEP", "Edge", "function_blame", "gradient_of", "wrong_shape"]

@@ -1,0 +1,224 @@
+"""The reference: derivatives of forwards, found without a single rule of the engine.
+
+A `Tape` is a graph as bare data: forwards, operand numbers, parameters. It is evaluated here in three ways: on numbers; on complex
+numbers with a step of 2^-70 in the imaginary part, op by op, which gives exact directional derivatives; and on displaced inputs, for
+Richardson's extrapolated differences, the independent second key. The two first can be replayed with every value disturbed by its own
+rounding, which measures how far rounding alone can move the answer: tolerances come from there, not from constants.
+
+An oracle that shares code with what it judges is blind to its bugs. So this module imports NumPy and the twins, nothing of cgraph's
+backward pass, not even nodes; a test reads its imports.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cgraph.testing import noise as noises
+from cgraph.testing.noise import disturb
+from cgraph.testing.probe import NotAnalytic, Probe, bare
+
+Array = Any
+STEP = 2.0**-70
+EPS = 2.0**-52
+TINY = 2.0**-1022
+
+
+class Line(NamedTuple):
+    """One op of a tape.
+
+    Attributes:
+        forward: arrays -> array.
+        operands: where its operands stand on the tape.
+        params: keyword parameters of the forward.
+        twin: takes complex operands; None for a forward nobody has vouched for, which is then fed Probes.
+        dead: operands the row declares not differentiable: they pass no tangent.
+    """
+
+    forward: Callable[..., Any]
+    operands: tuple[int, ...]
+    params: Mapping[str, Any]
+    twin: Callable[..., Any] | None
+    dead: tuple[int, ...] = ()
+
+
+class Tape:
+    """A graph as data: `lines` in topological order, None for a leaf; the last line is the root."""
+
+    def __init__(self, lines: Sequence[Line | None]) -> None:
+        self.lines = lines
+        # Errors of NumPy are the caller's business: the whole evaluation stands under one errstate.
+
+    def values(self, leaves: Mapping[int, Array], rng: Any = None, unit: float = EPS, frozen: bool = False) -> list[Array]:
+        """Every value, in float64. With `rng`, each is disturbed by up to 2 `unit` of itself (not where `frozen`)."""
+        found: list[Array] = []
+        for i, line in enumerate(self.lines):
+            value = leaves[i] if line is None else line.forward(*[found[k] for k in line.operands], **line.params)
+            if rng is not None and not frozen:
+                value = disturb(value, rng, unit)
+            found.append(value)
+        return found
+
+    def tangent(
+        self, values: Sequence[Array], seeds: Mapping[int, Array], rng: Any = None, unit: float = EPS
+    ) -> tuple[Array, list[Array]]:
+        """The directional derivative of the root along `seeds`, tangents of leaves; and the tangents on the way, times STEP.
+
+        Every op is given its operands' real values with their tangents as a tiny imaginary part, and only the imaginary part of what
+        it answers is kept: real parts stay those of `values`, so no rounding of complex arithmetic builds up in them.
+
+        Raises:
+            NotAnalytic: when a forward cannot be fed complex numbers.
+        """
+        live: list[Array] = [None] * len(self.lines)
+        for i, line in enumerate(self.lines):
+            if line is None:
+                seed = seeds.get(i)
+                if seed is None:
+                    continue
+                imag = np.multiply(seed, STEP)
+            else:
+                operands = line.operands
+                if all(live[k] is None or j in line.dead for j, k in enumerate(operands)):
+                    continue
+                given = [values[k] if live[k] is None or j in line.dead else live[k] for j, k in enumerate(operands)]
+                if line.twin is not None and (line.twin is line.forward or vouched(line, given, values[i])):
+                    imag = np.imag(line.twin(*given, **line.params))
+                else:
+                    imag = probed(line, given, values[i])
+            if rng is not None:
+                imag = disturb(imag, rng, unit)
+            z = np.empty(np.shape(values[i]), np.complex128)
+            z.real = values[i]
+            z.imag = imag
+            live[i] = z
+        last = live[-1]
+        return (None if last is None else last.imag / STEP), live
+
+    def directional(self, leaves: Mapping[int, Array], seeds: Mapping[int, Array], weights: Array) -> Callable[[float], float]:
+        """The function of one number that differences are taken of: ⟨w, root⟩ at the leaves moved by t times the seeds."""
+
+        def f(t: float) -> float:
+            moved = dict(leaves)
+            for i, seed in seeds.items():
+                moved[i] = leaves[i] + t * seed
+            return float(np.sum(weights * np.asarray(self.values(moved)[-1], np.float64)))
+
+        return f
+
+
+# Forwards whose twin has been seen to give the same values.
+_VOUCHED: set[Any] = set()
+
+
+def vouched(line: Line, given: Sequence[Array], value: Array) -> bool:
+    """Whether the twin of a row computes what its forward computes: asked once for each forward, so that nobody swaps it unseen."""
+    if line.forward in _VOUCHED:
+        return True
+    real = np.real(line.twin(*given, **line.params))  # type: ignore[misc]
+    finite = np.isfinite(np.asarray(value, np.float64))
+    if not np.all(np.abs(real - value)[finite] <= 1e-9 * np.abs(np.asarray(value))[finite] + 1e-300):
+        return False
+    if finite.any():
+        _VOUCHED.add(line.forward)
+    return True
+
+
+def probed(line: Line, given: Sequence[Array], value: Array) -> Array:
+    """The imaginary part of a forward that nobody vouches for, under watch."""
+    operands = [x.view(Probe) if isinstance(x, np.ndarray) and x.dtype.kind == "c" else x for x in given]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a cast that discards the imaginary part is only a warning
+        try:
+            out = np.asarray(bare(line.forward(*operands, **line.params)))
+        except NotAnalytic:
+            raise
+        except Exception as error:
+            raise NotAnalytic(f"{type(error).__name__}: {error}") from error
+    if out.dtype.kind not in "cfbiu" or out.shape != np.shape(value):
+        raise NotAnalytic("the forward answers complex numbers with something else")
+    near = np.abs(out.real - value) <= 1e-9 * np.abs(value) + 1e-300
+    if noises._active is None and not np.all(near | ~np.isfinite(np.asarray(value, np.float64))):
+        raise NotAnalytic("the forward gives another real part for complex numbers")
+    return out.imag
+
+
+# --- differences: the second key ------------------------------------------------------------------------------------------------
+
+ROUNDS = 8
+SHRINK = 4.0
+
+
+class Slope(NamedTuple):
+    """A derivative by differences: the value, a bound of its error, and the one-sided slopes where they differ (a kink)."""
+
+    value: float
+    error: float
+    sides: tuple[float, float] | None = None
+
+
+def noise_of(f: Callable[[float], float], h: float = 2.0**-30) -> float:
+    """The noise in f near 0, by Hamming's differences (Moré and Wild 2011, "Estimating computational noise")."""
+    samples = np.array([f(k * h) for k in range(-3, 4)])
+    if not np.all(np.isfinite(samples)):
+        return float("inf")
+    levels, table, gamma = [], samples, 1.0
+    for k in range(1, 6):
+        table = np.diff(table)
+        gamma *= 0.5 * k / (2 * k - 1)
+        levels.append(np.sqrt(gamma * np.mean(table**2)))
+    return float(max(levels[-1], levels[-2]))
+
+
+def richardson(f: Callable[[float], float], noise: float, start: float = 2.0**-4, parity: int = 2) -> Slope:
+    """f'(0) by extrapolated differences: central (`parity` 2) or one-sided (1 forwards, -1 backwards).
+
+    The error of an entry is its distance from its neighbours plus the noise it amplifies; the best entry wins, but its bound is
+    widened to the spread of the four best, so that one lucky coincidence cannot make it look exact.
+    """
+    entries: list[tuple[float, float]] = []
+    previous: list[float] = []
+    gains: list[float] = []
+    origin = f(0.0) if abs(parity) == 1 else 0.0
+    factor = SHRINK**2 if parity == 2 else SHRINK
+    for k in range(ROUNDS if parity == 2 else ROUNDS + 4):
+        h = start / SHRINK**k
+        if parity == 2:
+            row, gain = [(f(h) - f(-h)) / (2 * h)], [1.0 / h]
+        else:
+            row, gain = [(f(parity * h) - origin) / (parity * h)], [2.0 / h]
+        for m, before in enumerate(previous[:4], 1):
+            q = factor**m
+            row.append(row[-1] + (row[-1] - before) / (q - 1.0))
+            gain.append((q * gain[-1] + gains[m - 1]) / (q - 1.0))
+            error = abs(row[m] - row[m - 1])
+            if m < len(previous):
+                error = max(error, abs(row[m] - previous[m]))
+            if np.isfinite(row[m]) and np.isfinite(error):
+                entries.append((error + noise * gain[m], row[m]))
+        previous, gains = row, gain
+    if not entries:
+        return Slope(float("nan"), float("inf"))
+    entries.sort()
+    best = [value for _, value in entries[:4]]
+    return Slope(best[0], 2.0 * max(entries[0][0], max(best) - min(best)))
+
+
+def slope(f: Callable[[float], float], scale: float, start: float = 2.0**-4) -> Slope:
+    """f'(0) by differences, with its error; where the two one-sided slopes differ, both of them.
+
+    Args:
+        scale: the rounding of one evaluation: an estimate that the measured noise may raise but not lower.
+    """
+    noise = max(3.0 * noise_of(f), scale)
+    central = richardson(f, noise, start)
+    if central.error <= 1e-7 * abs(central.value):
+        return central
+    right, left = richardson(f, noise, start, 1), richardson(f, noise, start, -1)
+    apart = abs(right.value - left.value)
+    if apart > 4.0 * (right.error + left.error) and apart > 1e-5 * max(abs(right.value), abs(left.value)):
+        return Slope(0.5 * (right.value + left.value), right.error + left.error, (left.value, right.value))
+    return central
