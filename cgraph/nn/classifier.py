@@ -46,7 +46,7 @@ class BinaryClassifier(Estimator):
         tol: stop early when the best cost has not sunk by this much for `patience` epochs; None to never.
         patience: see `tol`.
         callbacks: functions `(epoch, cost, classifier)` called after every epoch; one that returns True stops the training.
-        verbose: a progress bar with the cost, on a terminal.
+        verbose: a progress bar with the cost, on a terminal; None shows it only when a fit takes more than two seconds.
         warm_start: `fit` goes on from the parameters and the optimizer's state of the last `fit` for `epochs` more.
         checkpoint: a file that `fit` writes every `checkpoint_every` epochs and at its end; `BinaryClassifier.load` reads it and
             `resume` goes on from it.
@@ -84,7 +84,7 @@ class BinaryClassifier(Estimator):
         tol: float | None = None,
         patience: int = 10,
         callbacks: Sequence[Callback] = (),
-        verbose: bool = False,
+        verbose: bool | None = None,
         warm_start: bool = False,
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: int = 500,
@@ -179,7 +179,10 @@ class BinaryClassifier(Estimator):
     def _train(self, X: Array, Y: Array, until: int) -> BinaryClassifier:
         training = self.training_
         self.cost_history_ = training.history
-        with Progress(until, "training", quiet=not self.verbose) as progress:
+        patience = 2.0 if self.verbose is None else 0.5
+        with Progress(
+            until, "training", patience=patience, quiet=self.verbose is False
+        ) as progress:
             for cost in training.epochs(X, Y, until):
                 self.n_iter_ = training.epoch
                 progress.update(training.epoch, f"cost {cost:.6g}")

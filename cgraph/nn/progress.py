@@ -13,7 +13,7 @@ WIDTH = 24
 
 
 class Progress:
-    """Shows how far a loop is. It speaks up only after half a second, at most ten times a second, and only on a terminal.
+    """Shows how far a loop is. It speaks up only after `patience` seconds, at most ten times a second, and only on a terminal.
 
     >>> with Progress(3, "training") as progress:  # silent here: the output is not a terminal
     ...     for epoch in range(3):
@@ -21,12 +21,18 @@ class Progress:
     """
 
     def __init__(
-        self, total: int, what: str, *, stream: TextIO | None = None, quiet: bool = False
+        self,
+        total: int,
+        what: str,
+        *,
+        stream: TextIO | None = None,
+        patience: float = 0.5,
+        quiet: bool = False,
     ) -> None:
         self.total, self.what = total, what
         self.stream = stream if stream is not None else sys.stderr
         self.alive = not quiet and bool(getattr(self.stream, "isatty", lambda: False)())
-        self.next = time.monotonic() + 0.5
+        self.next = time.monotonic() + patience
         self.shown = False
 
     def update(self, done: int, note: str = "") -> None:
