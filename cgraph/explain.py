@@ -25,9 +25,10 @@ def explain(run: Any, node: Node, most: int) -> str:
         for i, n in enumerate(order(root), 1)
     }
     counts: dict[Node, int] = {root: 1}
-    # A partial path: the size of its contribution so far, the contribution, and the edges walked.
-    best: dict[Node, list[tuple[float, Any, tuple[tuple[Node, int], ...]]]] = {
-        root: [(1.0, run.grad(root), ())]
+    # A partial path: the size of its contribution so far, the contribution, where that is zero by structure, and the edges
+    # walked, as (the path before, edge), so that a long path is not copied at each step.
+    best: dict[Node, list[tuple[float, Any, Any, Any]]] = {
+        root: [(1.0, run.grad(root), None, None)]
     }
     for n in reversed(order(root)):
         if n not in counts or n is node:
@@ -36,11 +37,15 @@ def explain(run: Any, node: Node, most: int) -> str:
             if not run.has_grad(parent) or not parent.active or not n.op.differentiable(i):
                 continue
             counts[parent] = counts.get(parent, 0) + counts[n]
-            local = run.local(n, i)
+            local = run.local(n, i).map
             arrivals = best.setdefault(parent, [])
-            for _, contribution, path in best[n]:
-                share = local.vjp(contribution)
-                arrivals.append((_weight(share), share, (*path, (n, i))))
+            for _, contribution, mask, path in best[n]:
+                with np.errstate(all="ignore"):
+                    if mask is None:
+                        share, mask = local.vjp(contribution), local.mask
+                    else:
+                        share, mask = local.masked_vjp(contribution, mask)
+                arrivals.append((_weight(share), share, mask, (path, (n, i))))
             arrivals.sort(key=lambda entry: -entry[0])
             del arrivals[most:]
         if n is not node and n is not root:
@@ -52,7 +57,8 @@ def explain(run: Any, node: Node, most: int) -> str:
     ]
     listed = best.get(node, [])
     scalar = np.shape(gradient) == ()
-    for k, (_, contribution, path) in enumerate(listed, 1):
+    for k, (_, contribution, _mask, chain) in enumerate(listed, 1):
+        path = _walked(chain)
         walk = " → ".join([loss] + [names[n.parents[i]] for n, i in path])
         lines.append(f"{k:>3}. {walk}")
         factors = [_factor(run, n, i, names, scalar) for n, i in path]
@@ -63,9 +69,17 @@ def explain(run: Any, node: Node, most: int) -> str:
         lines.append(f"     and {total - len(listed):,} more, lighter ones")
     elif total > 1:
         lines.append(
-            f"     sum: {' + '.join(_number(c) for _, c, _ in listed)} = {_number(sum(c for _, c, _ in listed))}"
+            f"     sum: {' + '.join(_number(c) for _, c, *_ in listed)} = {_number(sum(c for _, c, *_ in listed))}"
         )
     return "\n".join(lines)
+
+
+def _walked(chain: Any) -> list[tuple[Node, int]]:
+    path = []
+    while chain is not None:
+        chain, edge = chain
+        path.append(edge)
+    return path[::-1]
 
 
 def _weight(share: Any) -> float:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import MappingProxyType
+from types import FrameType, MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,25 @@ def scope(name: str) -> Iterator[str]:
         yield path
     finally:
         _scope.reset(token)
+
+
+def _quick(name: str, swapped: bool = False) -> Any:
+    """An operator that skips the general door when both sides are float64 scalars."""
+
+    def operator(self: Node, other: Any) -> Any:
+        if self.floats:
+            kind = other.__class__
+            if kind is Node:
+                if other.floats:
+                    return _number(OPS[name], (self, other), self.active or other.active)
+            elif kind is float or kind is int:
+                number = _literal(float(other))
+                return _number(
+                    OPS[name], (number, self) if swapped else (self, number), self.active
+                )
+        return OPS[name](other, self) if swapped else OPS[name](self, other)
+
+    return operator
 
 
 class Node(Operators):
@@ -105,25 +124,21 @@ class Node(Operators):
     _code: Any  # the line that built it, as a code object and an offset into it: cheap to take, looked up when asked for
     _offset: int
 
-    # The operators that graphs of numbers are made of skip the general door when both sides are float64 scalars.
-    def __add__(self, other: Any) -> Any:
-        if other.__class__ is float and self.floats:
-            other = _literal(other)
-        if other.__class__ is Node and self.floats and other.floats:
-            return _number(OPS["add"], (self, other), self.active or other.active)
-        return OPS["add"](self, other)
+    # What graphs of numbers are made of.
+    __add__, __radd__ = _quick("add"), _quick("add", swapped=True)
+    __sub__, __rsub__ = _quick("subtract"), _quick("subtract", swapped=True)
+    __mul__, __rmul__ = _quick("multiply"), _quick("multiply", swapped=True)
+    __truediv__, __rtruediv__ = _quick("divide"), _quick("divide", swapped=True)
 
-    def __sub__(self, other: Any) -> Any:
-        if other.__class__ is Node and self.floats and other.floats:
-            return _number(OPS["subtract"], (self, other), self.active or other.active)
-        return OPS["subtract"](self, other)
+    def __neg__(self) -> Any:
+        return (
+            _number(OPS["negative"], (self,), self.active) if self.floats else OPS["negative"](self)
+        )
 
-    def __mul__(self, other: Any) -> Any:
-        if other.__class__ is float and self.floats:
-            other = _literal(other)
-        if other.__class__ is Node and self.floats and other.floats:
-            return _number(OPS["multiply"], (self, other), self.active or other.active)
-        return OPS["multiply"](self, other)
+    def __pow__(self, other: Any) -> Any:
+        if self.floats and other.__class__ is int and other == 2:
+            return _number(OPS["square"], (self,), self.active)
+        return super().__pow__(other)
 
     @property
     def kind(self) -> str:
@@ -254,12 +269,24 @@ _new = object.__new__
 _frame = sys._getframe
 
 
+def _inside(frame: FrameType) -> bool:
+    return frame.f_globals.get("__name__", "")[:7] in ("cgraph.", "cgraph")
+
+
+# The globals of the user's module that built a node last: most often it builds the next one too, and need not be asked again.
+_outside: Any = None
+
+
 def _remember_site(node: Node) -> None:
     """Note where the user's code stands: the first frame outside cgraph."""
-    frame = _frame(2)
-    while frame is not None and frame.f_globals.get("__name__", "")[:7] in ("cgraph.", "cgraph"):
-        frame = frame.f_back  # type: ignore[assignment]
-    node._code, node._offset = (None, 0) if frame is None else (frame.f_code, frame.f_lasti)
+    global _outside
+    frame: FrameType | None = _frame(2)
+    while frame is not None and _inside(frame):
+        frame = frame.f_back
+    if frame is None:
+        node._code, node._offset = None, 0
+    else:
+        node._code, node._offset, _outside = frame.f_code, frame.f_lasti, frame.f_globals
 
 
 def _node(
@@ -309,6 +336,10 @@ def build(
                     [x if x.__class__ is Node else _literal(float(x)) for x in operands]
                 )
             return _number(op, operands, active, name)
+    if op.family == "elementwise":
+        node = _of_one_shape(op, operands, name)
+        if node is not None:
+            return node
     parents = _as_nodes(op, operands)
     try:
         if op.family == "elementwise":
@@ -361,9 +392,40 @@ def _number(op: Op, parents: tuple[Node, ...], active: bool, name: str | None = 
     node.floats = True
     node.active = active
     frame = _frame(2)
-    node._code = frame.f_code
-    node._offset = frame.f_lasti
+    if frame.f_globals is _outside:
+        node._code = frame.f_code
+        node._offset = frame.f_lasti
+    else:
+        _remember_site(node)
     return node
+
+
+def _of_one_shape(op: Op, operands: tuple[Any, ...], name: str | None) -> Node | None:
+    """The quick way for arrays: elementwise, everything of one shape and one floating dtype, or a Python number. Else None."""
+    shape: Shape | None = None
+    literal = active = False
+    for i, x in enumerate(operands):
+        if x.__class__ is Node:
+            if shape is None:
+                shape, dtype = x.shape, x.dtype
+            elif x.shape != shape or x.dtype is not dtype:
+                return None
+            if x.active and op.differentiable(i):
+                active = True
+        elif x.__class__ is float or x.__class__ is int:
+            literal = True
+        else:
+            return None
+    if shape is None or dtype.kind != "f":
+        return None
+    if literal:
+        if dtype is not FLOAT64 and not isinstance(op.forward, np.ufunc):
+            return None
+        operands = tuple([x if x.__class__ is Node else _literal(float(x)) for x in operands])
+    result = op.result_of.get(dtype)
+    if result is None:
+        result = op.result_of[dtype] = op.result_dtype((dtype,) * len(operands), NO_PARAMS)
+    return _node(op, operands, NO_PARAMS, shape, result, name, False, active and result.kind == "f")
 
 
 def _literal(value: float) -> Node:

@@ -110,6 +110,7 @@ class Op:
         "name",
         "params",
         "partials",
+        "result_of",
         "role",
         "scalar",
         "shape",
@@ -162,6 +163,8 @@ class Op:
         self.commutative = commutative
         self.variadic = variadic
         self.module = module
+        # What becomes of operands that are all of one dtype, remembered.
+        self.result_of: dict[DType, DType] = {}
 
     def __call__(self, *operands: Any, name: str | None = None, **params: Any) -> Any:
         """Build a node, or compute, as the operands are nodes or numbers."""

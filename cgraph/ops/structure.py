@@ -301,13 +301,13 @@ def zeros_like(x: Any) -> Any:
 
 
 def _concatenate_local(i: int, out: Any, *operands: Any, axis: int) -> LinearMap:
-    sizes = [_shape(x)[axis] for x in operands]
-    if None in sizes[: i + 1]:
+    sizes = [x.shape[axis] for x in operands[: i + 1]]
+    if None in sizes:
         raise UnsupportedError(
             "the gradient graph of concatenate needs sizes along its axis that are known; declare them"
         )
-    start = sum(sizes[:i])  # type: ignore[arg-type]
-    part = (slice(None),) * axis + (slice(start, start + sizes[i]),)  # type: ignore[operator]
+    end = sum(sizes)
+    part = (slice(None),) * axis + (slice(end - sizes[-1], end),)
 
     def forward(t: Any) -> Any:
         return concatenate([t if k == i else zeros_like(x) for k, x in enumerate(operands)], axis)

@@ -131,7 +131,7 @@ DANGEROUS = {
     "exp": (lambda x: cg.where(x < 5, x * x, cg.exp(x * 1000.0) * 0.0), [-2.0, 0.0, 8.0], [2.0, 2.0, 2.0]),
     "chain": (lambda x: cg.where(x > 0, cg.log(cg.sqrt(x) * 2.0), 0.0), [0.0, 0.0, 0.125], [0.0, 0.0, -1 / 32]),
     "reshape": (lambda x: cg.where(x.reshape(3, 1) > 0, cg.sqrt(x).reshape(3, 1), 0.0).reshape(3), [0.0, 0.0, 0.25], [0, 0, -1 / 32]),
-    "transpose": (lambda x: cg.where((x * np.ones((2, 3))).T > 0, (cg.sqrt(x) * np.ones((2, 3))).T, 0.0)[:, 0], [0, 0, 0.25], [0, 0, -1 / 32]),
+    "transpose": (lambda x: cg.where(cg.stack([x, x]).T > 0, cg.stack([cg.sqrt(x)] * 2).T, 0.0)[:, 0], [0, 0, 0.25], [0, 0, -1 / 32]),
     "getitem": (lambda x: cg.where(x[::-1] > 0, cg.sqrt(x)[::-1], 0.0), [0.0, 0.0, 0.25], [0.0, 0.0, -1 / 32]),
     "fancy": (lambda x: cg.where(x[[2, 0, 1]] > 0, cg.sqrt(x)[[2, 0, 1]], 0.0), [0.0, 0.0, 0.25], [0.0, 0.0, -1 / 32]),
     "concatenate": (lambda x: cg.where(x > 0, cg.concatenate([cg.sqrt(x[:2]), cg.sqrt(x[2:])]), 0.0), [0, 0, 0.25], [0, 0, -1 / 32]),
