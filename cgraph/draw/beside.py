@@ -18,7 +18,7 @@ from cgraph.draw.options import Options
 from cgraph.graph import order
 
 if TYPE_CHECKING:
-    from cgraph.run import Run
+    pass
 
 
 def compare(left: Any, right: Any, *, names: tuple[str, str] = ("before", "after"), dpi: int = 144, **options: Any) -> Diagram:

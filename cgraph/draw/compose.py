@@ -141,7 +141,9 @@ def words(builder: Builder) -> tuple[str, str]:
     tensors = any(not builder.is_scalar(n) for n in builder.ids)
     how = "⊙ is element by element, · is the matrix product" if tensors else ""
     if builder.run is None:
-        return f"Computational graph of {builder.objective}", how or "values are computed from left to right, along the arrows"
+        title = builder.names.title(builder.roots[0])
+        result = f"the {title.lower()}" if title in ("Loss", "Cost") else builder.objective
+        return f"Computational graph of {result}", how or "values are computed from left to right, along the arrows"
     if not builder.backward:
         scalars = [n for n in data if builder.is_scalar(n)]
         given = ", ".join(f"{builder.names[n]} = {builder.number(builder.run.value(n))}" for n in scalars[:6])

@@ -64,11 +64,10 @@ class _Writer:
             "digraph cgraph {",
             f' graph [rankdir={picture.direction}, bgcolor="{colors.paper}", pad=0.25, nodesep={gaps[0]}, ranksep={gaps[1]}, '
             f'newrank=true, splines=true, fontname="{SANS}", labelloc=t, labeljust=l, '
-            f'label=<{self.heading()}>, tooltip=" "];',
+            f'{self.heading()}tooltip=" "];',
             f' node [label="\\N", shape=box, style="filled,rounded", fontname="{SANS}", fontsize=13, '
             f'fontcolor="{colors.ink}", penwidth=1.4, margin="0.12,0.07"];',
-            f' edge [fontname="{SANS}", fontsize=12, color="{colors.ink}", fontcolor="{colors.ink}", penwidth=1.3, '
-            "arrowsize=0.75];",
+            f' edge [fontname="{SANS}", fontsize=12, color="{colors.ink}", fontcolor="{colors.ink}", arrowsize=0.85];',
         ]
         grouped = {member for group in picture.groups for member in _members(group)}
         lines += [self.box(box) for box in picture.boxes if box.id not in grouped]
@@ -96,12 +95,12 @@ class _Writer:
             )
             rows.append(_tr(legend, _LEFT))
         if not rows:
-            return '<FONT POINT-SIZE="1"> </FONT>'
+            return ""
         widths = [text.width(title, 17, bold=True) for title, _ in picture.reserve]
         widths += [text.width(line, 12) for _, words in picture.reserve for line in _wrapped(words)]
         reserved = f' WIDTH="{max(widths):.0f}"' if widths else ""
         spacer = f'<TR><TD HEIGHT="8"{reserved}></TD></TR>'
-        return _table([*rows, spacer], 2)
+        return f"label=<{_table([*rows, spacer], 2)}>, "
 
     def legend(self) -> list[tuple[str, str, str]]:
         """(mark, colour, words) of what occurs in this picture, and nothing else."""
@@ -335,19 +334,19 @@ class _Writer:
         attributes = [f"weight={arrow.weight}"]
         back = arrow.kind == "gradient"
         turned = arrow.sideways == "after"  # written from head to tail, which puts the tail on the other side
+        # The width is written as a style: a `penwidth` moves the layout by a hair, and the frames of a series must not move.
+        width = arrow.width or {"value": 1.3, "gradient": 1.5, "link": 1.0}[arrow.kind]
+        if arrow.state == "active":
+            width = 2.4 if not back else 2.8
+        dashes = "dashed," if back else ""
+        attributes.append(f'style="{dashes}setlinewidth({width:.3g})"')
+        color = colors.gradient if back else colors.bypassed_line if arrow.kind == "link" else colors.ink
+        color = colors.ghost if arrow.state == "hidden" else color
+        attributes.append(f'color="{color}"')
         if back:
-            color = colors.ghost if arrow.state == "hidden" else colors.gradient
-            width = arrow.width or (2.8 if arrow.state == "active" else 1.5)
-            attributes += [f"dir={'forward' if turned else 'back'}", "style=dashed", f'color="{color}"', f"penwidth={width:g}"]
+            attributes.append(f"dir={'forward' if turned else 'back'}")
         elif arrow.kind == "link":
-            attributes += [f'color="{colors.bypassed_line}"', "penwidth=1", "arrowsize=0.6"]
-        else:
-            if arrow.state == "hidden":
-                attributes.append(f'color="{colors.ghost}"')
-            elif arrow.state == "active":
-                attributes.append("penwidth=2.4")
-            elif arrow.width:
-                attributes.append(f"penwidth={arrow.width:.2f}")
+            attributes.append("arrowsize=0.6")
         if turned and not back:
             attributes.append("dir=back")
         if not arrow.sideways and (arrow.label or arrow.lines or arrow.shape):

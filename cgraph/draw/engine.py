@@ -28,7 +28,7 @@ from typing import Any
 from cgraph.errors import DrawError
 
 FONTS = Path(__file__).parent / "fonts"
-FORMATS = ("png", "svg", "pdf")
+SYSTEM_FONTS: tuple[str, ...] = ("/usr/share/fonts", "/usr/local/share/fonts", "/usr/X11R6/lib/X11/fonts")
 _LOCK = threading.RLock()  # Graphviz keeps global state
 _primed = False
 _NOISE = ("Fontconfig warning", "Fontconfig error: Cannot load default", "no usable cache", "No writable cache")
@@ -185,8 +185,7 @@ def _write_font_configuration(place: Path) -> str:
     for face in sorted(FONTS.glob("*.ttf")):
         with contextlib.suppress(FileExistsError):
             (place / face.name).symlink_to(face)
-    system = ("/usr/share/fonts", "/usr/local/share/fonts", "/usr/X11R6/lib/X11/fonts")
-    dirs = "".join(f"  <dir>{escape(str(d))}</dir>\n" for d in (place, *system))
+    dirs = "".join(f"  <dir>{escape(str(d))}</dir>\n" for d in (place, *SYSTEM_FONTS))
     config = f'<?xml version="1.0"?>\n<fontconfig>\n{dirs}  <cachedir prefix="xdg">fontconfig</cachedir>\n</fontconfig>\n'
     file = place / "fonts.conf"
     if not file.exists() or file.read_text() != config:
