@@ -94,23 +94,30 @@ class Run:
                 if value.__class__ is float and not node.weak:
                     value = np.float64(value)
             else:
-                operands = [values[p] for p in node.parents]
-                if None in node.shape:
-                    _check_sizes(node, operands)
-                try:
-                    value = node.op.forward(*operands, **node.params)
-                except (ValueError, TypeError, IndexError) as error:
-                    if isinstance(error, CgraphError):
-                        raise
-                    raise CgraphError(
-                        f"{node.label!r} ({node.op.name}, built at {node.site}) cannot be computed: {error}"
-                    ) from error
-                if None in node.shape and not shapes.agrees(np.shape(value), node.shape):
-                    raise ShapeError(
-                        f"{node.label!r}, built at {node.site}, came out as {np.shape(value)}, not {node.shape}"
-                    )
+                value = self._compute(node, [values[p] for p in node.parents])
             values[node] = node._latest = value
             node._grad = None
+
+    def _compute(self, node: Node, operands: list[Any]) -> Any:
+        unknown = None in node.shape
+        if unknown:
+            _check_sizes(node, operands)
+        try:
+            if node.params:
+                value = node.op.forward(*operands, **node.params)
+            else:
+                value = node.op.forward(*operands)
+        except (ValueError, TypeError, IndexError) as error:
+            if isinstance(error, CgraphError):
+                raise
+            raise CgraphError(
+                f"{node.label!r} ({node.op.name}, built at {node.site}) cannot be computed: {error}"
+            ) from error
+        if unknown and not shapes.agrees(np.shape(value), node.shape):
+            raise ShapeError(
+                f"{node.label!r}, built at {node.site}, came out as {np.shape(value)}, not {node.shape}"
+            )
+        return value
 
     def backward(self, upstream: Any = None) -> Run:
         """Compute the gradients of the root with respect to everything between it and the parameters. Doing it again changes nothing.

@@ -167,15 +167,10 @@ cosh: Op = elementwise("cosh", np.cosh, lambda out, x: sinh(x), scalar=math.cosh
 # --- activations --------------------------------------------------------------------------------------------------------------
 
 
-def _stable_tanh_partial(out: Any, x: Any) -> Any:
-    # 1 − tanh² loses every digit in the tails; 4 s(2x) s(−2x) is the same and loses none.
-    return 4.0 * sigmoid(2.0 * x) * sigmoid(-2.0 * x)
-
-
 def _sigmoid(x: Any) -> Any:
     """Each tail by the exponential that does not overflow: e^x / (1 + e^x) and 1 / (1 + e^−x)."""
-    small = np.exp(-np.abs(x))
-    return np.where(np.greater_equal(x, 0), 1.0, small) / (1.0 + small)
+    small = np.exp(np.copysign(x, -1.0))  # e^−|x|
+    return np.where(np.less(x, 0), small, 1.0) / (1.0 + small)
 
 
 def _sigmoid_float(x: float) -> float:
@@ -185,8 +180,18 @@ def _sigmoid_float(x: float) -> float:
     return small / (1.0 + small)
 
 
+def _sigmoid_slope(x: Any) -> Any:
+    small = np.exp(np.copysign(x, -1.0))
+    return small / np.square(1.0 + small)
+
+
+def _sigmoid_slope_float(x: float) -> float:
+    small = math.exp(-math.fabs(x))
+    return small / ((1.0 + small) * (1.0 + small))
+
+
 def _softplus(x: Any) -> Any:
-    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+    return np.maximum(x, 0.0) + np.log1p(np.exp(np.copysign(x, -1.0)))
 
 
 def _softplus_float(x: float) -> float:
@@ -194,12 +199,19 @@ def _softplus_float(x: float) -> float:
 
 
 tanh: Op = elementwise(
-    "tanh", np.tanh, _stable_tanh_partial, scalar=math.tanh, role="activation", formula=F("tanh $a", r"\tanh $a", "1 − $out²"),
+    # 1 − tanh² loses every digit in the tails; 4 σ'(2x) is the same and loses none.
+    "tanh", np.tanh, lambda out, x: 4.0 * sigmoid_slope(2.0 * x), scalar=math.tanh, role="activation",
+    formula=F("tanh $a", r"\tanh $a", "1 − $out²"),
 )
 sigmoid: Op = elementwise(
-    "sigmoid", _sigmoid, lambda out, x: out * sigmoid(-x), scalar=_sigmoid_float, symbol="σ", role="activation",
+    "sigmoid", _sigmoid, lambda out, x: sigmoid_slope(x), scalar=_sigmoid_float, symbol="σ", role="activation",
     formula=F("1 / (1 + e^(−$a))", r"\frac{1}{1 + e^{-$a}}", "$out(1−$out)"),
-    doc="The logistic function, accurate in both tails; its partial is written out·σ(−x), which keeps its digits where 1 − out has none.",
+    doc="The logistic function, accurate in both tails. Its partial out·(1−out) is computed by `sigmoid_slope`, where 1 − out has no digits left.",
+)
+sigmoid_slope: Op = elementwise(
+    "sigmoid_slope", _sigmoid_slope, lambda out, x: -out * tanh(0.5 * x), scalar=_sigmoid_slope_float, symbol="σ′",
+    formula=F("σ($a)(1−σ($a))", r"\sigma($a)(1 - \sigma($a))", "−$out·tanh($a/2)"),
+    doc="The derivative of the sigmoid, e^−|x| / (1 + e^−|x|)², accurate in both tails.",
 )
 softplus: Op = elementwise(
     "softplus", _softplus, lambda out, x: sigmoid(x), scalar=_softplus_float, role="activation",

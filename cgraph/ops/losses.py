@@ -51,10 +51,10 @@ bce: Op = elementwise(
 
 def _stable_bce(z: Any, y: Any) -> Any:
     # y·softplus(−z) + (1−y)·softplus(z): two terms that are never negative, so nothing cancels in either tail.
-    tail = np.log1p(np.exp(-np.abs(z)))
+    tail = np.log1p(np.exp(np.copysign(z, -1.0)))
     wrong_if_1, wrong_if_0 = np.maximum(np.negative(z), 0.0) + tail, np.maximum(z, 0.0) + tail
     result = y * wrong_if_1 + (1.0 - y) * wrong_if_0
-    if not np.isfinite(result).all():
+    if not math.isfinite(np.add.reduce(result, axis=None)):
         # At z = ±inf the term whose weight is 0 is 0 x inf; it is not there.
         with np.errstate(invalid="ignore"):
             result = np.where(np.equal(y, 0), 0.0, y * wrong_if_1) + np.where(
