@@ -105,29 +105,35 @@ def read(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any], Arrays]:
 
 
 def _encode_node(node: Node, number: dict[Node, int], arrays: Arrays) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "op": node.op.name,
-        "shape": node.shape,
-        "dtype": node.dtype.str.lstrip("<>=|"),
-        "name": node.name,
-        "scope": node.scope,
-    }
+    entry: dict[str, Any] = {"op": node.op.name}
+    kind = node.dtype.str.lstrip("<>=|")
+    # What goes without saying is left out: a graph of a million numbers is a long text already.
+    for key, value, default in (
+        ("shape", node.shape, ()),
+        ("dtype", kind, "f8"),
+        ("name", node.name, None),
+        ("scope", node.scope, ""),
+    ):
+        if value != default:
+            entry[key] = value
     if node.op.family != "leaf":
         if OPS.get(node.op.name) is not node.op:
             raise StoreError(
                 f"{node!r}: the op {node.op.name!r} is not registered, so nobody could load it"
             )
         entry["parents"] = [number[parent] for parent in node.parents]
-        entry["params"] = {key: _encode(value, node, arrays) for key, value in node.params.items()}
+        if node.params:
+            entry["params"] = {
+                key: _encode(value, node, arrays) for key, value in node.params.items()
+            }
     elif node._value is not None:
-        value = node._value
-        entry["value"] = _encode(value if node.weak else np.asarray(value), node, arrays)
+        entry["value"] = _encode(node._value, node, arrays)
     return entry
 
 
 def _decode_node(entry: dict[str, Any], nodes: list[Node], arrays: Arrays) -> Node:
-    kind, shape, dtype = entry["op"], tuple(entry["shape"]), np.dtype(entry["dtype"])
-    name, scope = entry["name"], entry["scope"]
+    kind, name, scope = entry["op"], entry.get("name"), entry.get("scope", "")
+    shape, dtype = tuple(entry.get("shape", ())), np.dtype(entry.get("dtype", "f8"))
     if not (name is None or isinstance(name, str)) or not isinstance(scope, str):
         raise StoreError("a name is not a text")
     if "parents" in entry:
@@ -135,7 +141,9 @@ def _decode_node(entry: dict[str, Any], nodes: list[Node], arrays: Arrays) -> No
             raise StoreError(f"no op is called {kind!r}; import the module that registers it first")
         op = OPS[kind]
         parents = tuple(_at(nodes, i) for i in entry["parents"])
-        params = {str(key): _decode(value, arrays) for key, value in entry["params"].items()}
+        params = {
+            str(key): _decode(value, arrays) for key, value in entry.get("params", {}).items()
+        }
         if params and op.family == "elementwise":
             raise StoreError(f"{kind!r} takes no parameters")
         arity = len(op.makers if op.partials is None else op.partials)

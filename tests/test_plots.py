@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+import cgraph as cg
 from cgraph import datasets, metrics, nn, plots
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -47,6 +48,8 @@ def test_every_plot_draws() -> None:
         plots.sigmoid(derivative=False, limit=3),
         plots.bce(0),
         plots.bce(1, derivative=False),
+        plots.function(cg.log, -1.0, 2.0, label="ln x"),
+        plots.descent(lambda w: cg.square(w) * 0.5, 3.0, lr=0.4, steps=5),
         plots.confusion_matrix([[97, 3], [3, 47]], classes=("other", "virginica")),
         plots.precision_recall_curve(Y, p, label="net"),
         plots.roc_curve(Y, p, label="net"),
@@ -103,10 +106,21 @@ def test_no_boundary_in_view() -> None:
 
 
 def test_the_curves_are_those_of_the_functions() -> None:
-    value, slope = (line.get_xydata() for line in plots.sigmoid().lines[-2:])
+    value, slope = (line.get_xydata() for line in plots.sigmoid().lines[1:3])
     np.testing.assert_allclose(slope[:, 1], np.gradient(value[:, 1], value[:, 0]), atol=1e-3)
-    loss = plots.bce(1, derivative=False).lines[0].get_xydata()
+    loss = plots.bce(1, derivative=False).lines[1].get_xydata()
     np.testing.assert_allclose(loss[:, 1], -np.log(loss[:, 0]), rtol=1e-12)
+
+
+def test_a_descent_is_that_of_the_optimizer() -> None:
+    w = cg.parameter("w", 3.0)
+    loss = cg.square(w) * 0.5
+    places = [3.0]
+    for _ in range(4):
+        cg.optim.GradientDescent(0.4).step([w], [loss.backward().grad(w)])
+        places.append(float(w.value))
+    dots = plots.descent(lambda x: cg.square(x) * 0.5, 3.0, lr=0.4, steps=4).lines[-1].get_xdata()
+    np.testing.assert_allclose(dots, places, rtol=1e-15)
 
 
 def test_areas_are_written() -> None:

@@ -111,6 +111,10 @@ def test_a_long_chain(tmp_path: Path) -> None:
     cg.save(y, tmp_path / "x.cgraph")
     again = cg.load(tmp_path / "x.cgraph")
     assert cg.run(again).value(again) == cg.run(y).value(y) and x.value == 1
+    with zipfile.ZipFile(
+        tmp_path / "x.cgraph"
+    ) as file:  # numbers stand in the index, arrays only have entries of their own
+        assert file.namelist() == [archive.INDEX]
 
 
 def test_names_are_text(tmp_path: Path) -> None:

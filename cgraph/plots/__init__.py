@@ -7,7 +7,7 @@ matplotlib: `ax.figure.savefig("x.png")`. Data are columns, X (2, m) and Y (1, m
 
 from cgraph.plots.boundary import decision_boundary
 from cgraph.plots.data import learning_curve, scatter
-from cgraph.plots.functions import bce, sigmoid
+from cgraph.plots.functions import bce, descent, function, sigmoid
 from cgraph.plots.quality import (
     confusion_matrix,
     precision_recall_curve,
@@ -19,6 +19,8 @@ __all__ = [
     "bce",
     "confusion_matrix",
     "decision_boundary",
+    "descent",
+    "function",
     "learning_curve",
     "precision_recall_curve",
     "roc_curve",
