@@ -190,7 +190,7 @@ class Check:
         error = bound + CONFIDENCE * moved
         self.report.compared(a, n, error)
         worth = max(abs(n), 1e-3 * float(np.sum(np.abs(self.w * self.values[-1]))))
-        quality = max(QUALITY, 2e4 * self.unit)
+        quality = max(QUALITY, 1e5 * self.unit)
         if measure.agree(a, n, error):
             if error <= quality * worth or k > 0:
                 return None

@@ -75,7 +75,7 @@ def _by_factor(got: Array, expected: Array, rtol: float, unit: float) -> str:
     if abs(factor - 1) <= max(rtol, 1e-5) and np.asarray(got == got.astype(np.float32)).all() and unit < 1e-10:
         return "got has no more digits than float32: rounded on the way"
     simple = Fraction(factor).limit_denominator(4096)
-    if simple and abs(float(simple) - factor) <= rtol * abs(factor):
+    if simple and simple != 1 and abs(float(simple) - factor) <= rtol * abs(factor):
         if simple.numerator in (1, -1):
             return f"got = expected / {simple.denominator}: divided once too often, or a factor is missing (1/m?)"
         if simple.denominator == 1:

@@ -66,7 +66,7 @@ def _bare(x: Any) -> Any:
 
 def noisy(value: Any) -> Any:
     """`value`, disturbed once, as an array that goes on disturbing. What is not floating point stays as it is."""
-    if not isinstance(value, np.ndarray | np.generic | float) or np.asarray(value).dtype.kind != "f":
+    if not isinstance(value, np.ndarray | np.generic | float | complex) or np.asarray(value).dtype.kind not in "fc":
         return value
     out = np.asarray(disturbed(_bare(np.asarray(value))))
     return out.astype(np.asarray(value).dtype, copy=False).view(Noisy)

@@ -64,6 +64,7 @@ _TWINS: dict[str, Any] = {
     "power": twins.power,
     "float_power": twins.power,
     "expit": twins.TWINS["sigmoid"],
+    "copysign": lambda x, s: twins.TWINS["abs"](x) * np.copysign(1.0, re(s)),
     "hypot": _hypot,
     "arctan2": _arctan2,
     "logaddexp": _logaddexp,

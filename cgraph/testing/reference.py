@@ -85,12 +85,12 @@ class Tape:
                 if all(live[k] is None or j in line.dead for j, k in enumerate(operands)):
                     continue
                 given = [values[k] if live[k] is None or j in line.dead else live[k] for j, k in enumerate(operands)]
-                if line.twin is not None and (line.twin is line.forward or vouched(line, given, values[i])):
+                if rng is not None:
+                    imag = replayed(line, given, values[i], rng, unit)
+                elif line.twin is not None and (line.twin is line.forward or vouched(line, given, values[i])):
                     imag = np.imag(line.twin(*given, **line.params))
                 else:
                     imag = probed(line, given, values[i])
-            if rng is not None:
-                imag = disturb(imag, rng, unit)
             z = np.empty(np.shape(values[i]), np.complex128)
             z.real = values[i]
             z.imag = imag
@@ -101,11 +101,18 @@ class Tape:
     def directional(self, leaves: Mapping[int, Array], seeds: Mapping[int, Array], weights: Array) -> Callable[[float], float]:
         """The function of one number that differences are taken of: ⟨w, root⟩ at the leaves moved by t times the seeds."""
 
+        still = self.values(leaves)
+
         def f(t: float) -> float:
-            moved = dict(leaves)
-            for i, seed in seeds.items():
-                moved[i] = leaves[i] + t * seed
-            return float(np.sum(weights * np.asarray(self.values(moved)[-1], np.float64)))
+            found: list[Array] = []
+            for i, line in enumerate(self.lines):
+                if line is None:
+                    found.append(leaves[i] + t * seeds[i] if i in seeds else leaves[i])
+                    continue
+                # What the row declares not differentiable stands still, or stop_gradient would be seen through.
+                given = [still[k] if j in line.dead else found[k] for j, k in enumerate(line.operands)]
+                found.append(line.forward(*given, **line.params))
+            return float(np.sum(weights * np.asarray(found[-1], np.float64)))
 
         return f
 
@@ -125,6 +132,16 @@ def vouched(line: Line, given: Sequence[Array], value: Array) -> bool:
     if finite.any():
         _VOUCHED.add(line.forward)
     return True
+
+
+def replayed(line: Line, given: Sequence[Array], value: Array, rng: Any, unit: float) -> Array:
+    """The imaginary part with every step of the arithmetic inside the op disturbed."""
+    with noises.noise(rng, unit):
+        if line.twin is None:
+            return noises.disturbed(probed(line, given, value))
+        # Truth values and exact selectors decide branches: they and what ties are left alone by `frozen` values upstream.
+        imag = np.imag(np.asarray(line.twin(*(noises.noisy(x) for x in given), **line.params)))
+        return noises.disturbed(imag.view(np.ndarray))
 
 
 def probed(line: Line, given: Sequence[Array], value: Array) -> Array:

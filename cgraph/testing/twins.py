@@ -53,6 +53,11 @@ def _sigmoid(x: Array) -> Array:
     return np.where(up, 1.0, small) / (1.0 + small)
 
 
+def _sigmoid_slope(x: Array) -> Array:
+    small = np.exp(np.where(re(x) > 0, -x, x))
+    return small / np.square(1.0 + small)
+
+
 def _softplus(x: Array) -> Array:
     up = re(x) > 0
     return np.where(up, x, 0.0) + np.log1p(np.exp(np.where(up, -x, x)))
@@ -129,6 +134,7 @@ TWINS: dict[str, Callable[..., Array]] = {
     "power": power,
     "relu": _relu,
     "sigmoid": _sigmoid,
+    "sigmoid_slope": _sigmoid_slope,
     "sign": _real(np.sign),
     "softmax": _softmax,
     "softplus": _softplus,

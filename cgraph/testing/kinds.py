@@ -1,0 +1,314 @@
+"""The kinds of ops that random graphs are made of, each total: it finds operands it can take, or bends some to fit.
+
+A kind is a function of the builder that adds nodes or gives up (None). Domains are respected by value: the builder knows what every node
+evaluates to, so log gets something positive, division nothing near zero, exp nothing large. Shapes agree by construction: a kind
+picks an operand and then only partners that fit, so that no example is thrown away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cgraph import shapes
+from cgraph.node import Node, constant
+from cgraph.operators import VOCABULARY
+
+V = VOCABULARY
+Kind = Callable[[Any], "Node | None"]
+
+
+def _within(b: Any, x: Node, low: float, high: float) -> bool:
+    value = b.value(x)
+    return bool(np.all((value > low) & (value < high)))
+
+
+def positive(b: Any, x: Node) -> Node:
+    return x if _within(b, x, 0.05, 50.0) else V["softplus"](V["tanh"](x)) + 0.25
+
+
+def unit(b: Any, x: Node) -> Node:
+    return x if _within(b, x, -0.95, 0.95) else 0.9 * V["tanh"](x)
+
+
+def probability(b: Any, x: Node) -> Node:
+    return x if _within(b, x, 0.02, 0.98) else 0.05 + 0.9 * V["sigmoid"](x)
+
+
+def bounded(b: Any, x: Node, most: float = 8.0) -> Node:
+    return x if _within(b, x, -most, most) else V["tanh"](x)
+
+
+def not_zero(b: Any, x: Node) -> Node:
+    return x if bool(np.all(np.abs(b.value(x)) > 0.05)) else V["square"](x) + 0.5
+
+
+def varied(b: Any, x: Node) -> Node:
+    """With a variance that is not near zero, where the standard deviation has no gradient."""
+    if x.ndim == 1 and np.ptp(b.value(x)) > 0.3:
+        return x
+    return V["concatenate"]([V["reshape"](x, -1), np.array([4.0, -4.0], x.dtype)])  # type: ignore[no-any-return]
+
+
+def _unary(name: str, bend: Callable[[Any, Node], Node] | None = None) -> Kind:
+    def kind(b: Any) -> Node:
+        x = b.pick()
+        return V[name](bend(b, x) if bend else x)  # type: ignore[no-any-return]
+
+    return kind
+
+
+def _binary(name: str, left: Any = None, right: Any = None) -> Kind:
+    def kind(b: Any) -> Node | None:
+        x, y = b.pair()
+        return V[name](left(b, x) if left else x, right(b, y) if right else y)  # type: ignore[no-any-return]
+
+    return kind
+
+
+def _axis(b: Any, x: Node) -> Any:
+    if not x.ndim:
+        return None
+    axis = b.draw.integer(x.ndim + 1)
+    return None if axis == x.ndim else axis - (x.ndim if b.draw.chance(0.3) else 0)
+
+
+def _reduction(name: str, bend: Callable[[Any, Node], Node] | None = None) -> Kind:
+    def kind(b: Any) -> Node | None:
+        x = b.pick(lambda n: n.ndim > 0 and n.size > 0, lambda n: n.size > 0)
+        if x is None:
+            return None
+        x = bend(b, x) if bend else x
+        return V[name](x, axis=_axis(b, x), keepdims=b.draw.chance(0.3))  # type: ignore[no-any-return]
+
+    return kind
+
+
+def _softmax(name: str) -> Kind:
+    def kind(b: Any) -> Node | None:
+        x = b.pick(lambda n: n.ndim > 0 and n.size > 0)
+        return None if x is None else V[name](x, axis=b.draw.integer(x.ndim))
+
+    return kind
+
+
+def _power(b: Any) -> Node:
+    x = b.pick()
+    exponent = b.draw.pick([3.0, 2.0, 1.0, -1.0, 0.5, 1.5, 0.0])
+    base = bounded(b, x, 30.0) if exponent in (3.0, 2.0, 1.0, 0.0) else not_zero(b, x) if exponent == -1.0 else positive(b, x)
+    return V["power"](base, exponent)  # type: ignore[no-any-return]
+
+
+def _where(b: Any) -> Node | None:
+    x, y = b.pair()
+    name = b.draw.pick(["greater", "less", "less_equal", "greater_equal"])
+    condition = V[name](x, y) if b.draw.chance(0.5) else V[name](x, 0.25)
+    if b.draw.chance(0.2):
+        condition = V["logical_not"](condition)
+    return V["where"](condition, x, y)  # type: ignore[no-any-return]
+
+
+def _guarded(b: Any) -> Node:
+    """where(x > 0, log(x), x): the branch not taken is NaN, its gradient has to be zero all the same."""
+    x = b.pick()
+    name = b.draw.pick(["log", "sqrt"])
+    return V["where"](V["greater"](x, 0.05), V[name](x), 0.5 * x)  # type: ignore[no-any-return]
+
+
+def _clip(b: Any) -> Node:
+    x = b.pick()
+    return V["clip"](x, b.draw.pick([-1.0, -0.5, None]), b.draw.pick([1.0, 0.5]))  # type: ignore[no-any-return]
+
+
+def _clip_nodes(b: Any) -> Node | None:
+    x, low = b.pair()
+    return V["clip"](x, low, V["add"](low, 1.0))  # type: ignore[no-any-return]
+
+
+def _labels(b: Any, y: Node) -> Node:
+    return probability(b, y)
+
+
+def _reshape(b: Any) -> Node:
+    x = b.pick()
+    sizes = [(-1,), (x.size,), (1, x.size), (x.size, 1)] + [(2, -1), (-1, 2)] * (x.size % 2 == 0 and x.size > 0)
+    if x.ndim > 1:
+        sizes.append(tuple(reversed(x.shape)))
+    shape = b.draw.pick(sizes if x.size else [(x.size,)])
+    return V["reshape"](x, shape)  # type: ignore[no-any-return]
+
+
+def _transpose(b: Any) -> Node | None:
+    x = b.pick(lambda n: n.ndim >= 2)
+    if x is None:
+        return None
+    return V["transpose"](x, b.draw.permutation(x.ndim))  # type: ignore[no-any-return]
+
+
+def _expand(b: Any) -> Node | None:
+    x = b.pick(lambda n: n.ndim < 3)
+    return None if x is None else V["expand_dims"](x, b.draw.integer(x.ndim + 1))
+
+
+def _squeeze(b: Any) -> Node | None:
+    x = b.pick(lambda n: 1 in n.shape)
+    return None if x is None else V["squeeze"](x)
+
+
+def _broadcast(b: Any) -> Node | None:
+    x = b.pick(lambda n: n.ndim < 3 or 1 in n.shape)
+    if x is None:
+        return None
+    target = [2 if n == 1 and b.draw.chance(0.7) else n for n in x.shape]
+    return V["broadcast_to"](x, (2, *target) if len(target) < 3 and (tuple(target) == x.shape or b.draw.chance(0.5)) else tuple(target))  # type: ignore[no-any-return]
+
+
+def _sum_to(b: Any) -> Node | None:
+    x = b.pick(lambda n: n.ndim > 0)
+    if x is None:
+        return None
+    target = [1 if b.draw.chance(0.6) else n for n in x.shape]
+    return V["sum_to"](x, tuple(target[1:]) if b.draw.chance(0.4) else tuple(target))  # type: ignore[no-any-return]
+
+
+def _concatenate(b: Any) -> Node | None:
+    x = b.pick(lambda n: n.ndim > 0)
+    if x is None:
+        return None
+    axis = b.draw.integer(x.ndim)
+    fits = lambda n: n.ndim == x.ndim and all(p == q for i, (p, q) in enumerate(zip(n.shape, x.shape, strict=True)) if i != axis)  # noqa: E731
+    parts = [x, b.pick(fits)] + [b.pick(fits)] * b.draw.chance(0.3)
+    return V["concatenate"](parts[:: -1 if b.draw.chance(0.5) else 1], axis)  # type: ignore[no-any-return]
+
+
+def _stack(b: Any) -> Node | None:
+    x = b.pick(lambda n: n.ndim < 3)
+    if x is None:
+        return None
+    return V["stack"]([x, b.pick(lambda n: n.shape == x.shape)], b.draw.integer(x.ndim + 1))  # type: ignore[no-any-return]
+
+
+def _getitem(b: Any) -> Node | None:
+    x = b.pick(lambda n: n.ndim > 0 and 0 not in n.shape)
+    if x is None:
+        return None
+    n = x.shape[0]
+    last = x.shape[-1]
+    keys: list[Any] = [
+        0, -1, slice(None, None, -1), slice(0, 1), slice(1, None), (Ellipsis, 0), (Ellipsis, slice(None, None, 2)), None,
+        [0] * 2 + [n - 1], (Ellipsis, [0, last - 1, 0]), np.arange(n) % 2 == 0,
+    ]  # fmt: skip
+    if x.ndim > 1:
+        keys += [(slice(None), 0), ([0, n - 1, 0], [0, x.shape[1] - 1, 0]), (0, slice(None, None, -1)), (slice(None), None, [0, 0])]
+    return V["getitem"](x, keys[b.draw.integer(len(keys))])  # type: ignore[no-any-return]
+
+
+def _split(b: Any) -> Node | None:
+    x = b.pick(lambda n: n.ndim > 0 and n.shape[-1] > 1)
+    if x is None:
+        return None
+    parts = V["split"](x, [1], x.ndim - 1)
+    return V["add"](V["sum"](parts[0]), parts[1]) if b.draw.chance(0.5) else parts[b.draw.integer(2)]
+
+
+def _matmul(b: Any) -> Node | None:
+    x = b.pick(lambda n: n.ndim > 0 and n.shape[-1] > 0)
+    if x is None:
+        return None
+
+    def fits(n: Node) -> bool:
+        try:
+            shapes.matmul(x.shape, n.shape)
+        except shapes.ShapeError:
+            return False
+        return True
+
+    y = b.pick(fits)
+    if y is None:
+        y = b.leaf((x.shape[-1], 2) if b.draw.chance(0.5) else (x.shape[-1],))
+    return V["matmul"](bounded(b, x, 30.0), bounded(b, y, 30.0))  # type: ignore[no-any-return]
+
+
+def _outer(b: Any) -> Node | None:
+    x, y = b.pick(lambda n: 0 < n.size <= 4), b.pick(lambda n: 0 < n.size <= 4)
+    return None if x is None or y is None else V["outer"](x, y)
+
+
+def _dot(b: Any) -> Node | None:
+    x = b.pick(lambda n: n.ndim == 1)
+    y = None if x is None else b.pick(lambda n: n.ndim in (1, 2) and n.shape[0] == x.shape[0])
+    return None if y is None else V["dot"](x, y)
+
+
+def _stop(b: Any) -> Node:
+    x = b.pick()
+    return V["stop_gradient"](x) * x
+
+
+def _scatter(b: Any) -> Node | None:
+    from cgraph.op import OPS
+
+    x = b.pick(lambda n: n.ndim == 1 and n.shape[0] == 2)
+    return None if x is None else OPS["scatter"](x, index=(np.array([1, b.draw.integer(2)]),), shape=(3,))
+
+
+def _constant(b: Any) -> Node | None:
+    x = b.pick()
+    return V[b.draw.pick(["add", "multiply"])](x, constant(b.draw.entries(x.shape).astype(x.dtype)))  # type: ignore[no-any-return]
+
+
+def _step(b: Any) -> Node:
+    x, y = b.pair()
+    return V["multiply"](x, _op("step")(x, y))  # type: ignore[no-any-return]
+
+
+def _op(name: str) -> Any:
+    from cgraph.op import OPS
+
+    return OPS[name]
+
+
+KINDS: dict[str, Kind] = {
+    **{name: _unary(name) for name in ("sin", "cos", "tanh", "sigmoid", "softplus", "arctan", "negative", "relu", "abs", "sign")},
+    **{name: _unary(name, bounded) for name in ("exp", "expm1", "sinh", "cosh", "square")},
+    **{name: _unary(name, positive) for name in ("log", "sqrt", "log1p")},
+    **{name: _unary(name, unit) for name in ("arcsin", "arccos", "tan")},
+    "reciprocal": _unary("reciprocal", not_zero),
+    **{name: _binary(name) for name in ("add", "subtract", "multiply", "maximum", "minimum", "mse")},
+    "divide": _binary("divide", None, not_zero),
+    "power": _power,
+    "power_nodes": _binary("power", positive, bounded),
+    "bce": _binary("bce", probability, _labels),
+    "stable_bce": _binary("stable_bce", None, _labels),
+    "keras_bce": _binary("keras_bce", probability, _labels),
+    "where": _where,
+    "guarded": _guarded,
+    "clip": _clip,
+    "clip_nodes": _clip_nodes,
+    "step": _step,
+    **{name: _reduction(name) for name in ("sum", "mean", "max", "min", "logsumexp")},
+    "prod": _reduction("prod", bounded),
+    "var": _reduction("var"),
+    "std": _reduction("std", varied),
+    "softmax": _softmax("softmax"),
+    "log_softmax": _softmax("log_softmax"),
+    "cumsum": _softmax("cumsum"),
+    "reshape": _reshape,
+    "transpose": _transpose,
+    "expand_dims": _expand,
+    "squeeze": _squeeze,
+    "broadcast_to": _broadcast,
+    "sum_to": _sum_to,
+    "concatenate": _concatenate,
+    "stack": _stack,
+    "getitem": _getitem,
+    "split": _split,
+    "scatter": _scatter,
+    "matmul": _matmul,
+    "outer": _outer,
+    "dot": _dot,
+    "stop_gradient": _stop,
+    "constant": _constant,
+}
