@@ -8,6 +8,7 @@ either a node, and answers with nodes, or a Python function of arrays, which is 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -127,34 +128,55 @@ def _tangents(root: Node, wrt: Sequence[Node], tangents: Sequence[Any]) -> Node:
 # --- tracing a function -------------------------------------------------------------------------------------------------------
 
 
+# The inputs of the traces that are under way, outermost first: a trace inside a traced function may depend on them.
+_under_way: ContextVar[tuple[Node, ...]] = ContextVar("cgraph_under_way", default=())
+
+
 def _trace(
     f: Function, args: Sequence[Any], kwargs: dict[str, Any], differentiated: Sequence[int]
 ) -> tuple[Node, list[Node], bool]:
-    """Call `f` with a fresh input for each differentiated argument: its result as a node, the inputs, whether it was a node at all."""
+    """Call `f` with a fresh node for each differentiated argument.
+
+    Returns:
+        The result as a node, those fresh nodes, and whether the result depends on an outer trace, through an argument or through
+        a variable that `f` sees; the answer has then to stay a graph.
+    """
     leaves: list[Node] = []
     given = list(args)
     for i in differentiated:
         if not -len(given) <= i < len(given):
             raise GradientError(f"argument {i} of {_named(f)} was not given")
-        array = np.asarray(given[i])
-        if type(given[i]) in (int, float):
-            array = array.astype(np.float64)
-        if array.dtype.kind != "f":
-            raise DTypeError(
-                f"argument {i} of {_named(f)} has dtype {array.dtype}: only floating point values are differentiated"
-            )
-        leaf = input(f"arg{i}", array)
+        if isinstance(given[i], Node):
+            # A node of its own, so that f may use the outer one as well and the two are told apart.
+            leaf = given[i] * 1.0
+        else:
+            array = np.asarray(given[i])
+            if type(given[i]) in (int, float):
+                array = array.astype(np.float64)
+            if array.dtype.kind != "f":
+                raise DTypeError(
+                    f"argument {i} of {_named(f)} has dtype {array.dtype}: only floating point values are differentiated"
+                )
+            leaf = input(f"arg{i}", array)
         leaves.append(leaf)
         given[i] = leaf
-    out = f(*given, **kwargs)
-    if isinstance(out, Node):
-        return out, leaves, True
+    outer = _under_way.get()
+    token = _under_way.set((*outer, *leaves))
     try:
-        return constant(out), leaves, False
-    except CgraphError as error:
-        raise GradientError(
-            f"{_named(f)} has to return one node or array, not {type(out).__name__} ({error})"
-        ) from None
+        out = f(*given, **kwargs)
+    finally:
+        _under_way.reset(token)
+    if not isinstance(out, Node):
+        try:
+            out = constant(out)
+        except CgraphError as error:
+            raise GradientError(
+                f"{_named(f)} has to return one node or array, not {type(out).__name__} ({error})"
+            ) from None
+    nested = any(isinstance(a, Node) for a in args) or (
+        bool(outer) and not set(outer).isdisjoint(order(out))
+    )
+    return out, leaves, nested
 
 
 def _named(f: Function) -> str:
@@ -187,8 +209,10 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0) -> Functio
     """
 
     def evaluated(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        out, leaves, _ = _trace(f, args, kwargs, _positions(argnums))
+        out, leaves, nested = _trace(f, args, kwargs, _positions(argnums))
         require_scalar(out)
+        if nested:
+            return out, _like(argnums, gradient(out, leaves, disconnected="zero"))
         run = Run((out,), None, None)
         return _array(run.value(out)), _like(
             argnums, _numeric_vjp(run, leaves, np.ones(out.shape, out.dtype))
@@ -208,22 +232,10 @@ def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     both = value_and_gradient(f, argnums)
 
     def slope(*args: Any, **kwargs: Any) -> Any:
-        if any(isinstance(a, Node) for a in args):
-            # Nested: the argument belongs to an outer trace, so the answer has to stay a graph.
-            return _gradient_of_trace(f, args, kwargs, argnums)
         return both(*args, **kwargs)[1]
 
     slope.__name__ = f"gradient_of_{_named(f)}"
     return slope
-
-
-def _gradient_of_trace(
-    f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: int | Sequence[int]
-) -> Any:
-    given = [a if isinstance(a, Node) else constant(a) for a in args]
-    out = f(*given, **kwargs)
-    found = gradient(out, [given[i] for i in _positions(argnums)], disconnected="zero")
-    return _like(argnums, found)
 
 
 def _numeric_vjp(run: Run, wrt: Sequence[Node], upstream: Any) -> list[Any]:
@@ -264,8 +276,10 @@ def vjp(f: Node | Function, *primals: Any) -> Any:
     """
     if isinstance(f, Node):
         return gradient(f, *primals)
-    out, leaves, _ = _trace(f, primals, {}, range(len(primals)))
-    run = Run((out,), None, None)
+    out, leaves, nested = _trace(f, primals, {}, range(len(primals)))
+    if nested:
+        return out, lambda upstream: tuple(gradient(out, leaves, upstream, disconnected="zero"))
+    run = Run((out, *leaves), None, None)
 
     def pullback(upstream: Any) -> tuple[Any, ...]:
         seed = np.asarray(upstream, out.dtype)
@@ -290,8 +304,10 @@ def jvp(f: Node | Function, primals: Any, tangents: Any) -> Any:
     if isinstance(f, Node):
         wrt = [primals] if isinstance(primals, Node) else list(primals)
         return _tangents(f, wrt, [tangents] if isinstance(primals, Node) else tangents)
-    out, leaves, _ = _trace(f, primals, {}, range(len(primals)))
-    run = Run((out,), None, None)
+    out, leaves, nested = _trace(f, primals, {}, range(len(primals)))
+    if nested:
+        return out, _tangents(out, leaves, tangents)
+    run = Run((out, *leaves), None, None)
     directions = [np.asarray(t, leaf.dtype) for t, leaf in zip(tangents, leaves, strict=True)]
     for direction, leaf in zip(directions, leaves, strict=True):
         if direction.shape != leaf.shape:
@@ -321,8 +337,10 @@ def jacobian(f: Node | Function, wrt: Any = None, *, argnums: int | Sequence[int
         argnums = wrt
 
     def evaluated(*args: Any, **kwargs: Any) -> Any:
-        out, leaves, _ = _trace(f, args, kwargs, _positions(argnums))
-        run = Run((out,), None, None)
+        out, leaves, nested = _trace(f, args, kwargs, _positions(argnums))
+        if nested:
+            return _like(argnums, [_graph_jacobian(out, leaf) for leaf in leaves])
+        run = Run((out, *leaves), None, None)
         return _like(argnums, [_numeric_jacobian(run, leaf) for leaf in leaves])
 
     return evaluated
@@ -377,13 +395,11 @@ def hessian(f: Node | Function, wrt: Any = None, *, argnums: int = 0) -> Any:
         return jacobian(gradient(f, wrt), wrt)
 
     def evaluated(*args: Any, **kwargs: Any) -> Any:
-        out, (leaf,), _ = _trace(f, args, kwargs, [argnums])
+        out, (leaf,), nested = _trace(f, args, kwargs, [argnums])
         first = gradient(out, leaf, disconnected="zero")
-        return (
-            _numeric_jacobian(Run((first,), None, None), leaf)
-            if leaf in order(first)
-            else np.zeros(leaf.shape * 2, leaf.dtype)
-        )
+        if nested:
+            return _graph_jacobian(first, leaf)
+        return _numeric_jacobian(Run((first, leaf), None, None), leaf)
 
     return evaluated
 
@@ -404,8 +420,10 @@ def hvp(f: Node | Function, *args: Any) -> Any:
     if not args:
         return lambda x, v: hvp(f, x, v)
     x, v = args
-    out, (leaf,), _ = _trace(f, (x,), {}, [0])
+    out, (leaf,), nested = _trace(f, (x,), {}, [0])
     first = gradient(out, leaf, disconnected="zero")
+    if nested:
+        return _tangents(first, [leaf], [v])
     direction = np.asarray(v, leaf.dtype)
     if direction.shape != leaf.shape:
         raise ShapeError(
