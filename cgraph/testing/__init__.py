@@ -15,6 +15,14 @@ _WHERE = {
     "Verdict": "report",
     "Blame": "report",
     "GradientMismatch": "report",
+    "FAULTS": "faults",
+    "Fault": "faults",
+    "plant": "faults",
+    "find": "faults",
+    "reduce_graph": "reduce",
+    "RandomDraw": "random_graphs",
+    "RandomGraph": "random_graphs",
+    "random_graph": "random_graphs",
 }
 
 __all__ = sorted(_WHERE)

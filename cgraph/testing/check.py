@@ -179,14 +179,18 @@ class Check:
         self, mode: str, k: int, seeds: dict[int, Array], d: list[Array], a: float, n: float, bound: float
     ) -> Report | None:
         """Rounding, kink, domain, or wrong?"""
-        subject, trouble = self.subject, self.edge()
-        if not self.finite_inside() or (trouble and not np.isfinite(a)):
-            return self.end(Verdict.DOMAIN, trouble or "a value on the way is not finite")
+        subject = self.subject
+        if not np.isfinite(a) and (self.edge() or not self.finite_inside()):
+            return self.beyond(mode)
+        if not self.finite_inside():
+            return self.end(Verdict.DOMAIN, self.edge() or "a value on the way is not finite")
         moved = float(spread(n, lambda: self.replayed(seeds), REPLAYS)) if np.isfinite(a) else 0.0
         if not np.isfinite(moved):
             moved = 0.0
         if not subject.is_graph and np.isfinite(a):
             moved += float(spread(a, lambda: self.accused(d), REPLAYS))
+        if not self.by_differences:
+            moved += subject.tape.truncation(self.values, seeds, self.w)
         error = bound + CONFIDENCE * moved
         self.report.compared(a, n, error)
         worth = max(abs(n), 1e-3 * float(np.sum(np.abs(self.w * self.values[-1]))))
@@ -197,6 +201,26 @@ class Check:
             return self.end(Verdict.INCONCLUSIVE, f"rounding alone moves the derivative by {moved:.1e} here: too much to tell")
         return self.accuse(mode, seeds, d, a, n, error, quality * worth)
 
+    def beyond(self, mode: str) -> Report:
+        """A gradient that is not finite, on the edge of a domain: nobody's fault, unless a branch that was not taken leaks."""
+        from cgraph.testing import localise
+
+        why = self.edge() or "a value on the way is not finite"
+        if not self.subject.is_graph:
+            return self.end(Verdict.DOMAIN, why)
+        verdict, blame = (localise.reverse if mode == "vjp" else localise.forward)(self.subject, self.w, self.rng)
+        if verdict is not Verdict.FAIL or blame is None or blame.node is None:
+            return self.end(Verdict.DOMAIN, why)
+        if blame.kind in ("accumulation", "driver", "seed"):  # every share is finite, their sum is not
+            return self.end(Verdict.FAIL, "", blame)
+        i = self.subject.index[blame.node]
+        shape = np.shape(self.values[i])
+        wrong = blame.got_array if np.shape(blame.got_array) == shape else self.values[i]
+        if not self.subject.tape.masked(self.values, i, ~np.isfinite(np.asarray(wrong, np.float64))):
+            return self.end(Verdict.DOMAIN, why)
+        blame.sentence = "behind a branch that was not taken the gradient is zero by structure; here it leaks"
+        return self.end(Verdict.FAIL, "", blame)
+
     def replayed(self, seeds: dict[int, Array]) -> float:
         """n once more, with every value disturbed by its rounding."""
         tape, leaves = self.subject.tape, self.subject.leaves
@@ -206,7 +230,7 @@ class Check:
         else:
             # On a kink the values must stay where they are, or the noise would choose the branch.
             values = tape.values(leaves, self.rng, self.unit) if not self.on_kink else self.values
-            found = tape.tangent(values, seeds, self.rng, self.unit)[0]
+            found = tape.tangent(values, seeds, self.rng, self.unit, bool(self.on_kink))[0]
         return 0.0 if found is None else measure.total(self.w, found)[0]
 
     def accused(self, d: list[Array]) -> float:
@@ -246,8 +270,6 @@ class Check:
         find = localise.reverse if mode == "vjp" else localise.forward
         verdict, blame = find(subject, self.w, self.rng)
         if blame is not None:
-            if verdict is Verdict.FAIL and self.edge() and not np.all(np.isfinite(np.asarray(blame.got, np.float64))):
-                verdict = Verdict.DOMAIN
             return self.end(verdict, blame.sentence if verdict is not Verdict.FAIL else "", blame)
         if abs(a - n) <= negligible:
             self.report.notes.append("the gradient code rounds more than the function does, edge by edge, but no edge is wrong")

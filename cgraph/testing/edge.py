@@ -52,11 +52,11 @@ class Edge:
         margins = np.asarray(rule(*self.operands, **self.node.params))
         return float(margins.min()) if margins.size else np.inf
 
-    def expected(self, d: Array, values: list[Array] | None = None, rng: Any = None) -> Array:
+    def expected(self, d: Array, values: list[Array] | None = None, rng: Any = None, frozen: bool = False) -> Array:
         """J d, through the one op."""
         values = [*self.operands, self.out] if values is None else values
         with np.errstate(all="ignore"):
-            found = self.tape.tangent(values, {self.i: d}, rng, self.unit)[0]
+            found = self.tape.tangent(values, {self.i: d}, rng, self.unit, frozen)[0]
         return np.zeros(np.shape(self.out)) if found is None else found
 
     def judge(self, got: Array, noisy: bool = True) -> tuple[Verdict, Blame | None] | None:
@@ -105,7 +105,7 @@ class Edge:
         def reference() -> Array:
             leaves = {k: v if on_kink else disturb(v, self.rng, self.unit) for k, v in enumerate(self.operands)}
             values = tape.values(leaves)
-            return measure.total(self.upstream, self.expected(d, values, self.rng))[0]
+            return measure.total(self.upstream, self.expected(d, values, self.rng, on_kink))[0]
 
         def accused() -> Array:
             keep = on_kink  # the noise must not choose the branch
@@ -126,6 +126,7 @@ class Edge:
             moved = 0.0
         with np.errstate(all="ignore"):
             back = float(spread(n, reference, REPLAYS))
+            back += tape.truncation([*self.operands, self.out], {self.i: d}, self.upstream)
         return sum(x for x in (moved, back) if np.isfinite(x))
 
     def _along(self, d: Array) -> Callable[[float], float]:

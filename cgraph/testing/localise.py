@@ -90,7 +90,7 @@ def _sum(subject: GraphSubject, node: Node, stored: Any, shares: Sequence[Array]
     else:
         got = np.asarray(stored, np.float64)
         bound = subject.unit * (4 + 2 * len(shares)) * size + 1e-290
-    if got.shape == np.shape(expected) and bool(np.all((np.abs(got - expected) <= bound) | ~np.isfinite(size))):
+    if got.shape == np.shape(expected) and bool(np.all((np.abs(got - expected) <= bound) | ~np.isfinite(size))):  # NaN is in neither
         return None
     k = worst(got, expected) if got.shape == np.shape(expected) else ()
     blame = Blame(

@@ -70,8 +70,9 @@ class RandomDraw:
         return [int(i) for i in self.rng.permutation(n)]
 
     def entries(self, shape: tuple[int, ...]) -> Any:
-        if self.chance(0.3):  # a coarse lattice: zeros, ties, kinks
-            return np.floor(self.rng.random(shape) * 17 - 8) / 4
+        if self.chance(0.35):  # a coarse lattice: zeros, ties, kinks
+            n = self.pick([2, 8])
+            return np.floor(self.rng.random(shape) * (2 * n + 1) - n) * (2.0 / n)
         return self.rng.standard_normal(shape) * 10.0 ** (self.scale * (2 * self._next() - 1))
 
     def weights(self, shape: tuple[int, ...]) -> Any:

@@ -63,9 +63,9 @@ class Tape:
         return found
 
     def tangent(
-        self, values: Sequence[Array], seeds: Mapping[int, Array], rng: Any = None, unit: float = EPS
+        self, values: Sequence[Array], seeds: Mapping[int, Array], rng: Any = None, unit: float = EPS, frozen: bool = False
     ) -> tuple[Array, list[Array]]:
-        """The directional derivative of the root along `seeds`, tangents of leaves; and the tangents on the way, times STEP.
+        """The directional derivative of the root along `seeds`, tangents of leaves (or of nodes); and all tangents, times STEP.
 
         Every op is given its operands' real values with their tangents as a tiny imaginary part, and only the imaginary part of what
         it answers is kept: real parts stay those of `values`, so no rounding of complex arithmetic builds up in them.
@@ -75,18 +75,17 @@ class Tape:
         """
         live: list[Array] = [None] * len(self.lines)
         for i, line in enumerate(self.lines):
-            if line is None:
-                seed = seeds.get(i)
-                if seed is None:
-                    continue
-                imag = np.multiply(seed, STEP)
+            if i in seeds:
+                imag = np.multiply(seeds[i], STEP)
+            elif line is None:
+                continue
             else:
                 operands = line.operands
                 if all(live[k] is None or j in line.dead for j, k in enumerate(operands)):
                     continue
                 given = [values[k] if live[k] is None or j in line.dead else live[k] for j, k in enumerate(operands)]
                 if rng is not None:
-                    imag = replayed(line, given, values[i], rng, unit)
+                    imag = replayed(line, given, values[i], rng, unit, frozen)
                 elif line.twin is not None and (line.twin is line.forward or vouched(line, given, values[i])):
                     imag = np.imag(line.twin(*given, **line.params))
                 else:
@@ -97,6 +96,26 @@ class Tape:
             live[i] = z
         last = live[-1]
         return (None if last is None else last.imag / STEP), live
+
+    def truncation(self, values: Sequence[Array], seeds: Mapping[int, Array], weights: Array) -> float:
+        """What the step itself leaves in ⟨w, J d⟩, of the order of its square: nothing, but where the derivative is exactly zero."""
+        finer = 2.0**-20
+        pair = []
+        for scale in (1.0, finer):
+            found = self.tangent(values, {i: np.multiply(seed, scale) for i, seed in seeds.items()})[0]
+            pair.append(0.0 if found is None else float(np.sum(weights * found)) / scale)
+        return abs(pair[0] - pair[1])
+
+    def masked(self, values: Sequence[Array], i: int, bad: Array) -> bool:
+        """Whether the entries of node `i` that are `bad` are cut off from the root by structure, behind branches not taken.
+
+        NaN tells: as a tangent it survives a multiplication by zero, but not a branch that is not selected.
+        """
+        try:
+            found = self.tangent(values, {i: np.where(bad, np.nan, 0.0)})[0]
+        except NotAnalytic:
+            return False
+        return found is None or not np.isnan(found).any()
 
     def directional(self, leaves: Mapping[int, Array], seeds: Mapping[int, Array], weights: Array) -> Callable[[float], float]:
         """The function of one number that differences are taken of: ⟨w, root⟩ at the leaves moved by t times the seeds."""
@@ -134,12 +153,14 @@ def vouched(line: Line, given: Sequence[Array], value: Array) -> bool:
     return True
 
 
-def replayed(line: Line, given: Sequence[Array], value: Array, rng: Any, unit: float) -> Array:
-    """The imaginary part with every step of the arithmetic inside the op disturbed."""
+def replayed(line: Line, given: Sequence[Array], value: Array, rng: Any, unit: float, frozen: bool) -> Array:
+    """The imaginary part with the arithmetic inside the op disturbed; where the values are `frozen`, on a kink, only the tangents."""
     with noises.noise(rng, unit):
         if line.twin is None:
             return noises.disturbed(probed(line, given, value))
-        # Truth values and exact selectors decide branches: they and what ties are left alone by `frozen` values upstream.
+        if frozen:  # noise must not choose the branch
+            given = [z if np.asarray(z).dtype.kind != "c" else z.real + 1j * noises.disturbed(z.imag) for z in given]
+            return noises.disturbed(np.imag(line.twin(*given, **line.params)))
         imag = np.imag(np.asarray(line.twin(*(noises.noisy(x) for x in given), **line.params)))
         return noises.disturbed(imag.view(np.ndarray))
 
