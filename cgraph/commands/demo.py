@@ -74,7 +74,11 @@ class Studio:
 
         for i, frame in enumerate(frames(run)):
             self._save(f"{name}_{i}.png", frame.title.replace(f"{title}, ", ""), frame.save)
-        self._save(f"{name}.html", f"{title}, to step through in a browser", lambda path: animate(run, path))
+        self._save(
+            f"{name}.html",
+            f"{title}, to step through in a browser",
+            lambda path: animate(run, path),
+        )
 
     def plot(
         self,
@@ -317,6 +321,7 @@ def xor_gate(studio: Studio) -> None:
         graph.cost,
         run,
         view="layers",
+        bypass=True,
     )
     costs = train("XOR", graph, net, X, Y)
     print(f"  Trained for {EPOCHS} epochs")
