@@ -17,7 +17,7 @@ import numpy as np
 
 from cgraph.draw import groups, text
 from cgraph.draw.build import Builder
-from cgraph.draw.diagram import Arrow, Box, Group, Picture
+from cgraph.draw.diagram import Arrow, Box, Group, Picture, replace
 from cgraph.draw.flow import gradient
 from cgraph.draw.fold import Card
 from cgraph.draw.health import worst
@@ -108,7 +108,9 @@ class Overview:
         arrows = self.arrows_made = self.arrows()
         for i, root in enumerate(builder.roots):
             boxes.append(Box(f"out{i}", "end", "other", ""))
-            arrows += builder.ends(root, f"out{i}")
+            ends = builder.ends(root, f"out{i}")
+            alone = self.unit[root].kind == "card"
+            arrows += ends if alone else [replace(a, tail_port="") for a in ends]
         folded = sum(len(u.nodes) for u in self.units.values() if u.kind not in ("card", "leaf"))
         extra = (("▣", f"double frame = collapsed ({text.count(folded)} nodes inside)"),) if folded else ()
         return Picture(
@@ -128,7 +130,8 @@ class Overview:
                 words.append("with cg.scope('...') parts get boxes of their own")
         else:
             words.append("scopes are collapsed to one box each")
-        words += [f"{text.count(n)} identical scopes {path.rpartition('/')[2]} are folded to one" for path, n in list(self.copies.items())[:2]]
+        for path, n in list(self.copies.items())[:2]:
+            words.append(f"{text.count(n)} identical scopes {path.rpartition('/')[2]} are folded to one")
         if any(a.width for a in self.arrows_made):
             words.append("×n counts the values that an arrow stands for")
         return "; ".join(words)

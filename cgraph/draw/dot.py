@@ -261,7 +261,7 @@ class _Writer:
             rows += [_tr(_mono(box.value, colors.ink))] if box.value else []
             rows += [_tr(_font(note, 10, colors.muted_on_fill)) for note in box.notes]
             return _card(rows + self.total(box, line), 4, fill, line, "ROUNDED,DASHED" if box.kind == "constant" else "ROUNDED")
-        wide = len(box.symbol) > 4 or any((box.total, box.update, box.notes, box.badge))
+        wide = text.width(box.symbol, 17) > 34 or any((box.total, box.update, box.notes, box.badge))
         rows = [_tr(_font(box.badge, 10, line, style="B"))] if box.badge else []
         rows.append(_tr(_font(box.symbol, 17, colors.ink, SERIF, "I")))
         rows += [_tr(_font(note, 10, colors.muted_on_fill)) for note in box.notes]

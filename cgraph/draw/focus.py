@@ -12,7 +12,7 @@ import numpy as np
 from cgraph.draw import text
 from cgraph.draw.build import Builder
 from cgraph.draw.diagram import Arrow, Box, Picture, Row, replace
-from cgraph.draw.fold import Card
+from cgraph.draw.fold import Card, is_literal
 from cgraph.errors import DrawError
 from cgraph.node import Node
 
@@ -87,7 +87,7 @@ def part(builder: Builder, keep: Collection[Node], along: bool) -> Picture:
         rows = tuple(r for r in box.rows if r.left.rpartition("∂")[2].split(" ")[0] in named)
         boxes.append(replace(box, rows=() if small else rows, total=() if small else box.total))
         arrows += _between(builder, card, keep, rows)
-        outside = [p for p in card.entries if p not in keep and p not in builder.card_of[node].inner]
+        outside = [p for p in card.entries if p not in keep and not is_literal(p)]
         if outside:
             pill = f"p{len(boxes)}"
             boxes.append(Box(pill, "pill", "other", _several(builder, outside), tip="folded: " + _several(builder, outside)))

@@ -48,8 +48,8 @@ def _fragment(pictures: list[Picture], id: str) -> str:
     drawings = []
     for i, picture in enumerate(pictures):
         bare = replace(picture, title="", caption="", reserve=())
-        data = engine.render(dot(bare), ["svg"])[0]
-        drawing = svg.finish(data, picture, f"{id}f{i}-")
+        drawn = engine.render(dot(bare), ["svg"])[0]
+        drawing = svg.finish(drawn, picture, f"{id}f{i}-")
         width, height = svg.size(drawing)
         sized = drawing.replace(
             f'width="{width:.0f}pt" height="{height:.0f}pt"', f'style="width:{width * 4 / 3:.0f}px;max-width:100%;height:auto"', 1
@@ -119,7 +119,8 @@ background:#F1F3F5;color:inherit;cursor:pointer}
 .cgraph-player button:hover{background:#DFEBFA}.cgraph-player button:disabled{opacity:.4;cursor:default}
 .cgraph-player input[type=range]{flex:1;min-width:120px;max-width:420px;accent-color:#B84300}
 .cgraph-player .at{font-size:13px;color:#566270}
-.cgraph-player h2{font-size:18px;margin:6px 0 2px}.cgraph-player .words p{font-size:14px;margin:0 0 6px;color:#566270;min-height:2.6em}
+.cgraph-player h2{font-size:18px;margin:6px 0 2px}
+.cgraph-player .words p{font-size:14px;margin:0 0 6px;color:#566270;min-height:2.6em}
 .cgraph-player .stage{overflow-x:auto}.cgraph-player .frame svg{display:block}
 .cgraph-player .node{cursor:help}.cgraph-player .node:focus{outline:2px solid #B84300;outline-offset:2px}
 .cgraph-player .about{font-size:13px;border-top:1px solid #D5DAE0;margin-top:6px;padding-top:6px;min-height:9em}

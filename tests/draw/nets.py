@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 import cgraph as cg
@@ -70,7 +72,7 @@ def mlp(examples, sizes=(2, 8, 8, 1), scoped=True):
     scope = cg.scope if scoped else (lambda name: contextlib.nullcontext())
     rng = np.random.default_rng(0)
     layers = []
-    for n_in, n_out in zip(sizes, sizes[1:], strict=False):
+    for n_in, n_out in pairwise(sizes):
         with scope(f"params{len(layers) + 1}"):
             W = [[cg.parameter(f"w{i}{j}", rng.normal()) for j in range(n_in)] for i in range(n_out)]
             layers.append((W, [cg.parameter(f"b{i}", 0.0) for i in range(n_out)]))

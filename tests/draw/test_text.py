@@ -23,7 +23,7 @@ def test_number(value, shown):
     assert text.number(value) == shown
 
 
-@hypothesis.given(st.floats(allow_nan=False, allow_infinity=False), st.integers(0, 12))
+@hypothesis.given(st.floats(-1e300, 1e300), st.integers(0, 12))
 def test_numbers_parse_back(value, precision):
     back = text.parse_number(text.number(value, precision))
     assert math.isclose(back, value, rel_tol=0.51 * 10.0**-precision, abs_tol=0.51 * 10.0**-precision)

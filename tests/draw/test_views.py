@@ -1,0 +1,178 @@
+"""The views: what is folded, collapsed, focused on or marked, and that big graphs stay quick."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from draw.nets import batch, mlp, neuron, xor
+
+import cgraph as cg
+from cgraph.errors import DrawError
+
+
+def symbols(diagram, *kinds):
+    return [b.symbol for b in diagram.picture.boxes if b.kind in (kinds or ("op",))]
+
+
+def test_unnamed_arithmetic_is_one_card():
+    assert symbols(cg.draw(neuron())) == ["z", "σ", "Loss"]
+    assert symbols(cg.draw(batch())) == ["Z", "σ", "Cost"]
+    assert symbols(cg.draw(neuron(), view="expanded")) == ["×", "×", "+", "+", "σ", "Loss"]
+
+
+def test_a_node_used_twice_is_never_folded():
+    x = cg.parameter("x", 2.0)
+    s = x * x
+    diagram = cg.draw(cg.square(s + cg.exp(s), name="loss"))
+    assert "×" in symbols(diagram)
+
+
+def test_broadcasts_are_folded_until_asked_for():
+    assert "⇉" not in symbols(cg.draw(batch(), view="expanded"))
+    shown = cg.draw(batch().backward(), view="expanded", broadcasts=True)
+    assert "⇉" in symbols(shown) and "Σ ∂C/∂v" in shown.dot
+
+
+def test_shapes_that_are_not_known_yet():
+    X = cg.input("X", shape=(2, None))
+    W, b = cg.parameter("W", [[0.1, 0.6]]), cg.parameter("b", [[0.0]])
+    Z = cg.add(W @ X, b, name="Z")
+    diagram = cg.draw(Z)
+    assert symbols(diagram) == ["Z"] and "1×?" in diagram.dot
+    assert "1×3" in cg.draw(Z, run=cg.run(Z, {X: np.ones((2, 3))})).dot
+
+
+def test_layers_and_collapsed_layers():
+    run = xor().backward()
+    layers = cg.draw(run)
+    assert [g.label for g in layers.picture.groups] == ["layer 1   linear 2→3, σ   9 parameters", "layer 2   linear 3→1   4 parameters"]
+    collapsed = cg.draw(run, view="collapsed")
+    assert set(symbols(collapsed, "scope")) == {"layer 1", "layer 2"}
+    box = next(b for b in collapsed.picture.boxes if b.symbol == "layer 1")
+    inside = [n for n in run.order if n.scope == "layer1"]
+    largest = max(float(np.abs(run.value(n)).max()) for n in inside)
+    slope = max(float(np.abs(run.grad(n)).max()) for n in inside if run.has_grad(n))
+    assert box.value == (f"max |value| {cg.draw.text.number(largest)}",)
+    assert box.total == (f"max |∂| {cg.draw.text.number(slope)}",)
+    assert symbols(cg.draw(neuron().backward(), view="neuron"), "scope") == ["neuron"]
+
+
+def test_identical_scopes_are_folded():
+    diagram = cg.draw(mlp(10).backward())
+    assert any(g.label == "ex[0 … 9]   10 identical scopes, folded" for g in diagram.picture.groups)
+    assert "×640" in diagram.dot and "136 ops in each" in diagram.dot.replace("\xa0", " ")
+    assert "2,084 nodes" in diagram.title
+
+
+def test_raw_big_graphs_are_refused_with_advice():
+    loss = mlp(10, scoped=False)
+    with pytest.raises(DrawError, match=r"cannot be read.*cg\.scope.*focus=.*force=True"):
+        cg.draw(loss, view="cards")
+    assert len(cg.draw(loss, view="cards", force=True).picture.boxes) > 300
+    assert len(cg.draw(loss).picture.boxes) < 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scoped", [True, False])
+def test_big_graphs_are_quick(scoped):
+    run = mlp(10, scoped=scoped).backward()
+    start = time.process_time()
+    cg.draw(run).svg()
+    assert time.process_time() - start < 1.0
+    run = mlp(500, scoped=scoped).backward()
+    assert len(run.order) > 99_000
+    start = time.process_time()
+    cg.draw(run).svg()
+    assert time.process_time() - start < 5.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("op", [cg.sin, lambda x: x + 1.0])
+def test_deep_chains(op):
+    x = y = cg.parameter("x", 0.5)
+    for _ in range(100_000):
+        y = op(y)
+    start = time.process_time()
+    cg.draw(y.backward()).svg()
+    assert time.process_time() - start < 8.0
+    assert cg.draw(y, around=x, hops=2).picture.boxes or True
+
+
+def test_focus():
+    root = xor()
+    run = root.backward()
+    W = next(n for n in run.order if n.basename == "W1")
+    diagram = cg.draw(run, focus=W)
+    assert symbols(diagram) == ["Z₁", "σ", "Z₂", "Cost"] and diagram.title == "Focus: how does W₁ reach the cost?"
+    assert symbols(diagram, "pill") == ["X, b₁", "W₂, b₂", "Y"]
+    big = mlp(10).backward()
+    w = next(n for n in big.order if n.kind == "parameter")
+    far = cg.draw(big, focus=w)
+    assert "the heaviest of" in far.caption and len(symbols(far)) < 10
+    with pytest.raises(DrawError, match="not part of this graph"):
+        cg.draw(run, focus=cg.parameter("v", 1.0))
+
+
+def test_paths_are_counted():
+    x = cg.parameter("x", 1.0)
+    a = cg.exp(x, name="a")
+    root = cg.add(cg.sin(a, name="s"), cg.cos(a, name="c"), name="y")
+    assert "on 2 paths" in cg.draw(root.backward(), focus=x).caption
+
+
+def test_neighbourhood():
+    run = xor().backward()
+    A = next(n for n in run.order if n.basename == "A1")
+    assert symbols(cg.draw(run, around=A, hops=1)) == ["Z₁", "σ", "Z₂"]
+    assert "Cost" in symbols(cg.draw(run, around=A, hops=2))
+
+
+def test_health():
+    w, x, y = cg.parameter("w", -800.0), cg.input("x", 1.0), cg.input("y", 1.0)
+    p = cg.sigmoid(w * x, name="p_hat")
+    loss = cg.negative(y * cg.log(p), name="loss")
+    marks = {b.symbol: (b.health, b.badge) for b in cg.draw(loss.backward(), view="health").picture.boxes if b.kind == "op"}
+    assert marks["ln"] == ("bad", "❶ first non-finite")
+    assert marks["Loss"] == ("after", "")
+    assert marks["σ"] == ("saturated", "▲ saturated")
+    healthy = cg.draw(neuron().backward(), view="health")
+    assert "every value is finite" in healthy.caption and not any(b.health for b in healthy.picture.boxes)
+
+
+def test_two_runs_side_by_side():
+    loss = neuron()
+    before = loss.backward()
+    b = next(n for n in before.order if n.name == "b")
+    b.value = -0.5
+    diagram = cg.draw.compare(before, loss.backward())
+    assert diagram.caption == "b: 0 → −0.5; z: 0 → −0.5; p̂: 0.5 → 0.378; L: 0.693 → 0.474"
+    assert len({box.id for box in diagram.picture.boxes}) == len(diagram.picture.boxes)
+    diagram.svg()
+    cg.draw.compare(neuron(), neuron("fused"), names=("textbook", "fused")).svg()
+
+
+def test_several_roots_and_lonely_leaves():
+    x = cg.parameter("x", 1.0)
+    a, b = cg.exp(x, name="a"), cg.sin(x, name="b")
+    assert len([1 for box in cg.draw([a, b], run=cg.run([a, b])).picture.boxes if box.kind == "end"]) == 2
+    for leaf in (x, cg.input("y"), cg.constant(2.0), cg.constant(np.eye(3))):
+        cg.draw(leaf).svg()
+    cg.draw(x.backward()).svg()
+    with pytest.raises(DrawError, match="takes a node"):
+        cg.draw([])
+
+
+def test_fan_out_shows_the_sum_of_the_shares_once():
+    x = cg.parameter("x", 3.0)
+    y = cg.add(cg.multiply(x, x, name="m"), x, name="y")
+    diagram = cg.draw(y.backward(), view="expanded")
+    assert diagram.dot.count("∂y/∂x = 3 + 3 + 1 = 7</B>") == 1
+
+
+def test_text_and_mermaid():
+    text = str(cg.draw(neuron().backward()))
+    assert "├─ w₂  = 0.6   ◂ ∂L/∂w₂ = 0 = 0.5 × 0" in text
+    mermaid = cg.draw(neuron("fused").backward()).mermaid
+    assert mermaid.startswith("flowchart LR\n") and "-.->" in mermaid and mermaid.count('"') % 2 == 0
