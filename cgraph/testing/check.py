@@ -165,7 +165,10 @@ class Check:
         return "; ".join(self.subject.edges(self.values))
 
     def finite_inside(self) -> bool:
-        return all(np.all(np.isfinite(np.asarray(v, np.float64))) for v in self.values)
+        values = list(self.values)
+        if self.subject.is_graph and self.subject.run is not None:  # float32 overflows where the reference does not
+            values += self.subject.run._values.values()
+        return all(np.all(np.isfinite(np.asarray(v, np.float64))) for v in values)
 
     def by_graph(self) -> Report | None:
         from cgraph.testing.localise import compare_graph_mode
@@ -193,13 +196,18 @@ class Check:
             moved += subject.tape.truncation(self.values, seeds, self.w)
         error = bound + CONFIDENCE * moved
         self.report.compared(a, n, error)
-        worth = max(abs(n), 1e-3 * float(np.sum(np.abs(self.w * self.values[-1]))))
+        worth = self.worth(n)
         quality = max(QUALITY, 1e5 * self.unit)
         if measure.agree(a, n, error):
             if error <= quality * worth or k > 0:
                 return None
             return self.end(Verdict.INCONCLUSIVE, f"rounding alone moves the derivative by {moved:.1e} here: too much to tell")
         return self.accuse(mode, seeds, d, a, n, error, quality * worth)
+
+    def worth(self, n: float) -> float:
+        """What an error is measured against: the derivative, or a thousandth of the function, or next to nothing where both are zero."""
+        sizes = [float(np.max(np.abs(v), initial=0.0)) for v in map(np.asarray, self.values) if v.dtype.kind == "f"]
+        return max(abs(n), 1e-3 * float(np.sum(np.abs(self.w * self.values[-1]))), 1e-25 * max(sizes, default=0.0))
 
     def beyond(self, mode: str) -> Report:
         """A gradient that is not finite, on the edge of a domain: nobody's fault, unless a branch that was not taken leaks."""
@@ -290,8 +298,7 @@ class Check:
         if not np.isfinite(found.value):
             return self.end(Verdict.DOMAIN, "the function is not finite around this point")
         if measure.agree(a, found.value, tolerance):
-            worth = max(abs(found.value), 1e-3 * float(np.sum(np.abs(self.w * self.values[-1]))))
-            if found.error > 10 * QUALITY * worth:
+            if found.error > 10 * QUALITY * self.worth(found.value):
                 return self.end(Verdict.INCONCLUSIVE, f"the differences are uncertain by {found.error:.1e}: too much to tell")
             return None
         if found.error > 0.03 * abs(found.value - a):

@@ -94,9 +94,29 @@ class Edge:
             if s.sides is not None and min(s.sides) - 4 * s.error <= a <= max(s.sides) + 4 * s.error:
                 return Verdict.KINK, self._blame(got, d, bound, "between the one-sided slopes of a kink")
         blame = self._blame(got, d, bound, "")
+        if self._out_of_range(got, blame.expected_array):
+            blame.sentence = f"beyond the range of {self.node.dtype}: the rule is right in float64"
+            return Verdict.DOMAIN, blame
         if on_kink:
             blame.sentence = "on a kink: not the documented convention (docs/conventions.md)"
         return Verdict.FAIL, blame
+
+    def _out_of_range(self, got: Array, expected: Array) -> bool:
+        """Whether the dtype overflows or underflows where the rule itself, in float64, is right."""
+        kind = np.finfo(self.node.dtype)
+        sizes = np.abs(np.asarray(expected))
+        wrong = ~(np.abs(got - expected) <= 1e-3 * sizes)
+        if not wrong.any():
+            return False
+        if np.all(sizes[wrong] > 0.1 * float(kind.max)) and not np.isfinite(got[wrong]).any():
+            return True
+        if self.unit < 1e-10 or (np.isfinite(got).all() and np.all(sizes[wrong] > 1e3 * float(kind.tiny))):
+            return False
+        try:
+            share, _ = modes.edge_share(self.node.op, self.i, self.out, self.operands, self.node.params, self.upstream, None)
+        except Exception:
+            return False
+        return bool(np.all(np.abs(np.asarray(share, np.float64) - expected) <= 1e-9 * sizes + 1e-300))
 
     def _slack(self, d: Array, a: float, n: float) -> float:
         """How far rounding alone moves either side."""

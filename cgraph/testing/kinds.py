@@ -113,7 +113,7 @@ def _where(b: Any) -> Node | None:
 def _guarded(b: Any) -> Node:
     """where(x > 0, log(x), x): the branch not taken is NaN, its gradient has to be zero all the same."""
     x = b.pick()
-    name = b.draw.pick(["log", "sqrt"])
+    name = b.draw.pick(["log", "sqrt", "sqrt"])
     return V["where"](V["greater"](x, 0.05), V[name](x), 0.5 * x)  # type: ignore[no-any-return]
 
 
@@ -141,8 +141,8 @@ def _reshape(b: Any) -> Node:
 
 
 def _transpose(b: Any) -> Node | None:
-    x = b.pick(lambda n: n.ndim >= 2)
-    if x is None:
+    x = b.pick(lambda n: n.ndim >= 3, lambda n: n.ndim >= 2)
+    if x is None or x.ndim < 2:
         return None
     return V["transpose"](x, b.draw.permutation(x.ndim))  # type: ignore[no-any-return]
 
@@ -225,7 +225,7 @@ def _matmul(b: Any) -> Node | None:
             return False
         return True
 
-    y = b.pick(fits)
+    y = b.pick(lambda n: n.shape == x.shape and n is not x and fits(n), fits)
     if y is None:
         y = b.leaf((x.shape[-1], 2) if b.draw.chance(0.5) else (x.shape[-1],))
     return V["matmul"](bounded(b, x, 30.0), bounded(b, y, 30.0))  # type: ignore[no-any-return]

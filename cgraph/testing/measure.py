@@ -52,10 +52,14 @@ def direction(rng: Any, points: Sequence[Array], gradients: Sequence[Array] | No
             top = max((float(np.max(p)) for p in parts if p.size), default=0.0)
             if 0.0 < top < np.inf:
                 scales = [s * np.minimum(top / p, 2.0**16) if p.size else s for s, p in zip(scales, parts, strict=True)]
-    return [
-        np.asarray(np.multiply(s, continuous(rng, np.shape(p))), dtype).astype(np.float64)
-        for s, p, dtype in zip(scales, points, dtypes, strict=True)
-    ]
+    sizes = [p.size for p in points]
+    random = continuous(rng, (sum(sizes),))
+    seeds, start = [], 0
+    for s, p, size, dtype in zip(scales, points, sizes, dtypes, strict=True):
+        seed = s * random[start : start + size].reshape(p.shape)
+        seeds.append(seed if dtype == np.float64 else np.asarray(seed, dtype).astype(np.float64))
+        start += size
+    return seeds
 
 
 def total(a: Array, b: Array) -> tuple[float, float]:

@@ -22,6 +22,11 @@ from cgraph.testing.kinds import KINDS
 
 # Mostly 2, on purpose.
 SHAPES: list[tuple[int, ...]] = [(), (2,), (2, 2), (), (2,), (2, 2), (1, 2), (2, 1), (3,), (2, 3), (1,), (2, 2, 2), (1, 1), (3, 2), (2, 1, 2)]
+# Themes: everything square, or cubic; that is where a transpose or a sum over the wrong axis fits and is not seen.
+THEMES: list[list[tuple[int, ...]]] = [SHAPES, SHAPES, [(2, 2), (2, 2), (2,)], [(2, 2, 2), (2, 2), (2, 2, 2)]]
+# Kinds with more ways to be wrong are drawn more often.
+OFTEN = """matmul matmul matmul transpose transpose transpose getitem relu relu relu abs abs prod prod stop_gradient stop_gradient
+    stop_gradient maximum minimum guarded guarded guarded add add add""".split()
 EMPTY: list[tuple[int, ...]] = [(0,), (2, 0), (0, 2)]
 
 
@@ -71,7 +76,7 @@ class RandomDraw:
 
     def entries(self, shape: tuple[int, ...]) -> Any:
         if self.chance(0.35):  # a coarse lattice: zeros, ties, kinks
-            n = self.pick([2, 8])
+            n = self.pick([1, 2, 8])
             return np.floor(self.rng.random(shape) * (2 * n + 1) - n) * (2.0 / n)
         return self.rng.standard_normal(shape) * 10.0 ** (self.scale * (2 * self._next() - 1))
 
@@ -104,7 +109,7 @@ class Builder:
     def __init__(self, draw: Draw, dtypes: Sequence[str] = ("f8",), empty: bool = False) -> None:
         self.draw = draw
         self.dtype = np.dtype(draw.pick(list(dtypes)))
-        self.shapes = SHAPES + EMPTY * empty
+        self.shapes = draw.pick(THEMES) + EMPTY * empty
         self.nodes: list[Node] = []
         self.leaves: list[Node] = []
         self.used: set[Node] = set()
@@ -193,7 +198,7 @@ def draw_graph(
 ) -> RandomGraph:
     """One random graph; see `strategies.graphs` for the arguments."""
     builder = Builder(draw, dtypes, empty)
-    names = list(KINDS) if ops is None else list(ops)
+    names = [*KINDS, *OFTEN] if ops is None else list(ops)
     swarm = [draw.pick(names) for _ in range(1 + draw.integer(4))]
     for _ in range(1 + draw.integer(3)):
         builder.leaf(draw.pick(builder.shapes))

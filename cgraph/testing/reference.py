@@ -75,25 +75,43 @@ class Tape:
         """
         live: list[Array] = [None] * len(self.lines)
         for i, line in enumerate(self.lines):
+            value = values[i]
             if i in seeds:
-                imag = np.multiply(seeds[i], STEP)
+                out = np.multiply(seeds[i], STEP * 1j)
             elif line is None:
                 continue
             else:
-                operands = line.operands
-                if all(live[k] is None or j in line.dead for j, k in enumerate(operands)):
+                moving, given = False, []
+                for k in line.operands:
+                    z = live[k]
+                    if z is None:
+                        given.append(values[k])
+                    else:
+                        given.append(z)
+                        moving = True
+                if not moving:
                     continue
-                given = [values[k] if live[k] is None or j in line.dead else live[k] for j, k in enumerate(operands)]
+                if line.dead:
+                    for j in line.dead:
+                        given[j] = values[line.operands[j]]
+                    if all(live[k] is None or j in line.dead for j, k in enumerate(line.operands)):
+                        continue
                 if rng is not None:
-                    imag = replayed(line, given, values[i], rng, unit, frozen)
-                elif line.twin is not None and (line.twin is line.forward or vouched(line, given, values[i])):
-                    imag = np.imag(line.twin(*given, **line.params))
+                    out = 1j * replayed(line, given, value, rng, unit, frozen)
+                elif line.twin is None or not (line.twin is line.forward or vouched(line, given, value)):
+                    out = 1j * probed(line, given, value)
                 else:
-                    imag = probed(line, given, values[i])
-            z = np.empty(np.shape(values[i]), np.complex128)
-            z.real = values[i]
-            z.imag = imag
-            live[i] = z
+                    out = line.twin(*given, **line.params)
+            # The real part is known already, and better. A fresh array is reused; a view holds the same real parts as what it views.
+            if out.__class__ is np.ndarray and out.dtype == np.complex128 and out.flags.writeable:
+                out.real = value
+                live[i] = out
+            elif np.ndim(value) == 0:
+                live[i] = np.complex128(complex(value, np.imag(out)))
+            else:
+                live[i] = z = np.empty(np.shape(value), np.complex128)
+                z.real = value
+                z.imag = np.imag(out)
         last = live[-1]
         return (None if last is None else last.imag / STEP), live
 

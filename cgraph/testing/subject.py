@@ -48,10 +48,17 @@ def twin_of(op: Any) -> Callable[..., Any] | None:
     return TWINS.get(op.name) or (op.forward if op.name in ANALYTIC else None)
 
 
+# What a line takes from its row; kept as long as the row is what it was (rows can be patched).
+_ROWS: dict[Any, tuple[Any, Any, Any, int, Any, tuple[int, ...]]] = {}
+
+
 def line_of(node: Node, index: Mapping[Node, int]) -> Line:
-    op = node.op
-    dead = tuple(i for i in range(len(node.parents)) if not op.differentiable(i))
-    return Line(op.forward, tuple(index[p] for p in node.parents), node.params, twin_of(op), dead)
+    op, parents = node.op, node.parents
+    row = _ROWS.get(op)
+    if row is None or row[0] is not op.forward or row[1] is not op.partials or row[2] is not op.makers or row[3] != len(parents):
+        dead = tuple(i for i in range(len(parents)) if not op.differentiable(i))
+        row = _ROWS[op] = (op.forward, op.partials, op.makers, len(parents), twin_of(op), dead)
+    return Line(row[0], tuple([index[p] for p in parents]), node.params, row[4], row[5])
 
 
 def real64(value: Any) -> Array:
