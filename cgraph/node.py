@@ -269,24 +269,27 @@ _new = object.__new__
 _frame = sys._getframe
 
 
-def _inside(frame: FrameType) -> bool:
-    return frame.f_globals.get("__name__", "")[:7] in ("cgraph.", "cgraph")
-
-
-# The globals of the user's module that built a node last: most often it builds the next one too, and need not be asked again.
+# Modules are known by the identity of their globals, because this is asked for every node: the user's that built a node last, which
+# most often builds the next one too, and those of cgraph met so far.
 _outside: Any = None
+_inside: set[int] = set()
 
 
 def _remember_site(node: Node) -> None:
     """Note where the user's code stands: the first frame outside cgraph."""
     global _outside
     frame: FrameType | None = _frame(2)
-    while frame is not None and _inside(frame):
+    while frame is not None:
+        module = frame.f_globals
+        if module is _outside:
+            break
+        if id(module) not in _inside:
+            if module.get("__name__", "").partition(".")[0] != "cgraph":
+                _outside = module
+                break
+            _inside.add(id(module))
         frame = frame.f_back
-    if frame is None:
-        node._code, node._offset = None, 0
-    else:
-        node._code, node._offset, _outside = frame.f_code, frame.f_lasti, frame.f_globals
+    node._code, node._offset = (None, 0) if frame is None else (frame.f_code, frame.f_lasti)
 
 
 def _node(

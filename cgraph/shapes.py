@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ def size(shape: Shape) -> int | None:
     return None if None in shape else math.prod(shape)  # type: ignore[arg-type]
 
 
+@lru_cache(maxsize=4096)
 def broadcast(*shapes: Shape) -> Shape:
     """NumPy's broadcasting rule; an unknown size meets a known one as if it were equal (checked when it is fed).
 
@@ -49,6 +51,7 @@ def broadcast(*shapes: Shape) -> Shape:
     return tuple(result)
 
 
+@lru_cache(maxsize=4096)
 def matmul(a: Shape, b: Shape) -> Shape:
     """The shape of ``a @ b``, with one-dimensional and batched operands as NumPy has them."""
     if not a or not b:
@@ -75,6 +78,7 @@ def normalize_axes(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ..
     return tuple(sorted(axes))
 
 
+@lru_cache(maxsize=4096)
 def reduce(shape: Shape, axes: tuple[int, ...], keepdims: bool) -> Shape:
     """The shape after the `axes` are summed away."""
     if keepdims:
@@ -125,7 +129,8 @@ def index(shape: Shape, key: Any) -> Shape:
         try:
             results.append(np.broadcast_to(np.zeros((), np.int8), sizes)[key].shape)
         except (IndexError, ValueError) as error:
-            if not results:  # the later guesses are small, and an index may well be out of their range
+            # The later guesses are small, and an index may well be out of their range.
+            if not results:
                 raise ShapeError(str(error)) from None
     return tuple(sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*results, strict=True))
 

@@ -6,6 +6,7 @@ their own; variance, standard deviation and log-softmax are compositions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -139,7 +140,8 @@ def _sum_dtype(x: Any) -> Any:
 
 def _mean(x: Any, axes: Axes, keepdims: bool) -> Any:
     # One pass and one rounding in the dtype of x; np.mean costs five times as much on small arrays.
-    n = np.prod([np.shape(x)[i] for i in axes], dtype=np.int64)
+    shape = np.shape(x)
+    n = math.prod([shape[i] for i in axes])
     total: Any = np.add.reduce(x, axis=axes, keepdims=keepdims)  # type: ignore[call-overload]
     return total / (n if np.asarray(x).dtype.kind != "f" else float(n) if n else np.nan)
 
