@@ -37,8 +37,10 @@ Shape = shapes.Shape
 
 def _spread(u: Any, x: Any, axes: Axes, keepdims: bool) -> Any:
     """The upstream of a reduction, repeated over the axes that were reduced."""
-    if not keepdims and axes:
-        kept = shapes.reduce(_shape(x), axes, keepdims=True)
+    own = _shape(x)
+    # A sum over everything is a scalar, which broadcasts as it is.
+    if not keepdims and 0 < len(axes) < len(own):
+        kept = shapes.reduce(own, axes, keepdims=True)
         if shapes.is_static(kept):
             u = reshape_row(u, shape=kept)
         else:

@@ -8,6 +8,7 @@ from a second operand, which lends nothing but its shape: `broadcast_to(x, like)
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -74,11 +75,15 @@ def _sum_to(x: Any, *like: Any, shape: Shape | None = None) -> Any:
     x = np.asarray(x)
     if x.shape == target:
         return x
-    lead = x.ndim - len(target)
-    axes = tuple(range(lead)) + tuple(
-        i + lead for i, n in enumerate(target) if n == 1 and x.shape[i + lead] != 1
-    )
-    return np.add.reduce(x, axis=axes, keepdims=True).reshape(target)
+    return np.add.reduce(x, axis=_summed(x.shape, target), keepdims=True).reshape(target)
+
+
+@lru_cache(maxsize=4096)
+def _summed(shape: tuple[int, ...], target: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes along which `target` would be broadcast to `shape`."""
+    lead = len(shape) - len(target)
+    inner = (i + lead for i, n in enumerate(target) if n == 1 and shape[i + lead] != 1)
+    return (*range(lead), *inner)
 
 
 def _broadcast_local(out: Any, x: Any, *like: Any, shape: Shape | None = None) -> LinearMap:
