@@ -126,14 +126,19 @@ def _ones(x: Any) -> Any:
     return np.ones((), x.dtype)
 
 
-def _margin_of_extreme(x: Any, axes: Axes, keepdims: bool) -> Any:
-    """Relative gap between the extreme and the runner-up, for the checks."""
-    x = np.asarray(x, np.float64)
-    rest = tuple(i for i in range(x.ndim) if i not in axes)
-    rows = np.sort(np.transpose(x, rest + axes).reshape([x.shape[i] for i in rest] + [-1]), axis=-1)
-    if rows.shape[-1] < 2:
-        return np.inf
-    return np.min(np.diff(rows, axis=-1) / np.maximum(np.abs(rows).max(-1, keepdims=True), 1e-300))
+def _margin_of_extreme(largest: bool) -> Callable[..., Any]:
+    """Relative gap between the extreme and the runner-up, for the checks: ties among the others are no kink."""
+
+    def margin(x: Any, axes: Axes, keepdims: bool) -> Any:
+        x = np.asarray(x, np.float64) if largest else -np.asarray(x, np.float64)
+        rest = tuple(i for i in range(x.ndim) if i not in axes)
+        count = int(np.prod([x.shape[i] for i in axes], dtype=np.int64))
+        if x.size == 0 or count < 2:
+            return np.inf
+        rows = np.sort(np.transpose(x, rest + axes).reshape(-1, count), axis=-1)
+        return np.min((rows[:, -1] - rows[:, -2]) / np.maximum(np.abs(rows[:, -2:]).max(-1), 1e-300))
+
+    return margin
 
 
 def _sum_dtype(x: Any) -> Any:
@@ -170,14 +175,14 @@ max_row: Op = _reduction(
     "max",
     lambda x, axes, keepdims: np.maximum.reduce(x, axis=axes, keepdims=keepdims),
     _extreme_local(lambda: max_row),
-    margin=_margin_of_extreme,
+    margin=_margin_of_extreme(largest=True),
     formula=Formula("max $a", r"\max $a", ("1 at the maximum, ties share",)),
 )
 min_row: Op = _reduction(
     "min",
     lambda x, axes, keepdims: np.minimum.reduce(x, axis=axes, keepdims=keepdims),
     _extreme_local(lambda: min_row),
-    margin=_margin_of_extreme,
+    margin=_margin_of_extreme(largest=False),
     formula=Formula("min $a", r"\min $a", ("1 at the minimum, ties share",)),
 )
 
@@ -283,7 +288,9 @@ def _logsumexp(x: Any, axes: Axes, keepdims: bool) -> Any:
     ties = np.add.reduce(largest, axis=axes, keepdims=True)
     rest = np.add.reduce(np.where(largest, 0, e), axis=axes, keepdims=True)
     result = top + np.where(
-        ties > 0, np.log(np.maximum(ties, 1)) + np.log1p(rest / np.maximum(ties, 1)), np.log(rest)
+        ties > 0,
+        np.log(np.maximum(ties, 1)) + np.log1p(rest / np.maximum(ties, 1)),
+        np.log(np.where(ties > 0, 1, rest)),
     ).astype(top.dtype)
     return result if keepdims else result.reshape(shapes.reduce(x.shape, axes, False))
 
