@@ -138,9 +138,11 @@ class Builder:
             return ()
         head = f"∂{self.objective}/∂{self.names[node]}"
         if arrived.size != 1:
-            return (head, *self.lines(arrived))
+            return (head, *self.lines(arrived)) if self.options.values else (head,)
         few = self.fans.get(node, 0) <= 6
         shares = [s for card in self.cards for s in self.shares(card, node)] if few else []
+        if not self.options.values:
+            return ()
         if 1 < len(shares) <= 6:
             return (f"{head} = {' + '.join(self._addend(s) for s in shares)} = {self.number(arrived)}",)
         return (f"{head} = {self.number(arrived)}",)
@@ -219,7 +221,8 @@ class Builder:
             if len(rows) > self.most_rows:
                 more += 1
             elif card.inner or len(places) == 1:
-                rows.append(flow.row(operand, self.objective))
+                row = flow.row(operand, self.objective)
+                rows.append(row if self.options.values else Row(row.left, row.formula or row.value))
             else:
                 rows += [flow.row_at(operand, i, side) for (_, i), side in zip(places, ("left", "right"), strict=False)]
         if len(rows) > self.most_rows:
@@ -264,7 +267,10 @@ class Builder:
         name = f"∂{self.objective}/∂{names[operand]}"
         label: tuple[str, ...] = (name + (" (share)" if several else ""),)
         shape, lines = "", _NONE
-        if share.size == 1 and operand.shape == ():
+        if not self.options.values:  # the chain rule itself, in symbols
+            local = f"∂{names[card.root]}/∂{names[operand]}"
+            label = (name, f"∂{self.objective}/∂{names[card.root]} {text.TIMES} {local}")
+        elif share.size == 1 and operand.shape == ():
             label = (self.number(share) if several else f"{name} = {self.number(share)}",)
             local = flow.local(operand) if place is None else flow.local_at(*place)
             if flow.upstream is not None and flow.upstream.size == 1 and local is not None and local.size == 1:
@@ -323,7 +329,7 @@ class Builder:
         if seed is not None:
             name = f"∂{self.names[root]}/∂{self.names[root]}"
             scalar = seed.size == 1
-            label = (f"{name} = {self.number(seed)}", "seed") if scalar else (f"{name}: seed",)
+            label: tuple[str, ...] = (f"{name} = {self.number(seed)}", "seed") if scalar else (f"{name}: seed",)
             has_rows = is_op and bool(self.rows(self.card_of[root]))
             found.append(
                 Arrow(self.ids[root], end, "gradient", label, lines=() if scalar else self.lines(seed),

@@ -44,6 +44,8 @@ def number(value: Any, precision: int = 3) -> str:
     >>> [number(v) for v in (0.5, 0.6931471, -0.0, 2.1e-7, -12345.0, float("nan"), float("-inf"))]
     ['0.5', '0.693', '0', '2.1·10⁻⁷', '−1.234·10⁴', 'NaN', '−∞']
     """
+    if isinstance(value, np.ndarray):
+        value = value.reshape(()).item()
     if isinstance(value, bool | np.bool_):
         return "1" if value else "0"
     if isinstance(value, int | np.integer) and abs(int(value)) < 10**6:
