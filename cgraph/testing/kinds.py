@@ -60,6 +60,16 @@ def _unary(name: str, bend: Callable[[Any, Node], Node] | None = None) -> Kind:
     return kind
 
 
+def _kinked(name: str) -> Kind:
+    """On a zero, where there is one."""
+
+    def kind(b: Any) -> Node:
+        zero = b.draw.chance(0.5)
+        return V[name](b.pick(lambda n: zero and bool(np.any(b.value(n) == 0)), lambda n: True))  # type: ignore[no-any-return]
+
+    return kind
+
+
 def _binary(name: str, left: Any = None, right: Any = None) -> Kind:
     def kind(b: Any) -> Node | None:
         x, y = b.pair()
@@ -271,7 +281,8 @@ def _op(name: str) -> Any:
 
 
 KINDS: dict[str, Kind] = {
-    **{name: _unary(name) for name in ("sin", "cos", "tanh", "sigmoid", "softplus", "arctan", "negative", "relu", "abs", "sign")},
+    **{name: _unary(name) for name in ("sin", "cos", "tanh", "sigmoid", "softplus", "arctan", "negative")},
+    **{name: _kinked(name) for name in ("relu", "abs", "sign")},
     **{name: _unary(name, bounded) for name in ("exp", "expm1", "sinh", "cosh", "square")},
     **{name: _unary(name, positive) for name in ("log", "sqrt", "log1p")},
     **{name: _unary(name, unit) for name in ("arcsin", "arccos", "tan")},

@@ -56,7 +56,8 @@ def line_of(node: Node, index: Mapping[Node, int]) -> Line:
     op, parents = node.op, node.parents
     row = _ROWS.get(op)
     if row is None or row[0] is not op.forward or row[1] is not op.partials or row[2] is not op.makers or row[3] != len(parents):
-        dead = tuple(i for i in range(len(parents)) if not op.differentiable(i))
+        # What stop_gradient means is known, whatever its row says.
+        dead = tuple(i for i in range(len(parents)) if not op.differentiable(i) or op.name == "stop_gradient")
         row = _ROWS[op] = (op.forward, op.partials, op.makers, len(parents), twin_of(op), dead)
     return Line(row[0], tuple([index[p] for p in parents]), node.params, row[4], row[5])
 

@@ -1,0 +1,321 @@
+"""`check_op`: everything that can be checked of one row, from the row alone.
+
+The row says how many operands it takes, where they live (`domain`) and where its kinks are (`margin`): enough to draw operands, at random
+inside the domain, near its edges, on kinks, in coincident and in empty shapes, in both precisions. For every draw: reverse mode, forward
+mode, the gradient graph, second order, the dot test, shapes, dtypes, linearity, determinism, untouched operands. At the end a fault is
+planted in the row itself, and the same checks have to find it: a check that cannot fail would prove nothing.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from cgraph.errors import CgraphError
+from cgraph.node import Node, constant, parameter
+from cgraph.op import OPS, Interval, Op
+from cgraph.testing import measure
+from cgraph.testing.check import check_gradients
+from cgraph.testing.random_graphs import RandomDraw
+from cgraph.testing.report import GradientMismatch, Report, Verdict
+
+SHAPES: list[tuple[int, ...]] = [(), (2,), (2, 2), (1,), (3,), (2, 3), (1, 2), (2, 2, 2), (0,)]
+ENOUGH = 5e-3  # how many checks may stay inconclusive
+
+
+@dataclass
+class OpReport:
+    """What `check_op` found: counts of verdicts, the first failure, and whether planted faults were noticed."""
+
+    op: Op
+    examples: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+    failure: Report | None = None
+    broken: list[str] = field(default_factory=list)  # properties that do not hold, in words
+    control: dict[str, bool] = field(default_factory=dict)  # planted fault -> noticed
+
+    skipped: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.failure is None and not self.broken and all(self.control.values())
+
+    def __str__(self) -> str:
+        if self.skipped:
+            return f"ok: {self.op.name}: {self.skipped}"
+        counts = ", ".join(f"{n} {v}" for v, n in sorted(self.verdicts.items()))
+        lines = [f"{'ok' if self.ok else 'FAILED'}: {self.op.name}: {self.examples} examples ({counts})"]
+        if self.control:
+            missed = [name for name, seen in self.control.items() if not seen]
+            lines.append(f"  negative control: {len(self.control) - len(missed)} of {len(self.control)} planted faults noticed")
+            lines += [f"  not noticed: {name}" for name in missed]
+        lines += [f"  {told}" for told in self.broken]
+        if self.failure is not None:
+            lines.append(str(self.failure))
+        return "\n".join(lines)
+
+
+def arity(op: Op) -> int:
+    """How many operands a row takes: as many as it has partials or makers."""
+    if op.partials is not None:
+        return len(op.partials)
+    return 2 if op.variadic else len(op.makers)
+
+
+def draw_in(draw: RandomDraw, interval: Interval | None, shape: tuple[int, ...], edge: bool = False) -> Any:
+    """Values in an interval: all over it; with `edge`, some close to its ends. Never on an open end."""
+    if interval is None or (interval.low == -np.inf and interval.high == np.inf):
+        return np.asarray(draw.entries(shape))
+    rng = draw.rng
+    low, high = interval.low, interval.high
+    if np.isfinite(low) and np.isfinite(high):
+        x = low + (high - low) * rng.uniform(0.02, 0.98, shape)
+        near = (high - low) * 10.0 ** rng.uniform(-6, -2, shape)
+    else:
+        x = 10.0 ** rng.uniform(-1.5, 1.0, shape)
+        near = 10.0 ** rng.uniform(-6, -2, shape)
+        x = low + x if np.isfinite(low) else high - x
+    if edge:
+        close = low + near if np.isfinite(low) else high - near
+        if np.isfinite(low) and np.isfinite(high):
+            close = np.where(rng.random(shape) < 0.5, close, high - near)
+        x = np.where(rng.random(shape) < 0.5, close, x)
+    return np.asarray(x)
+
+
+def params_of(op: Op, shape: tuple[int, ...], draw: RandomDraw) -> dict[str, Any]:
+    """Keyword parameters for a row that needs some: known ones by name."""
+    if not inspect.isfunction(op.forward):  # a ufunc takes no parameters of the row
+        return {}
+    names = [p.name for p in inspect.signature(op.forward).parameters.values() if p.kind is p.KEYWORD_ONLY or p.default is p.empty]
+    axes = tuple(i for i in range(len(shape)) if draw.chance(0.5))
+    known: dict[str, Any] = {
+        "axes": tuple(draw.permutation(len(shape))) if op.name == "transpose" else axes,
+        "keepdims": draw.chance(0.5),
+        "axis": draw.integer(max(len(shape), 1)),
+    }
+    if op.name == "reshape":
+        known["shape"] = (-1,) if np.prod(shape, dtype=int) else (0,)
+    if op.name == "broadcast_to":
+        known["shape"] = (2, *shape)
+    if op.name == "sum_to":
+        known["shape"] = tuple(1 for _ in shape)
+    if op.name in ("getitem", "scatter"):
+        known["index"] = (np.array([0, 1, 0]),) if op.name == "getitem" else (np.arange(shape[0] if shape else 1)[::-1],)
+        if op.name == "scatter":
+            known["shape"] = (shape[0] + 1, *shape[1:]) if shape else (3,)
+    # A variadic forward takes operands without names; what it needs by name it names after them.
+    return {name: known[name] for name in names if name in known} if op.family != "elementwise" else {}
+
+
+def operands_of(op: Op, draw: RandomDraw, k: int, dtype: str, params: dict[str, Any] | None = None) -> tuple[list[Node], dict[str, Any]] | None:
+    """Parameters for one call of the row, and its keyword parameters; None when the shapes do not suit it."""
+    n = arity(op)
+    shape = SHAPES[draw.integer(len(SHAPES))]
+    shapes = [shape] * n
+    if op.family == "elementwise" and n > 1 and draw.chance(0.4):
+        shapes[draw.integer(n)] = shape[1:] if draw.chance(0.5) else tuple(1 for _ in shape)
+    if op.name == "matmul":
+        a, b, c = (1 + draw.integer(2) for _ in range(3))
+        shapes = [[(a, b), (b, c)], [(b,), (b, c)], [(a, b), (b,)], [(b,), (b,)], [(2, a, b), (2, b, c)]][draw.integer(5)]
+    given = dict(params) if params is not None else params_of(op, shape, draw)
+    if not shape and {"axis", "index"} & set(given):
+        return None
+    if op.name in ("broadcast_to", "sum_to", "reshape", "scatter"):
+        shapes = shapes[:1]
+    kink = op.margin is not None and k % 4 == 0
+    values = [draw_in(draw, op.domain[i] if i < len(op.domain) else None, s, k % 3 == 1) for i, s in enumerate(shapes)]
+    if kink and len(values) > 1 and all(np.shape(v) == np.shape(values[0]) for v in values):
+        values[1] = np.where(draw.rng.random(np.shape(values[0])) < 0.5, values[0], values[1])
+    elif kink:
+        values = [np.where(draw.rng.random(np.shape(v)) < 0.5, 0.0, v) if _holds(op, i, 0.0) else v for i, v in enumerate(values)]
+    leaves = [
+        parameter(f"x{i}", np.asarray(v, dtype)) if op.differentiable(i) else constant(np.asarray(v) > 0 if op.name == "where" else np.asarray(v, dtype))
+        for i, v in enumerate(values)
+    ]
+    return leaves, given
+
+
+def _holds(op: Op, i: int, x: float) -> bool:
+    interval = op.domain[i] if i < len(op.domain) else Interval()
+    return interval.low < x < interval.high
+
+
+def calls(op: Op, examples: int, seed: int = 0, params: dict[str, Any] | None = None) -> Iterator[tuple[int, Node]]:
+    """Random nodes of one row, each on fresh parameters."""
+    draw = RandomDraw(seed)
+    made = tries = 0
+    while made < examples and tries < 20 * examples:
+        tries += 1
+        dtype = "f4" if tries % 5 == 0 else "f8"
+        found = operands_of(op, draw, tries, dtype, params)
+        if found is None:
+            continue
+        leaves, given = found
+        try:
+            node = op(*leaves, **given)
+            with np.errstate(all="ignore"):
+                np.asarray(op.forward(*(leaf._value for leaf in leaves), **given))
+        except (CgraphError, IndexError, ValueError):
+            continue
+        if isinstance(node, Node) and node.dtype.kind == "f":
+            made += 1
+            yield tries, node
+
+
+def check_op(op: Op | str, examples: int = 200, *, seed: int = 0, negative_control: bool = True, params: dict[str, Any] | None = None,
+             progress: Callable[[int], None] | None = None) -> OpReport:  # fmt: skip
+    """Check everything about one row of the derivative tables, built in or your own.
+
+    Args:
+        op: the row, or its name.
+        examples: how many random calls.
+        negative_control: plant faults in the row afterwards and see that they are noticed.
+        params: keyword parameters for the calls of an op that needs some (`axes`, `keepdims`, `axis` are found by name).
+        progress: called with the number of examples done.
+
+    Returns:
+        An `OpReport`; `.ok`, and text that says what is wrong. Use `gradient_test(op)` to have it raise in pytest.
+
+    >>> import cgraph as cg
+    >>> from cgraph import testing
+    >>> print(testing.check_op(cg.sin, examples=30))
+    ok: sin: 30 examples (30 PASS)
+      negative control: 5 of 5 planted faults noticed
+    """
+    row: Op = OPS[op] if isinstance(op, str) else op if isinstance(op, Op) else OPS[op.__name__]
+    report = OpReport(row)
+    live = [i for i in range(arity(row)) if row.differentiable(i)]
+    if not live:
+        report.skipped = "not differentiable, as its row says"
+        return report
+    for k, node in calls(row, examples, seed, params):
+        found = check_gradients(node, seed=seed + k, order=2 if k % 4 == 1 else 1, modes=("vjp", "jvp", "graph") if k % 2 else ("vjp", "jvp"))
+        report.examples += 1
+        report.verdicts[str(found.verdict)] += 1
+        if found.verdict is Verdict.FAIL:
+            report.failure = found
+            return report
+        if found.verdict in (Verdict.PASS, Verdict.KINK):
+            report.broken += [f"{told}   [{node.op.name} at {[p.shape for p in node.parents]}]" for told in properties(node, seed + k)]
+        if report.broken:
+            return report
+        if progress is not None:
+            progress(report.examples)
+    _enough(report)
+    if negative_control and report.ok:
+        report.control = {name: _notices(row, install, examples, seed, params) for name, install in controls(row, live)}
+    return report
+
+
+def _enough(report: OpReport) -> None:
+    told = report.verdicts
+    if not report.examples:
+        report.broken.append("no example could be drawn: give params=, or declare domain in the row")
+    elif told["INCONCLUSIVE"] > max(2, ENOUGH * report.examples):
+        report.broken.append(f"{told['INCONCLUSIVE']} of {report.examples} checks are inconclusive: declare domain and margin in the row")
+    elif told["PASS"] + told["KINK"] < 0.5 * report.examples:
+        report.broken.append(f"only {told['PASS'] + told['KINK']} of {report.examples} checks had a derivative to check: declare domain in the row")
+
+
+def properties(node: Node, seed: int) -> list[str]:
+    """What holds of every gradient whatever its value: determinism, linearity, zero to zero, untouched operands, no aliasing."""
+    rng = np.random.default_rng(seed)
+    leaves = [p for p in dict.fromkeys(node.parents) if p.kind == "parameter"]
+    shape = np.shape(node.backward(upstream=np.ones(node.shape)).value(node))  # type: ignore[arg-type]
+    u, v = (np.asarray(measure.continuous(rng, shape), node.dtype) for _ in range(2))
+    broken = []
+    before = [np.array(leaf.value) for leaf in leaves]
+
+    def gradients(upstream: Any) -> list[Any]:
+        run = node.backward(upstream=upstream)
+        return [np.array(run.grad(leaf)) if run.has_grad(leaf) else np.zeros(leaf.shape) for leaf in leaves]  # type: ignore[arg-type]
+
+    first, again, other = gradients(u), gradients(u), gradients(v)
+    both, none = gradients(u + v), gradients(np.zeros(shape, node.dtype))
+    unit = float(np.finfo(node.dtype).eps)
+    for leaf, a, b, c, d, z in zip(leaves, first, again, other, both, none, strict=True):
+        if not np.array_equal(a, b, equal_nan=True):
+            broken.append(f"two backward passes give different gradients of {leaf.label}")
+        size = np.abs(a) + np.abs(c)
+        bound = 64 * unit * max(np.size(u), 1) * (size + float(np.max(size, initial=0.0)))
+        if not np.all(np.abs(a + c - d) <= bound + 1e-300) and np.all(np.isfinite(size)):
+            broken.append(f"the gradient of {leaf.label} is not linear in the upstream")
+        if np.any(z) and np.all(np.isfinite(a)):
+            broken.append(f"a zero upstream gives a gradient of {leaf.label} that is not zero")
+    if any(not np.array_equal(x, leaf.value, equal_nan=True) for x, leaf in zip(before, leaves, strict=True)):
+        broken.append("the backward pass writes into an operand")
+    run = node.backward(upstream=u)
+    held = [run.grad(leaf) for leaf in leaves if run.has_grad(leaf)]
+    if any(g.flags.writeable for g in held):
+        broken.append("a gradient that is handed out can be written to")
+    return broken
+
+
+# --- negative control -------------------------------------------------------------------------------------------------------------
+
+
+def controls(op: Op, live: Sequence[int]) -> Iterator[tuple[str, Callable[[], AbstractContextManager[Any]]]]:
+    """Faults for a row, whatever row it is: the sign, a factor, nothing, NaN, one part in a million, for every operand."""
+    from cgraph.testing import fault_maps, fault_rows
+
+    mistakes = ["sign", "double", "zero", "off by 1e-6", "nan"]
+    for i in live:
+        for mistake in mistakes:
+            change = fault_rows.GENERAL[mistake][0]
+            if op.partials is not None:
+                if op.partials[i] == 0.0:  # a derivative of zero everywhere: only something that is not zero shows
+                    yield f"{op.name}/{i}:one", lambda i=i: fault_rows.broken_partial(op, i, 1.0)  # type: ignore[misc]
+                    break
+                yield f"{op.name}/{i}:{mistake}", lambda i=i, change=change: fault_rows.broken_partial(op, i, change((op.partials or ())[i]))  # type: ignore[misc]
+            else:
+                factor = {"sign": -1.0, "double": 2.0, "zero": 0.0, "off by 1e-6": 1.000001, "nan": np.nan}[mistake]
+                spoil = fault_maps._back(lambda right, u, *xs, factor=factor, **p: right * factor)
+                yield f"{op.name}/{i}:{mistake}", lambda i=i, spoil=spoil: fault_maps.broken_maker(op, i, spoil)  # type: ignore[misc]
+
+
+def faults_for(op: Op | str) -> dict[str, Callable[[], AbstractContextManager[Any]]]:
+    """The negative controls of one row by name, for tests of your own: each value, called, is a context manager that breaks the row."""
+    row = OPS[op] if isinstance(op, str) else op
+    return dict(controls(row, [i for i in range(arity(row)) if row.differentiable(i)]))
+
+
+def _notices(op: Op, install: Callable[[], AbstractContextManager[Any]], examples: int, seed: int, params: Any) -> bool:
+    with install():
+        for k, node in calls(op, examples, seed, params):
+            report = check_gradients(node, seed=seed + k)
+            if report.verdict is Verdict.FAIL:
+                return report.blame is not None and report.blame.op == op.name
+    return False
+
+
+def assert_detects(op: Op | str, examples: int = 200, **options: Any) -> None:
+    """Assert that the checks of an op notice faults planted in it. Raises AssertionError that names those that pass."""
+    report = check_op(op, examples, negative_control=True, **options)
+    assert report.ok, str(report)
+
+
+def gradient_test(op: Op | str, examples: int = 100, **options: Any) -> Callable[[], None]:
+    """A ready pytest test of one op: ``test_my_op = testing.gradient_test(my_op)``.
+
+    >>> from cgraph import testing
+    >>> test_exp = testing.gradient_test("exp", examples=20)
+    >>> test_exp()
+    """
+
+    def test() -> None:
+        report = check_op(op, examples, **options)
+        if report.failure is not None:
+            raise GradientMismatch(report.failure)
+        assert report.ok, str(report)
+
+    name = op if isinstance(op, str) else getattr(op, "name", getattr(op, "__name__", "op"))
+    test.__name__ = f"test_gradients_of_{name}"
+    test.__doc__ = f"Everything `check_op` checks of {name}."
+    return test
