@@ -37,9 +37,14 @@ def points(seed: int) -> list[testing.Report]:
         if k:
             for leaf in graph.leaves:
                 jitter = 1 + 0.2 * draw.rng.standard_normal(leaf.shape)
-                leaf.value = (leaf.value * jitter + 0.02 * draw.rng.standard_normal(leaf.shape)).astype(leaf.dtype)
+                leaf.value = (
+                    leaf.value * jitter + 0.02 * draw.rng.standard_normal(leaf.shape)
+                ).astype(leaf.dtype)
         report = testing.check_gradients(
-            graph.root, seed=seed + k, order=2 if deep else 1, modes=("vjp", "jvp", "graph") if deep else ("vjp", "jvp")
+            graph.root,
+            seed=seed + k,
+            order=2 if deep else 1,
+            modes=("vjp", "jvp", "graph") if deep else ("vjp", "jvp"),
         )
         report.notes.append(f"seed {seed} point {k}")
         reports.append(report)
@@ -57,13 +62,17 @@ def soak(draws: int, start: int, log: TextIO, minutes: float) -> collections.Cou
         print(text, file=log, flush=True)
         print(text, flush=True)
 
-    line(f"cgraph {cgraph.__version__}, Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}, from seed {start}")
+    line(
+        f"cgraph {cgraph.__version__}, Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}, from seed {start}"
+    )
     while (done := sum(verdicts.values())) < draws and time.time() - begun < 60 * minutes:
         reports = points(seed)
         for report in reports:
             verdicts[str(report.verdict)] += 1
             if report.verdict in (testing.Verdict.FAIL, testing.Verdict.INCONCLUSIVE):
-                line(f"{report.verdict}: seed {seed}: {report.why or (report.blame and report.blame.op)}")
+                line(
+                    f"{report.verdict}: seed {seed}: {report.why or (report.blame and report.blame.op)}"
+                )
         if seed % 10 == 0:
             nodes = topological(reports[0].subject.root)
             sizes.append(len(nodes))
@@ -71,18 +80,29 @@ def soak(draws: int, start: int, log: TextIO, minutes: float) -> collections.Cou
         seed += 1
         if done // 20000 > told:
             told = done // 20000
-            line(f"{done:>9} draws, {seed - start} graphs: {dict(verdicts)}; {(time.process_time() - cpu) / done * 1e3:.2f} ms CPU a draw")
+            line(
+                f"{done:>9} draws, {seed - start} graphs: {dict(verdicts)}; {(time.process_time() - cpu) / done * 1e3:.2f} ms CPU a draw"
+            )
     done = sum(verdicts.values())
-    line(f"done: {done} draws of {seed - start} graphs in {(time.time() - begun) / 60:.1f} min ({(time.process_time() - cpu) / done * 1e3:.2f} ms CPU a draw)")
+    line(
+        f"done: {done} draws of {seed - start} graphs in {(time.time() - begun) / 60:.1f} min ({(time.process_time() - cpu) / done * 1e3:.2f} ms CPU a draw)"
+    )
     line(f"verdicts: {dict(verdicts)}")
-    line(f"nodes a graph: median {np.median(sizes):.0f}, largest {max(sizes)}; ops met in a tenth of the graphs: {dict(sorted(kinds.items()))}")
+    line(
+        f"nodes a graph: median {np.median(sizes):.0f}, largest {max(sizes)}; ops met in a tenth of the graphs: {dict(sorted(kinds.items()))}"
+    )
     rate = 3.0 / done
-    line(f"false failures: {verdicts['FAIL']}" + (f" (95 % confidence: fewer than {rate:.1e} of draws)" if not verdicts["FAIL"] else ""))
+    line(
+        f"false failures: {verdicts['FAIL']}"
+        + (f" (95 % confidence: fewer than {rate:.1e} of draws)" if not verdicts["FAIL"] else "")
+    )
     return verdicts
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--draws", type=int, default=20_000)
     parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("--start", type=int, default=0, help="first seed")

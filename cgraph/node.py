@@ -488,7 +488,9 @@ def _spread(node: Node, shape: Shape, among: tuple[Node, ...]) -> Node:
     """`node` broadcast to `shape`; when a size is unknown, to the shape that the operands `among` it turn out to have."""
     broadcast_to = OPS["broadcast_to"]
     if shapes.is_static(shape):
-        return build(broadcast_to, (node,), {"shape": shape})
+        # `shape` came out of the broadcasting rule, so nothing is left to check or infer.
+        params = MappingProxyType({"shape": shape})
+        return _node(broadcast_to, (node,), params, shape, node.dtype, None, False, node.active)
     spread = node
     for other in among:
         if other is not node:

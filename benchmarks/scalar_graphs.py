@@ -1,0 +1,159 @@
+"""Graphs of numbers: build, evaluate and differentiate, a node at a time, against micrograd (and others, for the picture).
+
+The graph is random: every step takes two results of the last fifty, so that nodes are shared and the graph is about as deep as a
+tenth of its size. All contenders carry out the same recipe through their own operators.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from timing import interleaved, table
+
+import cgraph as cg
+
+Recipe = list[tuple[str, int, int]]
+LEAVES = 10
+
+
+def recipe(n: int, seed: int = 0) -> Recipe:
+    rng = random.Random(seed)
+    steps = []
+    for k in range(n):
+        have = LEAVES + k
+        i, j = rng.randrange(max(0, have - 50), have), rng.randrange(max(0, have - 50), have)
+        steps.append((rng.choice(["add", "add", "mul", "mul", "sub", "half", "relu"]), i, j))
+    return steps
+
+
+def carry_out(steps: Recipe, leaves: list[Any], relu: Callable[[Any], Any]) -> Any:
+    have = list(leaves)
+    for name, i, j in steps:
+        a, b = have[i], have[j]
+        if name == "add":
+            c = a + b
+        elif name == "mul":
+            c = a * b
+        elif name == "sub":
+            c = a - b
+        elif name == "half":
+            c = a * 0.5
+        else:
+            c = relu(a)
+        have.append(c)
+    out = have[-1]
+    for x in have[-40:-1]:
+        out = out + x * 0.01
+    return out
+
+
+STARTS = [0.1 * (k + 1) * (-1) ** k for k in range(LEAVES)]
+
+
+def contenders(n: int, others: bool) -> dict[str, Callable[[], object]]:
+    steps = recipe(n)
+
+    def by_cgraph() -> Any:
+        leaves = [cg.parameter(f"x{k}", x) for k, x in enumerate(STARTS)]
+        run = carry_out(steps, leaves, cg.relu).backward()
+        return [float(run.grad(x)) if run.has_grad(x) else 0.0 for x in leaves]
+
+    found: dict[str, Callable[[], object]] = {"cgraph": by_cgraph}
+    kept_leaves = [cg.parameter(f"x{k}", x) for k, x in enumerate(STARTS)]
+    kept = carry_out(steps, kept_leaves, cg.relu)
+    found["cgraph, graph kept"] = lambda: kept.backward()
+
+    from micrograd.engine import Value
+
+    def by_micrograd() -> Any:
+        leaves = [Value(x) for x in STARTS]
+        carry_out(steps, leaves, Value.relu).backward()
+        return [x.grad for x in leaves]
+
+    found["micrograd"] = by_micrograd
+    mine, theirs = by_cgraph(), by_micrograd()
+    assert all(abs(a - b) <= 1e-9 * max(1.0, abs(b)) for a, b in zip(mine, theirs, strict=True)), (
+        mine,
+        theirs,
+    )
+    if not others:
+        return found
+    try:
+        import torch
+    except ImportError:
+        pass
+    else:
+        torch.set_num_threads(1)
+
+        def by_torch() -> Any:
+            leaves = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in STARTS]
+            carry_out(steps, leaves, torch.relu).backward()
+            return leaves
+
+        found["PyTorch eager"] = by_torch
+    try:
+        import autograd
+        import autograd.numpy as anp
+    except ImportError:
+        pass
+    else:
+        slope = autograd.grad(
+            lambda leaves: carry_out(steps, leaves, lambda x: anp.maximum(x, 0.0))
+        )
+        found["autograd"] = lambda: slope(list(STARTS))
+    try:
+        import mygrad
+    except ImportError:
+        pass
+    else:
+
+        def by_mygrad() -> Any:
+            leaves = [mygrad.tensor(x) for x in STARTS]
+            carry_out(steps, leaves, lambda x: mygrad.maximum(x, 0.0)).backward()
+            return leaves
+
+        found["MyGrad"] = by_mygrad
+    return found
+
+
+def report() -> list[str]:
+    lines = ["## Graphs of numbers: build + run + backward, per node", ""]
+    for n, rounds in ((30, 20), (300, 15), (3000, 10)):
+        timings = interleaved(contenders(n, others=n <= 300), rounds)
+        lines += table(f"{n} operations", timings, "micrograd", per=n + 80, unit="node")
+    lines += large(100_000)
+    return lines
+
+
+def large(n: int) -> list[str]:
+    """Micrograd recurses, so it gets a stack and a limit that let it through; cgraph needs neither."""
+    found: list[str] = []
+
+    def work() -> None:
+        found.extend(
+            table(
+                f"{n} operations",
+                interleaved(contenders(n, others=False), rounds=3, seconds=0.0),
+                "micrograd",
+                per=n,
+                unit="node",
+            )
+        )
+
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(2_000_000)
+    threading.stack_size(1 << 30)
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    threading.stack_size(0)
+    sys.setrecursionlimit(limit)
+    return found
+
+
+if __name__ == "__main__":
+    print("\n".join(report()))

@@ -1,0 +1,67 @@
+"""Timing two or more ways of doing the same, fairly on a machine that others use too.
+
+Rounds alternate between the contenders in one process, so that whatever slows the machine slows all of them, and processor time is
+counted, so that waiting for a busy machine is not; each contender's figure is the least of its rounds, and the median. Only ratios
+mean anything.
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass
+class Timing:
+    """Seconds a call."""
+
+    least: float
+    median: float
+
+
+def interleaved(
+    contenders: dict[str, Callable[[], object]], rounds: int = 30, seconds: float = 0.02
+) -> dict[str, Timing]:
+    """Time each contender in turn, `rounds` times over, with as many calls a round as take about `seconds`."""
+    calls = {}
+    for name, work in contenders.items():
+        work()
+        start = time.perf_counter()
+        work()
+        calls[name] = max(1, round(seconds / max(time.perf_counter() - start, 1e-9)))
+    found: dict[str, list[float]] = {name: [] for name in contenders}
+    names = list(contenders)
+    for r in range(rounds):
+        for name in names[r % len(names) :] + names[: r % len(names)]:
+            work, n = contenders[name], calls[name]
+            gc.collect()
+            start = time.process_time()
+            for _ in range(n):
+                work()
+            found[name].append((time.process_time() - start) / n)
+    return {name: Timing(min(times), statistics.median(times)) for name, times in found.items()}
+
+
+def table(
+    title: str, timings: dict[str, Timing], reference: str, per: int = 1, unit: str = "call"
+) -> list[str]:
+    """Markdown: microseconds, and ratios to one of the contenders (above 1: slower than it)."""
+    base = timings[reference]
+    lines = [
+        f"### {title}",
+        "",
+        f"| | least, us/{unit} | median, us/{unit} | ratio of least | ratio of medians |",
+        "|---|---|---|---|---|",
+    ]
+    for name, t in sorted(timings.items(), key=lambda item: item[1].least):
+        numbers = (
+            t.least / per * 1e6,
+            t.median / per * 1e6,
+            t.least / base.least,
+            t.median / base.median,
+        )
+        lines.append(f"| {name} | " + " | ".join(f"{x:.2f}" for x in numbers) + " |")
+    return [*lines, ""]
