@@ -25,6 +25,10 @@ _WHERE = {
     "assert_detects": "op_check",
     "faults_for": "op_check",
     "OpReport": "op_check",
+    **dict.fromkeys(
+        ("graphs", "graph_with_inputs", "coincident_shapes", "arrays_in", "cotangents_like", "op_calls", "attrs_for", "ops"), "strategies"
+    ),
+    "GraphMachine": "machine",
     "RandomDraw": "random_graphs",
     "RandomGraph": "random_graphs",
     "random_graph": "random_graphs",
@@ -34,6 +38,10 @@ __all__ = sorted(_WHERE)
 
 
 def __getattr__(name: str) -> Any:
+    if name == "strategies":
+        from importlib import import_module
+
+        return import_module("cgraph.testing.strategies")
     if name in _WHERE:
         from importlib import import_module
 

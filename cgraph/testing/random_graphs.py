@@ -106,8 +106,9 @@ class RandomGraph:
 class Builder:
     """Grows a graph node by node and knows what every node evaluates to."""
 
-    def __init__(self, draw: Draw, dtypes: Sequence[str] = ("f8",), empty: bool = False) -> None:
+    def __init__(self, draw: Draw, dtypes: Sequence[str] = ("f8",), empty: bool = False, reuse: bool = True) -> None:
         self.draw = draw
+        self.reuse = reuse
         self.dtype = np.dtype(draw.pick(list(dtypes)))
         self.shapes = draw.pick(THEMES) + EMPTY * empty
         self.nodes: list[Node] = []
@@ -145,7 +146,11 @@ class Builder:
                 break
         if not candidates:
             return None
-        if self.used and self.draw.chance(0.3):
+        if not self.reuse:
+            candidates = [n for n in candidates if n not in self.used]
+            if not candidates:
+                return self.leaf(self.draw.pick(self.shapes)) if not fits else None
+        elif self.used and self.draw.chance(0.3):
             candidates = [n for n in candidates if n in self.used] or candidates
         node = candidates[min(self.draw.integer(len(candidates)), self.draw.integer(len(candidates)))]
         self.used.add(node)
@@ -154,13 +159,15 @@ class Builder:
     def pair(self) -> tuple[Node, Node]:
         """Two nodes that broadcast together; the same one twice now and then."""
         x = self.pick()
-        if self.draw.chance(0.1):
+        if self.reuse and self.draw.chance(0.1):
             return x, x
 
         def fits(n: Node) -> bool:
             return all(p == q or 1 in (p, q) for p, q in zip(reversed(n.shape), reversed(x.shape), strict=False))
 
         y = self.pick(fits)
+        if y is None:
+            y = self.leaf(x.shape)
         return (x, y) if self.draw.chance(0.5) else (y, x)
 
     def grow(self, name: str) -> bool:
@@ -194,10 +201,11 @@ class Builder:
 
 
 def draw_graph(
-    draw: Draw, ops: Iterable[str] | None = None, max_nodes: int = 12, dtypes: Sequence[str] = ("f8",), empty: bool = False
+    draw: Draw, ops: Iterable[str] | None = None, max_nodes: int = 12, dtypes: Sequence[str] = ("f8",), empty: bool = False,
+    reuse: bool = True,
 ) -> RandomGraph:
     """One random graph; see `strategies.graphs` for the arguments."""
-    builder = Builder(draw, dtypes, empty)
+    builder = Builder(draw, dtypes, empty, reuse)
     names = [*KINDS, *OFTEN] if ops is None else list(ops)
     swarm = [draw.pick(names) for _ in range(1 + draw.integer(4))]
     for _ in range(1 + draw.integer(3)):
