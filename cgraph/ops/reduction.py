@@ -24,6 +24,7 @@ from cgraph.ops.structure import (
     axes_of,
     broadcast_row,
     concatenate,
+    getitem_row,
     nonzero_after,
     reshape,
     reshape_row,
@@ -44,7 +45,10 @@ def _spread(u: Any, x: Any, axes: Axes, keepdims: bool) -> Any:
         if shapes.is_static(kept):
             u = reshape_row(u, shape=kept)
         else:
-            u = reshape_row(u, shape=tuple(-1 if n is None else n for n in kept))
+            # More than one size may be unknown, which no reshape could tell apart.
+            u = getitem_row(
+                u, index=tuple(None if i in axes else slice(None) for i in range(len(own)))
+            )
     like, shape = _shape_of(x)
     return broadcast_row(u, *like, shape=shape)
 
@@ -136,7 +140,9 @@ def _margin_of_extreme(largest: bool) -> Callable[..., Any]:
         if x.size == 0 or count < 2:
             return np.inf
         rows = np.sort(np.transpose(x, rest + axes).reshape(-1, count), axis=-1)
-        return np.min((rows[:, -1] - rows[:, -2]) / np.maximum(np.abs(rows[:, -2:]).max(-1), 1e-300))
+        return np.min(
+            (rows[:, -1] - rows[:, -2]) / np.maximum(np.abs(rows[:, -2:]).max(-1), 1e-300)
+        )
 
     return margin
 

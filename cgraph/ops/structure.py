@@ -361,6 +361,12 @@ def stack(arrays: Sequence[Any], axis: int = 0, *, name: str | None = None) -> A
     arrays = list(arrays)
     if not arrays:
         raise ShapeError("stack: nothing to join")
+    known = [x.dtype for x in arrays if isinstance(x, np.ndarray | np.generic) or is_node(x)]
+    if known:  # a Python number never promotes
+        arrays = [
+            np.asarray(x, np.result_type(*known, x)) if type(x) in (int, float) else x
+            for x in arrays
+        ]
     if any(_shape(x) != _shape(arrays[0]) for x in arrays):
         raise ShapeError(f"stack: the shapes {[_shape(x) for x in arrays]} differ")
     axis = axes_of(arrays[0], axis, 1)[0]

@@ -176,6 +176,7 @@ def reductions() -> Iterator[Case]:
         for shape, axis in [
             ((), None), ((4,), None), ((4,), -1), ((2, 3), 0), ((2, 3), 1), ((2, 3, 4), (0, 2)), ((2, 3, 4), (-1, 0)),
             ((2, 3, 4), None), ((2, 1, 3), (1,)), ((1,), 0), ((5, 2), 0), ((3, 0), 0), ((2, None), 1), ((2, None), 0), ((None, 2), None),
+            ((None, 2, None), 1), ((None, None), None),
         ]:  # fmt: skip
             for keepdims in (False, True):
                 if name == "prod" and None in shape:

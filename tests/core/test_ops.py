@@ -256,3 +256,12 @@ def test_python_numbers_never_promote(row: Any, shape: Any) -> None:
                 run = out.backward(upstream=np.ones(shape))
                 assert run.grad(x).dtype == np.float32
                 assert cg.gradient(cg.sum(out), x).dtype == np.float32
+
+
+def test_python_numbers_do_not_promote_in_joins_either() -> None:
+    x = cg.parameter("x", np.float32([1.0, 2.0]))
+    joined = cg.stack([x[0], 3.0, 1, x[1]])
+    assert joined.dtype == np.float32
+    assert cg.sum(joined).backward().grad(x).dtype == np.float32
+    assert cg.stack([cg.parameter("a", 1.0), 2, 3.0]).dtype == np.float64
+    assert cg.stack([cg.input("n", np.array(1)), 2.5]).dtype == np.float64
