@@ -268,8 +268,8 @@ class Builder:
         label: tuple[str, ...] = (name + (" (share)" if several else ""),)
         shape, lines = "", _NONE
         if not self.options.values:  # the chain rule itself, in symbols
-            local = f"∂{names[card.root]}/∂{names[operand]}"
-            label = (name, f"∂{self.objective}/∂{names[card.root]} {text.TIMES} {local}")
+            down = f"∂{names[card.root]}/∂{names[operand]}"
+            label = (name, f"∂{self.objective}/∂{names[card.root]} {text.TIMES} {down}")
         elif share.size == 1 and operand.shape == ():
             label = (self.number(share) if several else f"{name} = {self.number(share)}",)
             local = flow.local(operand) if place is None else flow.local_at(*place)
@@ -317,7 +317,7 @@ class Builder:
     def ends(self, root: Node, end: str) -> list[Arrow]:
         """The result leaving the picture, and the seed coming in."""
         value = self.value(root)
-        words = (self.number(value) if self.is_scalar(root) else self.names[root]) if value is not None else ""
+        words = self.names[root] if not self.is_scalar(root) else self.number(value) if value is not None else ""
         if words and self.is_scalar(root) and root.name and not self.names.is_objective(root):
             words = f"{self.names[root]} = {words}"
         is_op = root.kind == "op"

@@ -25,6 +25,7 @@ from cgraph.node import Node
 
 FEW = 60  # boxes that can be read without collapsing
 _NUMBERED = re.compile(r"(.*?)[\[_]?(\d+)\]?$")
+_STEM = re.compile(r"[^\W\d_]{1,12}")
 _SINGLE = 3  # identical scopes are folded from this many on
 
 
@@ -74,20 +75,22 @@ class Overview:
         path = "/".join(path.split("/")[: self.depth])
         is_leaf = node.kind != "op"
         if self.neuron:
-            path, outside = "", node in self.builder.roots or _is_loss(self.builder, node)
+            path, outside = "", _is_loss(self.builder, node)
             if is_leaf and node.kind != "parameter" and loose[node.kind] <= 12 and not node.scope:
                 return self._unit(f"leaf {id(node)}", "", "leaf")
             if is_leaf and node.kind != "parameter":
                 return self._unit(node.kind, "", node.kind)
             if not is_leaf and outside:
-                alone = node in self.builder.roots or self.losses <= _SINGLE
+                alone = node in self.builder.roots or self.losses <= _SINGLE  # a few losses are drawn one by one
                 return self._unit(f"card {id(node)}", "", "card") if alone else self._unit("losses", "", "ops")
             return self._unit("net", "", "scope")
         if path and path not in self.has_inside:
             return self._unit(path, path, "scope")
         if path:
-            kind = node.kind if is_leaf else "ops"
-            return self._unit(f"{path} {kind}", path, kind)
+            if not is_leaf:
+                return self._unit(f"{path} ops", path, "ops")
+            stem = _STEM.match(node.basename or "")  # x1 and x2 stand together, the targets y by themselves
+            return self._unit(f"{path} {node.kind} {stem[0] if stem else ''}", path, node.kind)
         if is_leaf:
             return self._unit(f"leaf {id(node)}", "", "leaf") if loose[node.kind] <= 12 else self._unit(node.kind, "", node.kind)
         return self._unit(f"card {id(node)}", "", "card")
@@ -184,6 +187,9 @@ class Overview:
             tone = "parameter"
         elif unit.kind == "ops" and all(_is_loss(builder, card.root) for card in unit.cards):
             tone = "loss"
+        stems = {stem[0] for n in unit.nodes if (stem := _STEM.match(n.basename or ""))} if unit.path else set()
+        if unit.kind in ("input", "parameter") and len(stems) == 1:
+            symbol = text.symbol(stems.pop())
         if unit.kind == "ops" and len({card.root.op for card in unit.cards}) == 1:
             symbol = unit.cards[0].root.op.symbol
         tip = f"{symbol}: {', '.join(notes)}" + "".join(f", {w}" for w in (*value, *total))

@@ -14,7 +14,7 @@ from cgraph.draw.diagram import Arrow, Box, Group, Picture
 from cgraph.draw.theme import MONO, PALETTES, SANS, SERIF, Palette
 
 _TABLE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{0}">{1}</TABLE>'
-_WRAP = 130  # characters of a caption line
+_WRAP = 140  # characters of a caption line
 
 
 def dot(picture: Picture) -> str:

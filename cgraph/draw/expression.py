@@ -124,7 +124,8 @@ def _from_row(node: Node, operands: Sequence[str], big: bool) -> str:
     op = node.op
     if op.family == "reduction" and operands:
         word = "Σ" if op.name == "sum" else op.name
-        return f"{word} {wrap(operands[0], 7)}"
+        operand = wrap(operands[0], 7)
+        return f"{word}{operand}" if operand.startswith("(") and word != "Σ" else f"{word} {operand}"
     by_name = not op.formula.text or len(operands) > 3 or (big and op.role in ("activation", "loss"))
     if by_name:
         word = op.name.replace("_", " ").replace("bce", "BCE").replace("mse", "MSE") if op.role == "loss" else op.symbol

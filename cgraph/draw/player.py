@@ -150,11 +150,12 @@ function show(k){
   root.setAttribute('data-frame',i);
   if(chosen)tell(chosen);
 }
-function stop(){if(timer){clearInterval(timer);timer=null;button('play').textContent='Play';button('play').setAttribute('aria-label','Play');}}
+function label(words){button('play').textContent=words;button('play').setAttribute('aria-label',words);}
+function stop(){if(timer){clearInterval(timer);timer=null;label('Play');}}
 function play(){
   if(timer){stop();return;}
   if(i===n-1)show(0);
-  button('play').textContent='Pause';button('play').setAttribute('aria-label','Pause');
+  label('Pause');
   timer=setInterval(function(){if(i===n-1){stop();}else{show(i+1);}},1800);
 }
 var go={first:function(){show(0);},back:function(){show(i-1);},next:function(){show(i+1);},last:function(){show(n-1);},play:play};

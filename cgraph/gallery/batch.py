@@ -13,7 +13,7 @@ from cgraph.draw.text import matrix, number
 from cgraph.gallery.room import Batch, Figure, Neuron, Room, figures, op_card, words_card
 from cgraph.node import input, parameter
 from cgraph.ops.elementwise import add, log, multiply, negative, sigmoid, softplus, subtract
-from cgraph.ops.losses import bce, stable_bce
+from cgraph.ops.losses import bce, mse, stable_bce
 from cgraph.ops.reduction import mean
 from cgraph.run import run as evaluate
 
@@ -27,7 +27,7 @@ def formula_cost(room: Room) -> None:
     net = Batch()
     losses = bce(net.P, net.Y)
     run = evaluate([losses, net.cost])
-    card = words_card("Cost", "C = (1/m) Σ L", [("L", "", *()), ("C", "", number(run.value(net.cost)))], "loss", tuple(matrix(run.value(losses))))
+    card = words_card("Cost", "C = (1/m) Σ L", [f"C = {number(run.value(net.cost))}"], "loss", matrix(run.value(losses)))
     room.card("fig26_cost", "The cost of a batch", [card], "one loss an example, and their mean")
     room.numbers(losses=run.value(losses), cost=run.value(net.cost))
 
@@ -42,9 +42,9 @@ def jacobian(room: Room) -> None:
     square = dense.reshape(losses.size or 0, net.P.size or 0)
     average = run.local(net.cost, losses).dense()
     cards = [
-        words_card("∂L/∂P̂", "each loss depends on its own p̂ alone", [], "loss", tuple(matrix(square))),
-        words_card("∂C/∂L", "the mean gives each loss the same weight", [], "loss", tuple(matrix(average))),
-        words_card("∂C/∂P̂", "their product", [], "loss", tuple(matrix(run.grad(net.P)))),
+        words_card("∂L/∂P̂", "each loss depends on its own p̂ alone", [], "loss", matrix(square)),
+        words_card("∂C/∂L", "the mean gives each loss the same weight", [], "loss", matrix(average)),
+        words_card("∂C/∂P̂", "their product", [], "loss", matrix(run.grad(net.P))),
     ]
     room.card("fig28_jacobian", "The Jacobian is diagonal", cards, "local.dense() of the two ops, and the gradient that comes out")
     room.numbers(jacobian=square, mean=average, dC_dP=run.grad(net.P))
@@ -57,7 +57,7 @@ def formula_average(room: Room) -> None:
     run = net.cost.backward()
     each = bce(net.P, net.Y)
     whole = each.backward(upstream=np.ones((1, 4)))
-    rows = [("Σ over the batch", "", number(whole.grad(net.b))), ("mean over the batch", "", number(run.grad(net.b)))]
+    rows = [f"Σ over the batch: {number(whole.grad(net.b))}", f"mean over the batch: {number(run.grad(net.b))}"]
     room.card("fig30_average", "The mean keeps the step independent of the batch's size", [words_card("∂/∂b", "", rows, "linear")])
     room.numbers(summed=whole.grad(net.b), averaged=run.grad(net.b))
 
@@ -128,7 +128,7 @@ def formula_sign(room: Room) -> None:
     rows = []
     for value in (-2.0, 0.0, 2.0):
         z = input("z", value)
-        rows.append((f"z = {number(value)}", "", f"p̂ = {number(evaluate(p := sigmoid(z)).value(p))}"))
+        rows.append(f"z = {number(value)}: p̂ = {number(evaluate(p := sigmoid(z)).value(p))}")
     room.card("fig40_sign", "The sign of z decides", [words_card("σ", "z > 0, = 0, < 0: p̂ > 0.5, = 0.5, < 0.5", rows, "activation")])
     room.card("fig42_threshold", "Positive when p̂ reaches the threshold t", [words_card("p̂ ≥ t", "z ≥ ln(t / (1 − t))", [], "activation")])
 
@@ -148,8 +148,8 @@ def boundary_line(room: Room) -> None:
     net = room.and_trained
     W, b_ = net.net.parameters
     (w1, w2), b = W.value.ravel(), float(b_.value.reshape(()))
-    rows = [("w₁x₁ + w₂x₂ + b", "logit(t)", ""), ("x₂", "(logit(t) − b − w₁x₁) / w₂", "")]
-    lines = [(f"t = {t:g}", f"x₂ = {number((_logit(t) - b) / w2)} − {number(w1 / w2)}·x₁", "") for t in THRESHOLDS]
+    rows = ["w₁x₁ + w₂x₂ + b = logit(t)", "x₂ = (logit(t) − b − w₁x₁) / w₂"]
+    lines = [f"t = {number(t)}: x₂ = {number((_logit(t) - b) / w2)} − {number(w1 / w2)}·x₁" for t in THRESHOLDS]
     cards = [words_card("boundary", "p̂ = t", rows, "activation"), words_card("lines", "of the trained neuron", lines, "linear")]
     room.card("fig43_boundary", "The boundary is a line", cards, "logit(t) = ln(t / (1 − t))")
     room.numbers(logits={str(t): _logit(t) for t in THRESHOLDS}, W=[w1, w2], b=b)
@@ -178,7 +178,7 @@ def formula_breaks(room: Room) -> None:
         p = parameter("p", value)
         loss = bce(p, y)
         run = loss.backward()
-        rows.append((f"p̂ = {number(value)}, y = {number(y)}", f"L = {number(run.value(loss))}", f"∂L/∂p̂ = {number(run.grad(p))}"))
+        rows.append(f"p̂ = {number(value)}, y = {number(y)}: L = {number(run.value(loss))}, ∂L/∂p̂ = {number(run.grad(p))}")
         shown[f"p={value:g}, y={y:g}"] = [number(run.value(loss)), number(run.grad(p))]
     room.card("fig48_breaks", "The textbook formula at its ends", [words_card("BCE", "−y ln p̂ − (1−y) ln(1−p̂)", rows, "loss")])
     room.numbers(**shown)
@@ -186,7 +186,8 @@ def formula_breaks(room: Room) -> None:
 
 @figure("49, 50", "P", "The logarithm and its gradient near 0")
 def curve_log(room: Room) -> None:
-    room.plot("fig49_log", lambda ax: plots.function(log, 0.02, 3.0, label="ln p̂", slope="1/p̂", x="p̂", title="ln and its gradient near 0", ax=ax))
+    words: dict[str, Any] = {"label": "ln p̂", "slope": "1/p̂", "x": "p̂", "title": "ln and its gradient near 0"}
+    room.plot("fig49_log", lambda ax: plots.function(log, 0.02, 3.0, ax=ax, **words))
 
 
 @figure("51, 52", "G", "A graph that overflows, diagnosed in the picture")
@@ -210,23 +211,28 @@ def formula_softplus(room: Room) -> None:
     for value in (-800.0, 0.0, 800.0):
         z = parameter("z", value)
         run = (s := softplus(z)).backward()
-        rows.append((f"z = {number(value)}", f"softplus = {number(run.value(s))}", f"slope = {number(run.grad(z))}"))
+        rows.append(f"z = {number(value)}: softplus {number(run.value(s))}, slope {number(run.grad(z))}")
     room.card("fig54_softplus_ends", "It is finite at both ends", [words_card("softplus", "", rows, "activation")])
     for name, y in (("fig56_positive", 1.0), ("fig58_negative", 0.0)):
         rows = []
         for value in (-40.0, 0.0, 40.0):
             z = parameter("z", value)
             run = (loss := stable_bce(z, y)).backward()
-            rows.append((f"z = {number(value)}", f"L = {number(run.value(loss))}", f"∂L/∂z = {number(run.grad(z))}"))
-        formula = "L = ln(1 + e^(−z))" if y else "L = ln(1 + e^z)"
+            rows.append(f"z = {number(value)}: L = {number(run.value(loss))}, ∂L/∂z = {number(run.grad(z))}")
+        formula = "L = ln(1 + e⁻ᶻ)" if y else "L = ln(1 + eᶻ)"
         room.card(name, f"The loss from a logit, y = {number(y)}", [words_card("BCE∘σ", formula, rows, "loss")])
+
+
+def _loss_of(y: float) -> Any:
+    return lambda z: stable_bce(z, y)
 
 
 @figure("55, 57, 59", "P", "The exponentials, and the stable form at both ends")
 def curve_stable(room: Room) -> None:
     def paint(left: Any, right: Any) -> None:
         for ax, y in ((left, 1.0), (right, 0.0)):
-            plots.function(lambda z, y=y: stable_bce(z, y), -12, 12, label=f"loss, y = {y:g}", slope="∂L/∂z", x="z", title=f"stable, y = {y:g}", ax=ax)
+            words: dict[str, Any] = {"label": f"loss, y = {y:g}", "slope": "∂L/∂z", "x": "z", "title": f"stable, y = {y:g}"}
+            plots.function(_loss_of(y), -12, 12, ax=ax, **words)
 
     from cgraph.ops.elementwise import exp
 
@@ -242,10 +248,11 @@ def formula_collapse(room: Room) -> None:
     fused = Neuron(fused=True)
     short = fused.loss.backward()
     rows = [
-        ("∂L/∂p̂ · ∂p̂/∂z", f"{number(run.grad(net.p))} × {number(run.local(net.p, net.z).array)}", number(run.grad(net.z))),
-        ("p̂ − y", f"{number(run.value(net.p))} − {number(run.value(net.y))}", number(short.grad(fused.z))),
+        f"∂L/∂p̂ · ∂p̂/∂z = {number(run.grad(net.p))} × {number(run.local(net.p, net.z).array)} = {number(run.grad(net.z))}",
+        f"p̂ − y = {number(run.value(net.p))} − {number(run.value(net.y))} = {number(short.grad(fused.z))}",
     ]
-    cards = [op_card("bce", ("p̂", "y"), "L"), op_card("sigmoid", ("z",), "p̂"), words_card("∂L/∂z", "(p̂−y) / (p̂(1−p̂)) · p̂(1−p̂) = p̂ − y", rows, "loss")]
+    product = words_card("∂L/∂z", "(p̂−y) / (p̂(1−p̂)) · p̂(1−p̂) = p̂ − y", rows, "loss")
+    cards = [op_card("bce", ("p̂", "y"), "L"), op_card("sigmoid", ("z",), "p̂"), product]
     room.card("fig60_collapse", "(p̂−y) / (p̂(1−p̂)) times p̂(1−p̂) is p̂ − y", cards)
     room.card("fig64_stable_bce", "The fused node", [op_card("stable_bce", ("z", "y"), "L")], "formula and local gradients, from the table of ops")
     room.numbers(long_way=run.grad(net.z), short_way=short.grad(fused.z))
@@ -270,18 +277,18 @@ def fused(room: Room) -> None:
 def saturating(room: Room) -> None:
     w, x, y = parameter("w", 40.0), input("x", 1.0), input("y", 0.0)
     p = sigmoid(add(w * x, parameter("b", 0.0), name="z"), name="p_hat")
-    run = (loss := ((p - y) * (p - y)) / 2.0).backward()
+    run = (loss := mse(p, y, name="loss")).backward()
     room.diagram("fig63b_saturated", draw(loss, run=run, view="health", title="A wrong and certain neuron learns nothing"))
     z = parameter("z", np.linspace(-12, 12, 200))
     curves = {}
-    for name, loss in (("squared error", 0.5 * (sigmoid(z) - 0.0) * (sigmoid(z) - 0.0)), ("fused cross-entropy", stable_bce(z, 0.0))):
+    for name, loss in (("squared error", mse(sigmoid(z), 0.0)), ("fused cross-entropy", stable_bce(z, 0.0))):
         curves[name] = loss.backward(upstream=np.ones(200)).grad(z)
 
     def paint(ax: Any) -> None:
         for name, slope in curves.items():
             ax.plot(z.value, slope, label=f"∂L/∂z, {name}", linewidth=2)
         ax.set(xlabel="z", ylabel="gradient for y = 0", title="Only the fused gradient survives where it is needed")
-        ax.legend()
+        ax.legend(frameon=False)
 
     room.plot("fig63b_gradients", paint)
     room.of_run(run)

@@ -74,7 +74,7 @@ def second(room: Room) -> None:
     first = graph.cost.backward(feeds)
     optim.GradientDescent(lr=1.0).step(layers.parameters, [first.grad(p) for p in layers.parameters])
     run = graph.cost.backward(feeds)
-    cards = [words_card(f"∂C/∂{name}", "", [], "parameter", tuple(matrix(run.grad(p)) if p.size != 1 else [number(run.grad(p))]))
+    cards = [words_card(f"∂C/∂{name}", "", [], "parameter", matrix(run.grad(p)) if p.size != 1 else [number(run.grad(p))])
              for name, p in zip(("W₁", "b₁", "W₂", "b₂"), layers.parameters, strict=True)]  # fmt: skip
     room.card("fig72_second_gradients", "The gradients of the second iteration", cards, f"cost {number(run.value(graph.cost))}")
     _fit(room, "fig73_xor", room.xor_trained, "XOR")
@@ -94,7 +94,7 @@ def quality(room: Room) -> None:
         plots.roc_curve(net.Y, net.P, ax=right)
 
     room.plot("fig74_confusion", paint, columns=3, width=5.2)
-    rows = [(name, "", number(value)) for name, value in values.items()]
+    rows = [f"{name} {number(value)}" for name, value in values.items()]
     room.card("fig74_metrics", "How good is it?", [words_card("metrics", "of Iris virginica by its petals, threshold 0.5", rows)])
     room.numbers(confusion=table, **values)
 
@@ -166,7 +166,7 @@ def _unrolled(examples: int) -> Node:
         with scope(f"params{number_}"):
             W = [[parameter(f"w{i}{j}", rng.randn()) for j in range(1, n_in + 1)] for i in range(1, n_out + 1)]
             layers.append((W, [parameter(f"b{i}", 0.0) for i in range(1, n_out + 1)]))
-    total = None
+    total: Node | None = None
     for e in range(examples):
         with scope(f"ex{e}"):
             values: list[Any] = [input(f"x{i}", rng.randn()) for i in (1, 2)]
@@ -174,7 +174,7 @@ def _unrolled(examples: int) -> Node:
                 with scope(f"layer{k}"):
                     rows = [sum((w * v for w, v in zip(ws[1:], values[1:], strict=True)), ws[0] * values[0]) for ws in W]
                     values = [sigmoid(row + bias) for row, bias in zip(rows, b, strict=True)]
-            loss = bce(values[0], input("y", float(e % 2)))
+            loss: Node = bce(values[0], input("y", float(e % 2)))
         total = loss if total is None else total + loss
     assert total is not None
     return total

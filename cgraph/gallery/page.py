@@ -66,7 +66,8 @@ h2 span{background:#DFEBFA;border-radius:6px;padding:2px 8px;margin-right:6px;fo
 figure{margin:0 0 14px}img{max-width:100%;height:auto;background:#fff;border-radius:6px}figcaption{font-size:13px;color:#566270}
 table{border-collapse:collapse;font-size:13px;font-family:'DejaVu Sans Mono',Menlo,Consolas,monospace}
 th{text-align:left;padding:2px 12px 2px 0;vertical-align:top}td{overflow-wrap:anywhere}summary{cursor:pointer;font-size:13px}
-@media (prefers-color-scheme:dark){body{background:#12171D;color:#E6EAEF}figcaption{color:#B4C0CB}h2 span{background:#1A2C42}a{color:#6FA8E8}
+@media (prefers-color-scheme:dark){body{background:#12171D;color:#E6EAEF}figcaption{color:#B4C0CB}h2 span{background:#1A2C42}
+a{color:#6FA8E8}
 section,header{border-color:#39424C}}
 </style></head><body>
 <header><h1>Every figure of the article, drawn by cgraph</h1>

@@ -127,7 +127,7 @@ class Room:
     def card(self, name: str, title: str, boxes: list[Box], caption: str = "") -> None:
         """Formula cards, in the look of the diagrams."""
         named = tuple(Box(f"n{i}", b.kind, b.tone, b.symbol, b.shape, b.formula, value=b.value, notes=b.notes, rows=b.rows, tip=b.formula)
-                      for i, b in enumerate(boxes))  # fmt: skip
+                      for i, b in enumerate(boxes[::-1]))  # fmt: skip  # Graphviz stacks from the bottom
         self.diagram(name, Diagram(Picture(named, (), title=title, caption=caption, legend=False)))
 
     def numbers(self, **shown: Any) -> None:
@@ -243,9 +243,9 @@ def op_card(name: str, operands: Mapping[str, str] | tuple[str, ...], out: str, 
     return Box("", "op", op.role, op.symbol, formula=f"{out} = {expression.fill(op.formula.text, words)}", rows=rows, notes=notes)
 
 
-def words_card(symbol: str, formula: str, rows: list[tuple[str, ...]], tone: str = "other", notes: tuple[str, ...] = ()) -> Box:
-    """A card with lines of its own: each a left side, a formula and a number, any of which may be missing."""
-    return Box("", "op", tone, symbol, formula=formula, rows=tuple(Row(*row) for row in rows), notes=notes)
+def words_card(symbol: str, formula: str, rows: list[str], tone: str = "other", value: list[str] | None = None) -> Box:
+    """A card with lines of its own, and a matrix."""
+    return Box("", "op", tone, symbol, formula=formula, rows=tuple(map(Row, rows)), value=tuple(value or ()))
 
 
 def _plain(value: Any) -> Any:

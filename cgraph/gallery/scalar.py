@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from cgraph import datasets, plots
 from cgraph.draw import Diagram, compare, draw
 from cgraph.draw.diagram import Arrow, Box, replace
@@ -26,7 +24,8 @@ _ROLES = {"x₁": "input", "x₂": "input", "w₁": "weight", "w₂": "weight", 
 def neuron(room: Room) -> None:
     net = Neuron()
     room.diagram("fig01_neuron_collapsed", draw(net.p, view="neuron", title="A neuron", caption="two inputs, one output"))
-    room.diagram("fig02_neuron_expanded", draw(net.p, view="expanded", title="The same neuron, expanded", caption="every operation is a node"))
+    expanded = draw(net.p, view="expanded", title="The same neuron, expanded", caption="every operation is a node")
+    room.diagram("fig02_neuron_expanded", expanded)
 
     def annotate(item: Box | Arrow) -> Box | None:
         role = _ROLES.get(item.symbol) if isinstance(item, Box) else None
@@ -51,8 +50,9 @@ def sigmoid_node(room: Room) -> None:
     out = sigmoid(add(total, parameter("b", 0.0), name="z"), name="p_hat")
     room.diagram(
         "fig06_output_layer",
-        draw(out, title="The output layer of any binary classifier", caption="whatever computes a₁, a₂, a₃: the last neuron gives a probability"),
-    )
+        draw(out, title="The output layer of any binary classifier",
+             caption="whatever computes a₁, a₂, a₃: the last neuron gives a probability"),
+    )  # fmt: skip
 
 
 @figure("7", "T", "Formula: the sigmoid")
@@ -104,10 +104,11 @@ def _piece(y: float) -> tuple[float, float]:
 def pieces(room: Room) -> None:
     one, zero = _piece(1.0), _piece(0.0)
     cards = [
-        words_card("y = 1", "L = −ln p̂", [("L(0.5)", "", number(one[0]))], "loss"),
-        words_card("y = 0", "L = −ln(1−p̂)", [("L(0.5)", "", number(zero[0]))], "loss"),
+        words_card("y = 1", "L = −ln p̂", [f"L(0.5) = {number(one[0])}"], "loss"),
+        words_card("y = 0", "L = −ln(1−p̂)", [f"L(0.5) = {number(zero[0])}"], "loss"),
     ]
-    room.card("fig13_bce_pieces", "Only one term is alive for each label", cards, "the formula with y put in; the value at p̂ = 0.5 from a run")
+    caption = "the formula with y put in; the value at p̂ = 0.5 from a run"
+    room.card("fig13_bce_pieces", "Only one term is alive for each label", cards, caption)
     room.numbers(loss_y1=one[0], loss_y0=zero[0])
 
 
@@ -126,8 +127,8 @@ def formula_derivative(room: Room) -> None:
     one, zero = _piece(1.0), _piece(0.0)
     cards = [
         op_card("bce", ("p̂", "y"), "L"),
-        words_card("y = 1", "∂L/∂p̂ = −1/p̂", [("at p̂ = 0.5", "", number(one[1]))], "loss"),
-        words_card("y = 0", "∂L/∂p̂ = 1/(1−p̂)", [("at p̂ = 0.5", "", number(zero[1]))], "loss"),
+        words_card("y = 1", "∂L/∂p̂ = −1/p̂", [f"{number(one[1])} at p̂ = 0.5"], "loss"),
+        words_card("y = 0", "∂L/∂p̂ = 1/(1−p̂)", [f"{number(zero[1])} at p̂ = 0.5"], "loss"),
     ]
     room.card("fig15_bce_derivative", "The derivative of the loss", cards, "in general, and for each label")
     room.numbers(slope_y1=one[1], slope_y0=zero[1])
@@ -148,9 +149,11 @@ def backprop(room: Room) -> None:
 def formula_linear(room: Room) -> None:
     net = Neuron()
     run = net.loss.backward()
-    rows = [(f"∂L/∂{name}", f"{number(run.grad(net.z))} × {number(run.local(product, i).array)}", number(run.grad(w)))
-            for name, w, product, i in _products(net)]  # fmt: skip
-    rows.append(("∂L/∂b", f"{number(run.grad(net.z))} × 1", number(run.grad(net.b))))
+    upstream = number(run.grad(net.z))
+    rows = [
+        f"∂L/∂{name} = {upstream} × {number(run.local(product, i).array)} = {number(run.grad(w))}"
+        for name, w, product, i in (*_products(net), ("b", net.b, net.z, 1))
+    ]
     room.card("fig20_linear", "The linear node hands back upstream × local", [words_card("z", "w₁x₁ + w₂x₂ + b", rows, "linear")])
     room.numbers(dL_dz=run.grad(net.z), dL_dw1=run.grad(net.w1), dL_dw2=run.grad(net.w2), dL_db=run.grad(net.b))
 
@@ -162,25 +165,13 @@ def _products(net: Neuron) -> list[tuple[str, Any, Any, int]]:
 
 @figure("21", "P", "Descending the loss curve: steps that shrink")
 def descent(room: Room) -> None:
+    room.plot("fig21_descent", lambda ax: plots.descent(lambda b: bce(sigmoid(b), 0.0), 0.0, lr=1.0, x="b", ax=ax))
     net = Neuron()
     values = []
     for _ in range(9):
         run = net.loss.backward()
         values.append((float(net.b.value), float(run.value(net.loss))))
         net.update(run)
-
-    def paint(ax: Any) -> None:
-        at = np.linspace(-4.5, 0.8, 200)
-        b = parameter("b", at)
-        curve = bce(sigmoid(b), 0.0)
-        ax.plot(at, evaluate(curve).value(curve), linewidth=2, label="loss")
-        ax.plot([b for b, _ in values], [loss for _, loss in values], "o-", label="gradient descent, η = 1")
-        ax.set_xlabel("b")
-        ax.set_ylabel("loss")
-        ax.set_title("The flatter the curve, the smaller the step")
-        ax.legend()
-
-    room.plot("fig21_descent", paint)
     room.numbers(b=[b for b, _ in values], loss=[loss for _, loss in values])
 
 
@@ -190,7 +181,7 @@ def formula_update(room: Room) -> None:
     run = net.loss.backward()
     old = [float(p.value) for p in net.parameters]
     net.update(run)
-    rows = [(f"{name} ←", f"{number(before)} − 1 · {number(run.grad(p))}", number(p.value))
+    rows = [f"{name} ← {number(before)} − 1 · {number(run.grad(p))} = {number(p.value)}"
             for name, before, p in zip(("w₁", "w₂", "b"), old, net.parameters, strict=True)]  # fmt: skip
     room.card("fig22_update", "Gradient descent, learning rate η = 1", [words_card("w ← w − η · ∂L/∂w", "", rows, "linear")])
     room.numbers(w1=net.w1.value, w2=net.w2.value, b=net.b.value)
@@ -203,7 +194,7 @@ def update(room: Room) -> None:
     room.diagram("fig23_update", _last(before))
     net.update(before)
     after = evaluate(net.loss)
-    room.diagram("fig24_second_forward", draw(net.loss, run=after, title="Forward again, with b = −0.5" if net.b.value == -0.5 else "Forward again"))
+    room.diagram("fig24_second_forward", draw(net.loss, run=after, title=f"Forward again, with b = {number(net.b.value)}"))
     room.diagram("fig25_before_and_after", compare(before, net.loss.backward(), names=("before the update", "after the update")))
     room.of_run(before, "before ")
     room.of_run(after, "after ")
