@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -147,6 +148,7 @@ def _margin_of_extreme(largest: bool) -> Callable[..., Any]:
     return margin
 
 
+@lru_cache(maxsize=64)
 def _sum_dtype(x: Any) -> Any:
     return np.add.reduce(np.ones(1, x)).dtype
 
