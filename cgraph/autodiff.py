@@ -96,7 +96,7 @@ def _seed(root: Node, upstream: Any) -> Node:
             one if root.shape == () else build(OPS["broadcast_to"], (one,), {"shape": root.shape})
         )
     seed = upstream if isinstance(upstream, Node) else constant(np.asarray(upstream, root.dtype))
-    if seed.shape != root.shape:
+    if not shapes.agrees(seed.shape, root.shape) and seed.shape != root.shape:  # type: ignore[arg-type]
         raise ShapeError(f"upstream has shape {seed.shape}; {root.label!r} has shape {root.shape}")
     return seed
 

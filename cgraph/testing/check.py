@@ -207,7 +207,7 @@ class Check:
     def worth(self, n: float) -> float:
         """What an error is measured against: the derivative, or a thousandth of the function, or next to nothing where both are zero."""
         sizes = [float(np.max(np.abs(v), initial=0.0)) for v in map(np.asarray, self.values) if v.dtype.kind == "f"]
-        return max(abs(n), 1e-3 * float(np.sum(np.abs(self.w * self.values[-1]))), 1e-25 * max(sizes, default=0.0))
+        return max(abs(n), 1e-3 * float(np.sum(np.abs(self.w * self.values[-1]))), 1e-25 * (max(sizes, default=0.0) or 1.0))
 
     def beyond(self, mode: str) -> Report:
         """A gradient that is not finite, on the edge of a domain: nobody's fault, unless a branch that was not taken leaks."""

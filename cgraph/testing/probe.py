@@ -63,6 +63,7 @@ _TWINS: dict[str, Any] = {
     "fmin": twins.minimum,
     "power": twins.power,
     "float_power": twins.power,
+    "log1p": twins.log1p,
     "expit": twins.TWINS["sigmoid"],
     "copysign": lambda x, s: twins.TWINS["abs"](x) * np.copysign(1.0, re(s)),
     "hypot": _hypot,

@@ -58,9 +58,16 @@ def _sigmoid_slope(x: Array) -> Array:
     return small / np.square(1.0 + small)
 
 
+def log1p(x: Array) -> Array:
+    """NumPy's complex log1p loses the digits of small real parts."""
+    if not np.iscomplexobj(x):
+        return np.log1p(x)
+    return np.log1p(re(x)) + 1j * np.imag(np.log(1.0 + x))
+
+
 def _softplus(x: Array) -> Array:
     up = re(x) > 0
-    return np.where(up, x, 0.0) + np.log1p(np.exp(np.where(up, -x, x)))
+    return np.where(up, x, 0.0) + log1p(np.exp(np.where(up, -x, x)))
 
 
 def _stable_bce(z: Array, y: Array) -> Array:

@@ -1,0 +1,158 @@
+"""What a mutant has to get past: the checks of this package on every row, on random graphs, and on graphs whose sizes are not known.
+
+Imported in the mutant's own process, after its source was put in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import cgraph as cg
+from cgraph.op import OPS
+from cgraph.testing.check import check_gradients
+from cgraph.testing.op_check import arity, check_op
+from cgraph.testing.random_graphs import RandomDraw, draw_graph
+from cgraph.testing.report import Verdict
+
+GOOD = (Verdict.PASS, Verdict.KINK)
+
+
+def _op(name: str) -> bool:
+    return check_op(name, examples=60, negative_control=False).ok
+
+
+def _graphs(seed: int) -> bool:
+    for k in range(150):
+        graph = draw_graph(RandomDraw([seed, k]), empty=k % 9 == 0, dtypes=("f4",) if k % 5 == 0 else ("f8",))
+        deep = k % 3 == 0
+        report = check_gradients(graph.root, seed=k, order=2 if deep else 1, modes=("vjp", "jvp", "graph") if deep else ("vjp", "jvp"))
+        if not report.ok or report.verdict is Verdict.INCONCLUSIVE and report.tolerance < 1e-12:
+            return False
+    return True
+
+
+def _unknown_sizes() -> bool:
+    """Everything that takes shapes from an operand instead of a parameter."""
+    X = cg.input("X", shape=(2, None))
+    W, b = cg.parameter("W", [[0.3, -0.2], [0.1, 0.4]]), cg.parameter("b", [[0.1], [0.2]])
+    p = cg.parameter("p", 0.3)
+    data = np.array([[0.5, 1.0, -1.0], [0.2, -0.4, 2.0]])
+    z = W @ X + b
+    roots = [
+        cg.mean(cg.sigmoid(z)), cg.sum(cg.tanh(z) * p, axis=0), cg.max(z, axis=1), cg.mean(z, axis=1), cg.mean(cg.square(z), axis=0),
+        cg.logsumexp(z, axis=1), cg.softmax(z, axis=0), cg.var(z), z.reshape(-1), z.T @ W, cg.cumsum(z, axis=1), z[:, ::-1],
+        cg.where(z > 0.0, z * p, z), cg.concatenate([z, z * p], 0), cg.sum(z, axis=1, keepdims=True) * b, z[0], cg.min(z), cg.sum(z[1:], axis=0),
+    ]  # fmt: skip
+    for root in roots:
+        for order in (1, 2):
+            if check_gradients(root, {X: data}, modes=("vjp", "jvp", "graph"), order=order).verdict not in GOOD:
+                return False
+    return check_gradients(roots[0], {X: data}, wrt=[X, W]).verdict in GOOD
+
+
+def _masks() -> bool:
+    """Branches that are not taken: their gradient is zero however bad the partials there are."""
+    x = cg.parameter("x", [[0.0, 1.0], [-2.0, 4.0]])
+    safe, half = x > 0.5, x * 0.5
+    roots = [
+        cg.where(safe, cg.log(x), half), cg.where(safe, cg.sqrt(-(-x)), half),
+        cg.where(safe, cg.log(x).T.T, half), cg.where(safe, cg.log(x.reshape(4)).reshape(2, 2), half), cg.where(safe, cg.log(x) + half, half),
+        cg.where(safe, -cg.log(x) - x, half), cg.where(safe.T, cg.log(x).T, half), cg.where(safe, cg.where(safe, cg.log(x), x), half),
+        cg.where(safe, cg.log(x) * cg.log(x), half), cg.where(safe, cg.concatenate([cg.log(x)[:1], cg.log(x)[1:]]), half),
+        cg.where(safe, cg.broadcast_to(cg.log(x[1:, 1:]), (2, 2)), half), cg.where(safe, cg.sqrt(x - 0.5) + cg.stack([cg.log(x)[0], cg.log(x)[1]]), half),
+        cg.where(safe, cg.log(x)[::-1][::-1], half), cg.where(safe, cg.sum(cg.expand_dims(cg.log(x), 0), axis=0), half),
+    ]  # fmt: skip
+    base = x.value.copy()  # `x.value` shows what the latest run was fed
+    for root in roots:
+        run = root.backward(upstream=np.array([[1.0, 2.0], [3.0, 4.0]]))
+        graph = cg.gradient(root, x, np.array([[1.0, 2.0], [3.0, 4.0]]))
+        by_graph = cg.run(graph).value(graph)
+        if not np.isfinite(run.grad(x)).all() or not np.allclose(by_graph, run.grad(x), rtol=1e-12, atol=0):
+            return False
+        expected = np.zeros((2, 2))
+        for k in np.ndindex(2, 2):
+            for sign in (1, -1):  # differences are enough here: the question is which branch counts
+                moved = base.copy()
+                moved[k] += sign * 1e-6
+                expected[k] += sign * float(np.sum(cg.run(root, {x: moved}).value(root) * [[1.0, 2.0], [3.0, 4.0]])) / 2e-6
+        if not np.allclose(run.grad(x), expected, rtol=1e-5, atol=1e-6):
+            return False
+    return True
+
+
+def _operators() -> bool:
+    """The functions of `autodiff` on inputs, whose road to the driver is their own."""
+    f = lambda x, y: cg.sum(cg.sin(x) * y) + cg.mean(y * y)  # noqa: E731
+    x, y = np.array([0.3, -1.2]), np.array([1.5, 0.4])
+    graph = check_gradients(f, x, y, modes=("vjp", "jvp", "graph"), order=2)
+    value, pullback = cg.vjp(f, x, y)
+    _, tangent = cg.jvp(f, (x, y), (x, y))
+    g = pullback(1.0)
+    unused = cg.vjp(lambda a, b: a * 2.0, x, y)[1](np.ones(2))
+    flat = cg.jvp(lambda a: cg.constant(np.ones(2)), (x,), (x,))[1]
+    a, b = cg.parameter("a", x), cg.parameter("b", y)
+    zero = cg.gradient(cg.sum(a), [a, b], disconnected="zero")
+    twice = cg.jvp(cg.sin(a) * a, a, x)
+    same = cg.gradient(a * 1.0, a, y)
+    told = cg.run([*zero, twice, same])
+    return bool(
+        graph.verdict in GOOD
+        and np.allclose(g[0] @ x + g[1] @ y, tangent)
+        and np.allclose(g[0], np.cos(x) * y)
+        and np.array_equal(unused[0], [2.0, 2.0]) and np.array_equal(unused[1], [0.0, 0.0]) and np.array_equal(flat, [0.0, 0.0])
+        and np.array_equal(told.value(zero[0]), [1.0, 1.0]) and np.array_equal(told.value(zero[1]), [0.0, 0.0])
+        and np.allclose(told.value(twice), (np.cos(x) * x + np.sin(x)) * x) and np.array_equal(told.value(same), y)
+        and all(_raises(error, call) for error, call in _wrong_uses(a, b))
+        and np.isfinite(value)
+    )  # fmt: skip
+
+
+def _wrong_uses(a: Any, b: Any) -> list[tuple[type, Callable[[], Any]]]:
+    return [
+        (cg.GradientError, lambda: cg.gradient(cg.sum(a), b)),
+        (cg.GradientError, lambda: cg.gradient(a, a)),
+        (cg.GradientError, lambda: cg.gradient(cg.sum(a * 2.0), cg.constant(1.0))),
+        (cg.DTypeError, lambda: cg.gradient(cg.sum(a), cg.input("i", np.array([1, 2])))),
+        (ValueError, lambda: cg.gradient(cg.sum(a), a, disconnected="maybe")),
+        (cg.GradientError, lambda: cg.gradient(3.0, a)),
+        (cg.GradientError, lambda: cg.gradient(cg.sum(a), [a, 2.0])),
+        (cg.ShapeError, lambda: cg.gradient(a * 2.0, a, np.ones(3))),
+        (cg.ShapeError, lambda: cg.jvp(a * 2.0, a, np.ones(3))),
+    ]  # fmt: skip
+
+
+def _raises(error: type, call: Callable[[], Any]) -> bool:
+    try:
+        call()
+    except error:
+        return True
+    return False
+
+
+def _extremes() -> bool:
+    """Where formulas written otherwise lose their digits: tails of the activations, products with zeros, powers of zero."""
+    for op in (cg.tanh, cg.sigmoid, cg.softplus, cg.expm1, cg.log1p):
+        x = cg.parameter("x", [-30.0, -1e-8, 0.0, 1e-8, 18.0] if op is not cg.log1p else [-0.9, 1e-8, 0.0, 1e8, 18.0])
+        if check_gradients(op(x)).verdict not in GOOD:
+            return False
+    z = cg.parameter("z", [-40.0, 40.0, 0.0])
+    for y in (0.0, 1.0, 0.5):
+        if check_gradients(cg.stable_bce(z, y)).verdict not in GOOD:
+            return False
+    x = cg.parameter("x", [0.0, 2.0, -3.0])
+    powers = [cg.power(x, k) for k in (0.0, 1.0, 2.0, 3.0)] + [cg.power(x, np.array([0.0, 2.0, 3.0])), cg.power(cg.parameter("a", [0.0, 2.0]), cg.parameter("b", [2.0, 0.0]))]
+    roots = [*powers, cg.prod(x), cg.prod(cg.parameter("q", np.zeros((2, 3))), axis=1), cg.prod(cg.parameter("r", np.arange(5.0))), cg.prod(cg.parameter("s", np.ones((0, 2))), axis=0)]
+    return all(check_gradients(root, modes=("vjp", "jvp", "graph")).verdict in GOOD for root in roots)
+
+
+def CHECKS(first: str) -> dict[str, Callable[[], bool]]:
+    """All checks by name; `first` names the row that is likely to show it."""
+    rows: dict[str, Callable[[], bool]] = {}
+    for name, op in OPS.items():
+        if any(op.differentiable(i) for i in range(arity(op))):
+            rows[f"op {name}"] = lambda name=name: _op(name)  # type: ignore[misc]
+    graphs: dict[str, Callable[[], bool]] = {f"random graphs {k}": lambda k=k: _graphs(k) for k in range(4)}  # type: ignore[misc]
+    return {"unknown sizes": _unknown_sizes, "masks": _masks, "operators": _operators, "extremes": _extremes, **rows, **graphs}
