@@ -101,7 +101,7 @@ def bce(
     ax.set_xlim(0, 1)
     if derivative:
         ax.set_ylim((-11, 6) if y > 0.5 else (-1.5, 11))
-    style.legend(ax, loc="upper left" if y < 0.5 else "lower right")
+    style.legend(ax, loc="upper left" if y < 0.5 else "lower right" if derivative else "upper right")
     return ax
 
 
@@ -146,7 +146,7 @@ def descent(
         )  # fmt: skip
     for i in (0, steps):
         ax.annotate(
-            f"slope {slopes[i]:.3g}", (at[i], heights[i]), xytext=(8, 8), textcoords="offset points", color=style.INK,
+            f"slope {slopes[i]:.3g}", (at[i], heights[i]), xytext=(6, -18), textcoords="offset points", color=style.INK,
             fontsize=9,
         )  # fmt: skip
     style.legend(ax)
