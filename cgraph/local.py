@@ -219,20 +219,23 @@ class Rearrange(LinearMap):
 class Adjoint(LinearMap):
     """The escape hatch: any linear `forward` with its `adjoint`, both given as functions.
 
-    Reductions, broadcasts, gathers and pads use it. `spread`, where given, takes a mask through the adjoint.
+    Reductions, broadcasts, gathers and pads use it. `spread`, where given, takes a mask through the adjoint; an adjoint that also
+    multiplies (with weights that may be inf or nan behind the mask) hands in `where`, as `Diagonal` does.
     """
 
-    __slots__ = ("adjoint", "forward", "spread")
+    __slots__ = ("adjoint", "forward", "spread", "where")
 
     def __init__(
         self,
         forward: Callable[[Operand], Operand],
         adjoint: Callable[[Operand], Operand],
         spread: Callable[[Operand], Operand] | None = None,
+        where: Callable[..., Operand] | None = None,
     ) -> None:
         self.forward = forward
         self.adjoint = adjoint
         self.spread = spread
+        self.where = where
 
     def vjp(self, upstream: Operand) -> Operand:
         return self.adjoint(upstream)
@@ -241,7 +244,11 @@ class Adjoint(LinearMap):
         return self.forward(tangent)
 
     def masked_vjp(self, upstream: Operand, mask: Operand) -> tuple[Operand, Operand | None]:
-        return self.adjoint(upstream), None if self.spread is None else self.spread(mask)
+        share = self.adjoint(upstream)
+        if self.spread is None:
+            return share, None
+        mask = self.spread(mask)
+        return (share if self.where is None else self.where(mask, share, 0.0)), mask
 
 
 class LocalGradient:

@@ -18,7 +18,7 @@ from cgraph.errors import UnsupportedError
 from cgraph.local import Adjoint, LinearMap
 from cgraph.op import Formula, Op, register
 from cgraph.operators import vocabulary
-from cgraph.ops.elementwise import divide, equal, sqrt, square, subtract, where
+from cgraph.ops.elementwise import divide, equal, not_equal, sqrt, square, subtract, where
 from cgraph.ops.structure import (
     _shape,
     _shape_of,
@@ -121,6 +121,8 @@ def _extreme_local(row: Callable[[], Op]) -> Callable[..., LinearMap]:
         return Adjoint(
             lambda t: sum_row(weights * t, axes=axes, keepdims=keepdims),
             lambda u: weights * _spread(u, x, axes, keepdims),
+            lambda mask: _spread(mask, x, axes, keepdims),
+            where,
         )
 
     return local
@@ -240,6 +242,8 @@ def _prod_local(out: Any, x: Any, axes: Axes, keepdims: bool) -> LinearMap:
     return Adjoint(
         lambda t: sum_row(partial * t, axes=axes, keepdims=keepdims),
         lambda u: partial * _spread(u, x, axes, keepdims),
+        lambda mask: _spread(mask, x, axes, keepdims),
+        where,
     )
 
 
@@ -267,7 +271,12 @@ def _softmax_local(out: Any, x: Any, axes: Axes) -> LinearMap:
         weighted = out * t
         return weighted - out * _spread(sum_row(weighted, axes=axes, keepdims=True), x, axes, True)
 
-    return Adjoint(apply, apply)  # symmetric
+    def spread(mask: Any) -> Any:
+        # Every entry of a group depends on all of them: the group is there as soon as one is.
+        selected = sum_row(where(mask, 1.0, 0.0), axes=axes, keepdims=True)
+        return _spread(not_equal(selected, 0.0), x, axes, True)
+
+    return Adjoint(apply, apply, spread, where)  # symmetric
 
 
 softmax_row: Op = register(
@@ -308,6 +317,8 @@ def _logsumexp_local(out: Any, x: Any, axes: Axes, keepdims: bool) -> LinearMap:
     return Adjoint(
         lambda t: sum_row(weights * t, axes=axes, keepdims=keepdims),
         lambda u: weights * _spread(u, x, axes, keepdims),
+        lambda mask: _spread(mask, x, axes, keepdims),
+        where,
     )
 
 
