@@ -148,6 +148,78 @@ def _extremes() -> bool:
     return all(check_gradients(root, modes=("vjp", "jvp", "graph")).verdict in GOOD for root in roots)
 
 
+def _own_rows() -> bool:
+    """Rows such as users write: a constant partial that is not ±1, operands without a derivative, three operands."""
+    from cgraph.op import OPS as rows
+    from cgraph.ops.elementwise import elementwise
+
+    triple = elementwise("mutation_triple", lambda x: 3.0 * x, 3)
+    mixed = elementwise("mutation_mixed", lambda a, b: np.sign(a) * b * b, None, lambda out, a, b: 2.0 * cg.sign(a) * b)
+    other = elementwise("mutation_other", lambda a, b: a * a * np.sign(b), lambda out, a, b: 2.0 * a * cg.sign(b), None)
+    three = elementwise("mutation_three", lambda a, b, c: a * b + 2.0 * c, lambda out, a, b, c: b, lambda out, a, b, c: a, 2)
+    ones = elementwise("mutation_ones", lambda a, b: 2.0 * a + 0.0 * b, 2, None)
+    try:
+        x, y = cg.parameter("x", [0.5, -1.0]), cg.parameter("y", [2.0, 3.0])
+        safe = x > 0.0
+        roots = [
+            triple(x), mixed(x, y), other(x, y), three(x, y, x * y), cg.where(safe, triple(cg.log(x)), x), mixed(x * x, x), other(x, x), triple(triple(x)),
+            ones(x, y), ones(y, x), cg.where(safe, ones(cg.log(x), y), y),
+        ]  # fmt: skip
+        good = all(check_gradients(r, modes=("vjp", "jvp", "graph"), order=2).verdict in GOOD for r in roots[:4] + roots[5:10])
+        finite = [cg.where(safe, f(cg.log(x)), x).backward(upstream=np.ones(2)).grad(x) for f in (triple, lambda z: ones(z, y), lambda z: three(z, y, y))]
+        return good and np.allclose(finite[0], [6.0, 1.0]) and np.allclose(finite[1], [4.0, 1.0]) and np.allclose(finite[2], [4.0, 1.0])
+    finally:
+        for name in [n for n in rows if n.startswith("mutation_")]:
+            del rows[name]
+
+
+def _floats() -> bool:
+    """Graphs of Python floats where Python raises and NumPy answers with inf or nan: the same as on arrays, gradients too."""
+    build: list[Callable[[Any, Any], Any]] = [
+        lambda a, b: cg.log(a) * b, lambda a, b: b / a, lambda a, b: cg.sqrt(a) * b, lambda a, b: cg.power(a, b), lambda a, b: cg.exp(b) * a,
+        lambda a, b: cg.reciprocal(a) + cg.reciprocal(b), lambda a, b: cg.bce(a, b), lambda a, b: a * b + a / b, lambda a, b: cg.log(b) - cg.log1p(a),
+        lambda a, b: cg.power(b, a), lambda a, b: a / b + a, lambda a, b: cg.divide(a, a) * b, lambda a, b: cg.sinh(a * b), lambda a, b: cg.tan(a) / b,
+        lambda a, b: cg.arcsin(b) * a, lambda a, b: a - b / a, lambda a, b: (b - a) * (b + a) - a,
+    ]  # fmt: skip
+    for a, b in [(0.0, 2.0), (0.0, 0.0), (1e-320, 800.0), (-1.0, 0.5), (1.0, 0.0), (1e308, 10.0), (0.0, -1.5), (2.0, 3.0)]:
+        for f in build:
+            answers = []
+            for shape in ((), (1,)):
+                x, y = cg.parameter("x", np.full(shape, a)), cg.parameter("y", np.full(shape, b))
+                root = f(x, y)
+                run = root.backward()
+                answers.append([np.ravel(run.value(root)), np.ravel(run.grad(x)), np.ravel(run.grad(y))])
+            if not all(np.allclose(p, q, rtol=1e-9, atol=0, equal_nan=True) for p, q in zip(*answers, strict=True)):
+                return False
+    return True
+
+
+def _errors() -> bool:
+    """A rule that raises says which node it belongs to, whatever road it is on."""
+    from cgraph.op import OPS as rows
+    from cgraph.ops.elementwise import elementwise
+
+    def bad(out: Any, *xs: Any) -> Any:
+        raise RuntimeError("on purpose")
+
+    one, two = elementwise("mutation_bad", np.sin, bad), elementwise("mutation_bad2", np.add, bad, bad)
+    three = elementwise("mutation_bad3", lambda a, b, c: a + b + c, bad, bad, bad)
+    try:
+        x = cg.parameter("x", [1.0, 2.0])
+        for root in (one(x), two(x, x), three(x, x, x), one(cg.parameter("s", 1.0))):
+            try:
+                root.backward(upstream=np.ones(root.shape))  # type: ignore[arg-type]
+            except RuntimeError as error:
+                if not any(root.op.name in note for note in getattr(error, "__notes__", [])):
+                    return False
+            else:
+                return False
+    finally:
+        for name in [n for n in rows if n.startswith("mutation_")]:
+            del rows[name]
+    return True
+
+
 def CHECKS(first: str) -> dict[str, Callable[[], bool]]:
     """All checks by name; `first` names the row that is likely to show it."""
     rows: dict[str, Callable[[], bool]] = {}
@@ -155,4 +227,4 @@ def CHECKS(first: str) -> dict[str, Callable[[], bool]]:
         if any(op.differentiable(i) for i in range(arity(op))):
             rows[f"op {name}"] = lambda name=name: _op(name)  # type: ignore[misc]
     graphs: dict[str, Callable[[], bool]] = {f"random graphs {k}": lambda k=k: _graphs(k) for k in range(4)}  # type: ignore[misc]
-    return {"unknown sizes": _unknown_sizes, "masks": _masks, "operators": _operators, "extremes": _extremes, **rows, **graphs}
+    return {"unknown sizes": _unknown_sizes, "masks": _masks, "operators": _operators, "extremes": _extremes, "own rows": _own_rows, "floats": _floats, "errors": _errors, **rows, **graphs}

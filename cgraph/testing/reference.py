@@ -220,7 +220,7 @@ def noise_of(f: Callable[[float], float], h: float = 2.0**-30) -> float:
     """The noise in f near 0, by Hamming's differences (Moré and Wild 2011, "Estimating computational noise")."""
     samples = np.array([f(k * h) for k in range(-3, 4)])
     if not np.all(np.isfinite(samples)):
-        return float("inf")
+        return 0.0  # too near an edge to tell: the rounding of one evaluation has to do
     levels, table, gamma = [], samples, 1.0
     for k in range(1, 6):
         table = np.diff(table)
@@ -242,6 +242,8 @@ def richardson(f: Callable[[float], float], noise: float, start: float = 2.0**-4
     factor = SHRINK**2 if parity == 2 else SHRINK
     for k in range(ROUNDS if parity == 2 else ROUNDS + 4):
         h = start / SHRINK**k
+        if previous and not np.isfinite(previous[0]):
+            previous, gains = [], []  # the step was too long for the domain
         if parity == 2:
             row, gain = [(f(h) - f(-h)) / (2 * h)], [1.0 / h]
         else:
@@ -269,10 +271,12 @@ def slope(f: Callable[[float], float], scale: float, start: float = 2.0**-4) -> 
     Args:
         scale: the rounding of one evaluation: an estimate that the measured noise may raise but not lower.
     """
-    noise = max(3.0 * noise_of(f), scale)
+    sides = 1.0, -1.0
+    while start > 2.0**-40 and not all(np.isfinite(f(side * start)) for side in sides):
+        start /= SHRINK  # both ends of the stencil have to lie in the domain
+    noise = max(3.0 * noise_of(f, min(2.0**-30, start / 16)), scale)
     central = richardson(f, noise, start)
-    if central.error <= 1e-7 * abs(central.value):
-        return central
+    # Also where the central difference looks exact: on the kink of |x| it is.
     right, left = richardson(f, noise, start, 1), richardson(f, noise, start, -1)
     apart = abs(right.value - left.value)
     if apart > 4.0 * (right.error + left.error) and apart > 1e-5 * max(abs(right.value), abs(left.value)):
