@@ -62,6 +62,7 @@ class Builder:
         self.objective = self.names[self._objective()] if order else ""
         self.backward = run is not None and options.grads is not False and any(run.has_grad(r) for r in roots)
         self.most_rows = 8
+        self.collapsed: dict[str, str] = {}  # box id -> title, for boxes that stand for a scope
         self._rows: dict[Node, tuple[Row, ...]] = {}
         self.fans = self._fans()
         self.beside: set[Node] = set()

@@ -108,6 +108,7 @@ class Overview:
         builder = self.builder
         builder.ids = {node: unit.id for node, unit in self.unit.items()}
         boxes = [self.box(unit) for unit in self.units.values()]
+        builder.collapsed = {box.id: box.symbol for box in boxes if box.kind == "scope"}
         arrows = self.arrows_made = self.arrows()
         for i, root in enumerate(builder.roots):
             boxes.append(Box(f"out{i}", "end", "other", ""))

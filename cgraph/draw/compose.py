@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cgraph.run import Run
 
 MOST_BOXES = 300
+MOST_FRAMES = 200
 _WIDEST = 1900.0  # points, before a picture is turned
 
 
@@ -83,14 +84,19 @@ def overview(builder: Builder, forced: bool) -> Picture:
 
 def series(root: Any, run: Run | None, forward: str, update: float | None, options: Options) -> list[tuple[str, Picture]]:
     """The frames of a run, as (name, picture): same canvas, same positions."""
+    if not hasattr(run, "has_grad") and not hasattr(root, "has_grad"):
+        raise DrawError(f"frames takes a Run: frames(loss.backward()); got {run!r}"[:200])
     roots, run = targets(root, run)
-    if run is None:
-        raise DrawError("frames takes a Run: frames(loss.backward())")
     builder = make_builder(order(*roots), roots, run, options)
     picture = finish(plan(builder), builder, options)
     if update is not None:
         picture = steps.with_update(picture, builder, update)
     found = steps.moments(builder, forward=forward, update=update)
+    if len(found) > MOST_FRAMES:
+        raise DrawError(
+            f"{len(found)} frames are too many to step through: collapse the graph (view='collapsed', cg.scope('...')), "
+            "or draw one moment with step="
+        )
     return [(m.name, styled(steps.apply(picture, builder, m, found), options)) for m in found]
 
 
@@ -106,6 +112,8 @@ def targets(root: Any, run: Run | None) -> tuple[tuple[Node, ...], Run | None]:
     if not roots or not all(isinstance(r, Node) for r in roots):
         raise DrawError(f"draw takes a node, a list of nodes, or a Run; got {root!r}"[:200])
     if run is not None:
+        if not hasattr(run, "has_grad"):
+            raise DrawError(f"run= takes a Run, as cg.run(loss) or loss.backward() gives it; got {run!r}"[:200])
         known = set(run.order)
         for r in roots:
             if r not in known:

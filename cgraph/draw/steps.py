@@ -30,38 +30,64 @@ class Moment:
 
 def moments(builder: Builder, *, forward: str = "whole", update: float | None = None) -> list[Moment]:
     """The frames of a run: forward (with forward="nodes", one op at a time first), seed, one per op on the way back, update."""
-    cards, names = builder.cards, builder.names
+    stations, names = computing(builder), builder.names
     found: list[Moment] = []
     if forward == "nodes":
-        for i, card in enumerate(cards, 1):
-            title = f"Forward pass, node {i} of {len(cards)}: {_produces(builder, card)}"
-            found.append(Moment(f"forward{i}", title, _computes(builder, card), i, -1, "compute"))
+        for i, station in enumerate(stations, 1):
+            title = f"Forward pass, node {i} of {len(stations)}: {_produces(builder, station)}"
+            found.append(Moment(f"forward{i}", title, _computes(builder, station), i, -1, "compute"))
     root = builder.roots[0]
     value = builder.value(root)
     what = "loss" if names[root] == "L" else "cost" if names[root] == "C" else names[root]
     result = f", up to the {what} {builder.number(value)}" if value is not None and value.size == 1 else ""
-    found.append(
-        Moment("forward", "Forward pass", f"every node computes its value from the values before it{result}", len(cards), -1, "forward")
-    )
+    whole = f"every node computes its value from the values before it{result}"
+    found.append(Moment("forward", "Forward pass", whole, len(stations), -1, "forward"))
     if not builder.backward:
         return found
     objective = builder.objective
     seed = f"the derivative of {objective} with respect to itself; from here the gradients flow back along the dashed arrows"
-    found.append(Moment("seed", f"Backward pass, seed: ∂{objective}/∂{objective} = 1", seed, len(cards), 0, "seed"))
+    found.append(Moment("seed", f"Backward pass, seed: ∂{objective}/∂{objective} = 1", seed, len(stations), 0, "seed"))
     back = handing(builder)
-    for k, card in enumerate(back, 1):
-        title = f"Backward pass, step {k} of {len(back)}: {_through(builder, card)}"
-        found.append(Moment(f"step{k}", title, _hands(builder, card), len(cards), k, "back"))
+    for k, station in enumerate(back, 1):
+        title = f"Backward pass, step {k} of {len(back)}: {_through(builder, station)}"
+        found.append(Moment(f"step{k}", title, _hands(builder, station), len(stations), k, "back"))
     if update is not None:
         rate = text.number(update)
         caption = f"every parameter takes a step of η = {rate} against its gradient: w ← w − η · ∂{objective}/∂w; inputs stay as they are"
-        found.append(Moment("update", "Update", caption, len(cards), len(back), "update"))
+        found.append(Moment("update", "Update", caption, len(stations), len(back), "update"))
     return found
 
 
-def handing(builder: Builder) -> list[Card]:
-    """The cards that hand a gradient back, in the engine's order."""
-    return [c for c in reversed(list(builder.cards)) if any(builder.receives(c, p) for p in c.entries)]
+@dataclass(frozen=True, slots=True)
+class Station:
+    """One box that computes and hands back: a card, or a collapsed scope with all its cards."""
+
+    id: str
+    cards: tuple[Card, ...]
+    title: str = ""  # of a collapsed scope
+
+
+def computing(builder: Builder) -> list[Station]:
+    """The boxes that compute, in order."""
+    if not builder.collapsed:
+        return [Station(builder.ids[card.root], (card,)) for card in builder.cards]
+    inside: dict[str, list[Card]] = {}
+    for card in builder.cards:
+        inside.setdefault(builder.ids[card.root], []).append(card)
+    last = {builder.ids[card.root]: i for i, card in enumerate(builder.cards)}
+    ordered = sorted(inside.items(), key=lambda item: last[item[0]])
+    return [Station(id, tuple(cards), builder.collapsed.get(id, "")) for id, cards in ordered]
+
+
+def handing(builder: Builder) -> list[Station]:
+    """The boxes that hand a gradient back, in the engine's order."""
+    run = builder.run
+    return [
+        s
+        for s in reversed(computing(builder))
+        if any(any(builder.receives(c, p) for p in c.entries) for c in s.cards[:1])
+        or (s.title and run is not None and any(run.has_grad(c.root) for c in s.cards))
+    ]
 
 
 def _receivers(builder: Builder, card: Card) -> list[str]:
@@ -72,17 +98,26 @@ def _listed(words: Sequence[str]) -> str:
     return ", ".join(words[:6]) + (f" and {len(words) - 6} more" if len(words) > 6 else "")
 
 
-def _produces(builder: Builder, card: Card) -> str:
+def _produces(builder: Builder, station: Station) -> str:
+    if station.title:
+        return station.title
+    card = station.cards[0]
     return builder.names[card.root] if not builder.names.is_objective(card.root) else builder.names.title(card.root)
 
 
-def _computes(builder: Builder, card: Card) -> str:
+def _computes(builder: Builder, station: Station) -> str:
+    if station.title:
+        return f"everything inside {station.title} is computed"
+    card = station.cards[0]
     value = builder.value(card.root)
     words = f"{builder.names[card.root]} = {builder.flows[card.root].formula}"
     return f"{words} = {builder.number(value)}" if value is not None and value.size == 1 else words
 
 
-def _through(builder: Builder, card: Card) -> str:
+def _through(builder: Builder, station: Station) -> str:
+    if station.title:
+        return f"through {station.title}"
+    card = station.cards[0]
     names = builder.names
     receivers = _receivers(builder, card)
     title = names.title(card.root)
@@ -93,8 +128,11 @@ def _through(builder: Builder, card: Card) -> str:
     return f"{head} hands the gradient to {_listed(receivers)}"
 
 
-def _hands(builder: Builder, card: Card) -> str:
+def _hands(builder: Builder, station: Station) -> str:
     """`upstream × local: 2 × 0.25 = 0.5`, or the rules that are executed for matrices."""
+    if station.title:
+        return f"inside {station.title} every op multiplies what arrives by its local gradient and hands the product on"
+    card = station.cards[0]
     flow, names = builder.flows[card.root], builder.names
     receivers = [p for p in card.entries if builder.receives(card, p)]
     data = [names[p] for p in card.entries if p.kind == "input"]
@@ -114,11 +152,11 @@ def _hands(builder: Builder, card: Card) -> str:
 
 def apply(picture: Picture, builder: Builder, moment: Moment, among: Sequence[Moment]) -> Picture:
     """The picture at that moment. `among`: all moments of the series, whose headings share the reserved space."""
-    order = [builder.ids[card.root] for card in handing(builder)]
-    computed = {builder.ids[card.root]: i for i, card in enumerate(builder.cards, 1)}
+    order = [station.id for station in handing(builder)]
+    computed = {station.id: i for i, station in enumerate(computing(builder), 1)}
     done = set(order[: max(moment.handed, 0)])
     active = order[moment.handed - 1] if moment.phase == "back" else ""
-    computing = moment.computed if moment.phase == "compute" else 0
+    latest = moment.computed if moment.phase == "compute" else 0
     waiting: dict[str, set[str]] = {}
     for arrow in picture.arrows:
         if arrow.kind == "gradient" and "seed" not in arrow.css:
@@ -130,14 +168,14 @@ def apply(picture: Picture, builder: Builder, moment: Moment, among: Sequence[Mo
         arrived = moment.handed >= 0 and waiting.get(b.id, set()) <= done
         return replace(
             b, rows_state=rows, total_state="shown" if arrived else "hidden", value_state="hidden" if late else "shown",
-            active=b.id == active or (computing > 0 and computed.get(b.id) == computing),
+            active=b.id == active or (latest > 0 and computed.get(b.id) == latest),
             update_state="shown" if moment.phase == "update" else "hidden",
         )  # fmt: skip
 
     def line(a: Arrow) -> Arrow:
         if a.kind == "value":
             late = computed.get(a.tail, 0) > moment.computed
-            into = computing > 0 and computed.get(a.head) == computing
+            into = latest > 0 and computed.get(a.head) == latest
             return replace(a, state="hidden" if late else "active" if into else "shown")
         if a.kind != "gradient":
             return a

@@ -149,7 +149,7 @@ def boundary_line(room: Room) -> None:
     W, b_ = net.net.parameters
     (w1, w2), b = W.value.ravel(), float(b_.value.reshape(()))
     rows = ["w₁x₁ + w₂x₂ + b = logit(t)", "x₂ = (logit(t) − b − w₁x₁) / w₂"]
-    lines = [f"t = {number(t)}: x₂ = {number((_logit(t) - b) / w2)} − {number(w1 / w2)}·x₁" for t in THRESHOLDS]
+    lines = [f"t = {t:g}: x₂ = {number((_logit(t) - b) / w2)} − {number(w1 / w2)}·x₁" for t in THRESHOLDS]
     cards = [words_card("boundary", "p̂ = t", rows, "activation"), words_card("lines", "of the trained neuron", lines, "linear")]
     room.card("fig43_boundary", "The boundary is a line", cards, "logit(t) = ln(t / (1 − t))")
     room.numbers(logits={str(t): _logit(t) for t in THRESHOLDS}, W=[w1, w2], b=b)
@@ -254,7 +254,8 @@ def formula_collapse(room: Room) -> None:
     product = words_card("∂L/∂z", "(p̂−y) / (p̂(1−p̂)) · p̂(1−p̂) = p̂ − y", rows, "loss")
     cards = [op_card("bce", ("p̂", "y"), "L"), op_card("sigmoid", ("z",), "p̂"), product]
     room.card("fig60_collapse", "(p̂−y) / (p̂(1−p̂)) times p̂(1−p̂) is p̂ − y", cards)
-    room.card("fig64_stable_bce", "The fused node", [op_card("stable_bce", ("z", "y"), "L")], "formula and local gradients, from the table of ops")
+    whole = op_card("stable_bce", ("z", "y"), "L")
+    room.card("fig64_stable_bce", "The fused node", [whole], "formula and local gradients, from the table of ops")
     room.numbers(long_way=run.grad(net.z), short_way=short.grad(fused.z))
 
 
@@ -285,10 +286,13 @@ def saturating(room: Room) -> None:
         curves[name] = loss.backward(upstream=np.ones(200)).grad(z)
 
     def paint(ax: Any) -> None:
+        from cgraph.plots import style
+
+        ax = style.axes(ax)
         for name, slope in curves.items():
             ax.plot(z.value, slope, label=f"∂L/∂z, {name}", linewidth=2)
-        ax.set(xlabel="z", ylabel="gradient for y = 0", title="Only the fused gradient survives where it is needed")
-        ax.legend(frameon=False)
+        style.legend(ax)
+        style.name(ax, "Only the fused gradient survives where it is needed (y = 0)", "z", "gradient")
 
     room.plot("fig63b_gradients", paint)
     room.of_run(run)

@@ -90,6 +90,20 @@ def test_frames_reveal_one_op_after_the_other():
         cg.draw(neuron().backward(), step=7)
 
 
+def test_frames_of_collapsed_graphs_go_scope_by_scope():
+    from draw.nets import mlp
+
+    titles = [d.title for d in cg.frames(xor().backward(), view="collapsed")]
+    assert titles[2:] == [
+        "Backward pass, step 1 of 3: through the cost", "Backward pass, step 2 of 3: through layer 2",
+        "Backward pass, step 3 of 3: through layer 1",
+    ]  # fmt: skip
+    found = cg.frames(mlp(10).backward())
+    assert len(found) < 10 and len({positions(d.svg())[0] for d in found}) == 1
+    with pytest.raises(DrawError, match="too many to step through"):
+        cg.frames(mlp(10, scoped=False).backward(), view="cards", force=True)
+
+
 def test_a_first_graph_in_a_fresh_process_keeps_its_labels():
     code = "from cgraph.draw import engine; print(engine.render('digraph{a[label=\"A!\"]; b; a->b}', ['svg'])[0].decode())"
     svg = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
