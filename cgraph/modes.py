@@ -50,7 +50,7 @@ def backpropagate(
         parents = node.parents
         op = node.op
         partials = op.partials
-        if partials is None or len(parents) > 2 or (masks and node in masks):
+        if partials is None or op.mixed or len(parents) > 2 or (masks and node in masks):
             if parents:
                 _send_through_maps(node, upstream, cotangents, at, wanted, masks)
             continue

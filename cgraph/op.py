@@ -106,6 +106,7 @@ class Op:
         "linear",
         "makers",
         "margin",
+        "mixed",
         "module",
         "name",
         "params",
@@ -149,7 +150,9 @@ class Op:
         self.partials = partials
         self.makers = makers
         # All partials are constants (+, −): the backward pass need not look at any value.
-        self.linear = partials is not None and not any(callable(p) for p in partials)
+        self.linear = partials is not None and all(isinstance(p, float) for p in partials)
+        # Constants beside functions, or beside operands without a derivative: for these the backward pass takes the general road.
+        self.mixed = partials is not None and not self.linear and any(isinstance(p, float) for p in partials)
         self.shape = shape
         self.dtype = dtype
         self.scalar = scalar

@@ -25,7 +25,8 @@ def _callable(partial: Any) -> Partial:
 
 def broken_partial(op: Op, i: int, new: Any) -> AbstractContextManager[None]:
     partials = tuple(new if k == i else p for k, p in enumerate(op.partials or ()))
-    return replaced(op, partials=partials, linear=not any(callable(p) for p in partials))
+    linear = all(isinstance(p, float) for p in partials)
+    return replaced(op, partials=partials, linear=linear, mixed=not linear and any(isinstance(p, float) for p in partials))
 
 
 def times(factor: float) -> Callable[[Any], Any]:

@@ -185,7 +185,7 @@ def replayed(line: Line, given: Sequence[Array], value: Array, rng: Any, unit: f
 
 def probed(line: Line, given: Sequence[Array], value: Array) -> Array:
     """The imaginary part of a forward that nobody vouches for, under watch."""
-    operands = [x.view(Probe) if isinstance(x, np.ndarray) and x.dtype.kind == "c" else x for x in given]
+    operands = [np.asarray(x).view(Probe) if np.iscomplexobj(x) else x for x in given]
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a cast that discards the imaginary part is only a warning
         try:
