@@ -15,7 +15,7 @@ from cgraph.draw import groups, text
 from cgraph.draw.diagram import Arrow, Box, Picture, Row
 from cgraph.draw.flow import Flow, gradient
 from cgraph.draw.fold import Card, is_literal
-from cgraph.draw.names import Names
+from cgraph.draw.names import Names, sign
 from cgraph.draw.options import Options
 from cgraph.node import Node
 
@@ -176,7 +176,7 @@ class Builder:
 
     def op(self, card: Card) -> Box:
         node, flow, names = card.root, self.flows[card.root], self.names
-        title = names.title(node) if not self.expanded or names.is_objective(node) else node.op.symbol
+        title = names.title(node) if not self.expanded or names.is_objective(node) else sign(node)
         formula = flow.formula if self.options.formulas else ""
         if formula and (not names.named(node) or self.expanded):
             formula = f"{names[node]} = {formula}"
@@ -305,7 +305,8 @@ class Builder:
                 if operand not in self.ids:
                     continue
                 twice = not card.inner and len(places) > 1
-                for place, side in zip(places if twice else places[:1], ("left", "right") if twice else ("",), strict=False):
+                sides = ("left", "right") if twice else (self.which(card, places[0][1]),)
+                for place, side in zip(places if twice else places[:1], sides, strict=False):
                     found.append(self.forward(operand, card, side))
                     share = self.flows[card.root].share_at(*place) if twice else self.flows[card.root].share(operand)
                     if self.backward and share is not None:
@@ -314,6 +315,12 @@ class Builder:
         for i, root in enumerate(self.roots):
             found += self.ends(root, f"out{i}")
         return found
+
+    def which(self, card: Card, i: int) -> str:
+        """Left or right, where the order of two operands matters and no formula tells it."""
+        ordered = self.expanded and not card.inner and len(card.root.parents) == 2 and not card.root.op.commutative
+        drawn = sum(p in self.ids for p in card.root.parents) == 2
+        return ("left", "right")[i] if ordered and drawn and card.root.op.role != "loss" else ""
 
     def ends(self, root: Node, end: str) -> list[Arrow]:
         """The result leaving the picture, and the seed coming in."""

@@ -112,6 +112,11 @@ def value(node: Node, operands: Sequence[str]) -> str:
             text = MINUS + wrap(operands[0], 6)
         case "broadcast_to" | "sum_to":
             text = operands[0]
+        case "concatenate" | "stack":
+            shown = [*operands[:3], "…", operands[-1]] if len(operands) > 4 else operands
+            text = f"[{', '.join(shown)}]"
+        case "getitem":
+            text = f"{wrap(operands[0], 8)}[{_index(node)}]"
         case "transpose" if len(node.shape) == 2:
             text = wrap(operands[0], 8) + "ᵀ"
         case _:
@@ -157,6 +162,41 @@ def fill(template: str, operands: Sequence[str], out: str = "out") -> str:
         return match[0] if raised.startswith("^") else raised
 
     return _RAISED.sub(lift, text)
+
+
+def _index(node: Node) -> str:
+    """The index of a getitem, as it is written."""
+
+    def show(part: object) -> str:
+        if isinstance(part, slice):
+            ends = ["" if p is None else str(p) for p in (part.start, part.stop)]
+            return ":".join(ends) + (f":{part.step}" if part.step is not None else "")
+        return "…" if part is Ellipsis or not isinstance(part, int | None) else str(part)
+
+    index = node.params.get("index", Ellipsis)
+    return ", ".join(map(show, index if isinstance(index, tuple) else (index,)))
+
+
+def adjoint(node: Node, operands: Sequence[str], out: str) -> str:
+    """What an op that is neither elementwise nor a product does with `UPSTREAM` on the way back."""
+    match node.op.name:
+        case "reshape" | "expand_dims" | "squeeze":
+            return "UPSTREAM reshaped"
+        case "transpose" | "swapaxes":
+            return "(UPSTREAM)ᵀ"
+        case "getitem":
+            return f"UPSTREAM put at [{_index(node)}]"
+        case "concatenate" | "stack":
+            return "its part of UPSTREAM"
+        case "max" | "min":
+            return f"UPSTREAM where {operands[0]} is the {node.op.name}"
+        case "cumsum":
+            return "running sum of UPSTREAM from the end"
+        case "softmax":
+            return f"(diag({out}) − {out}·{out}ᵀ) · UPSTREAM"
+        case "logsumexp":
+            return f"softmax({operands[0]}) ⊙ UPSTREAM"
+    return f"{node.op.symbol}′ᵀ(UPSTREAM)"
 
 
 def partial(node: Node, i: int, operands: Sequence[str], out: str) -> str:

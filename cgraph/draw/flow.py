@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 _SPELLED = 300
+_READABLE = 44
 _FRACTION = re.compile("[½⅓¼⅕⅙⅛⅒]|1/[0-9m]+")
 
 
@@ -86,7 +87,7 @@ class Flow:
             words = expression.partial(node, i, operands, out)
             others = [p for j, p in enumerate(node.parents) if j != i] if name == "multiply" else [node]
             return ("scale" if words in ("1", "−1") or all(p.size == 1 for p in others) else "times"), words
-        return "other", f"{node.op.symbol}ᵀ"
+        return "other", expression.adjoint(node, operands, self.texts[node] if node in self.inner else self.names[node])
 
     def _size(self, node: Node) -> int | None:
         return self.run.value(node).size if self.run is not None else node.size
@@ -102,7 +103,9 @@ class Flow:
             local = self.local(operand)
             number = text.number(local.reshape(()).item(), self.precision) if local is not None and local.size == 1 else ""
             words = [self._chain("", path) for path in paths]
-            formula = " + ".join(words) if all(words) and len(words) <= 4 else ""
+            formula = " + ".join(words).replace(f" + {text.MINUS}", f" {text.MINUS} ") if all(words) and len(words) <= 4 else ""
+            if number and len(formula) > _READABLE:  # the number says it better than half a formula
+                formula = ""
             if number and formula.replace(" ", "") == number:
                 formula = ""
             return Row(left, expression.shorten(formula, 40) if formula else "", number)
@@ -130,7 +133,7 @@ class Flow:
             elif kind == "sum":
                 words = f"Σ {expression.wrap(words, 7)}" if words else "1"
             elif kind == "other":
-                words = f"{factor}({words})" if words else factor
+                words = factor.replace("UPSTREAM", expression.wrap(words or "1", 6))
         numbers = [s for s in scales if _FRACTION.fullmatch(s)]
         rest = [s for s in scales if s not in numbers]
         text_ = expression.product([*rest, words or "1"])
@@ -138,6 +141,8 @@ class Flow:
             return text_
         if text_ == "1":
             return "·".join(numbers)
+        if text_.startswith(text.MINUS) and expression.strength(text_) == 5:
+            return f"{text.MINUS}{'·'.join(numbers)} {text_[1:]}"
         return f"{'·'.join(numbers)} {expression.wrap(text_, 6) if expression.strength(text_) < 6 else text_}"
 
     # --- numbers --------------------------------------------------------------------------------------------------------------

@@ -38,9 +38,10 @@ class Names:
             if not name and node in self._roots:
                 name = _root_name(node, plain.values())
             if not name:
-                unnamed += 1
                 letter = _UNNAMED.get(node.kind, "v")
-                name = letter + str(unnamed).translate(text.SUBSCRIPT)
+                while not name or name in count:  # a name of the user's own is not taken
+                    unnamed += 1
+                    name = letter + str(unnamed).translate(text.SUBSCRIPT)
             elif count.get(name, 0) > 1:
                 name = _with_scope(name, node.scope)
             again = taken.get(name, 0)
@@ -61,7 +62,7 @@ class Names:
             return word[0].upper() + word[1:] if word in ("loss", "cost") else word
         if node.op.role in ("linear", "leaf", "loss") and node.name is not None:
             return self[node]
-        return node.op.symbol
+        return sign(node)
 
     def is_objective(self, node: Node) -> bool:
         """Whether a node is what the user called the loss or cost, or an unnamed result that plays that part."""
@@ -70,6 +71,11 @@ class Names:
     def named(self, node: Node) -> bool:
         """Whether the card's heading already says the name of its result."""
         return self.title(node) == self[node] or self.is_objective(node)
+
+
+def sign(node: Node) -> str:
+    """The symbol of a node's op, large enough to be seen: a lone dot is not."""
+    return "@" if node.op.symbol == "·" else node.op.symbol
 
 
 def _is_word(name: str) -> bool:
