@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from cgraph.draw import expression, text
-from cgraph.draw.build import Array, Builder
+from cgraph.draw.build import Builder
 from cgraph.draw.diagram import Arrow, Box, Group, Picture, Row, replace
+from cgraph.draw.facts import Array
 from cgraph.draw.fold import Card
 from cgraph.node import Node
 from cgraph.op import OPS

@@ -21,15 +21,11 @@ from cgraph.draw.diagram import Arrow, Box, Group, Picture, replace
 from cgraph.draw.flow import gradient
 from cgraph.draw.fold import Card
 from cgraph.draw.health import worst
+from cgraph.draw.identical import SINGLE, Same
 from cgraph.node import Node
 
 FEW = 60  # boxes that can be read without collapsing
-_NUMBERED = re.compile(r"(.*?)[\[_]?(\d+)\]?$")
 _STEM = re.compile(r"[^\W\d_]{1,12}")
-_SINGLE = 3  # identical scopes are folded from this many on
-
-
-Same = tuple[dict[str, str], dict[str, int]]
 
 
 @dataclass(slots=True)
@@ -81,7 +77,7 @@ class Overview:
             if is_leaf and node.kind != "parameter":
                 return self._unit(node.kind, "", node.kind)
             if not is_leaf and outside:
-                alone = node in self.builder.roots or self.losses <= _SINGLE  # a few losses are drawn one by one
+                alone = node in self.builder.roots or self.losses <= SINGLE  # a few losses are drawn one by one
                 return self._unit(f"card {id(node)}", "", "card") if alone else self._unit("losses", "", "ops")
             return self._unit("net", "", "scope")
         if path and path not in self.has_inside:
@@ -278,58 +274,3 @@ def _largest(arrays: Iterable[np.ndarray[Any, Any]]) -> float | None:
 
 def _is_loss(builder: Builder, node: Node) -> bool:
     return node.kind == "op" and (node.op.role == "loss" or builder.names.title(node) in ("Loss", "Cost"))
-
-
-def identical(order: Sequence[Node]) -> Same:
-    """Numbered scopes side by side that contain the same: path -> path of the fold (`ex0` -> `ex[0 … 9]`), and how many it stands for.
-
-    Two scopes are the same when their nodes, in order, have the same ops, shapes and parents (inside: by position; outside: by op).
-    """
-    inside: dict[str, list[Node]] = {}
-    for node in order:
-        path = node.scope
-        while path:
-            inside.setdefault(path, []).append(node)
-            path = path.rpartition("/")[0]
-    families: dict[tuple[str, str, int], list[str]] = {}
-    for path, nodes in inside.items():
-        above, _, last = path.rpartition("/")
-        numbered = _NUMBERED.fullmatch(last)
-        if numbered is None:
-            continue
-        at = {node: i for i, node in enumerate(nodes)}
-        signature = tuple((n.op.name, n.shape, tuple(at[p] if p in at else p.op.name for p in n.parents)) for n in nodes)
-        families.setdefault((above, numbered[1], hash(signature)), []).append(path)
-    renamed: dict[str, str] = {}
-    size: dict[str, int] = {}
-    for (_, stem, _), members in families.items():
-        if len(members) >= _SINGLE and not _chained(members, inside):
-            numbers = [int(found[2]) for m in members if (found := _NUMBERED.fullmatch(m.rpartition("/")[2]))]
-            for member in members:
-                renamed[member] = f"{stem}[{min(numbers)} … {max(numbers)}]"
-                size[member] = len(members)
-    canonical: dict[str, str] = {}
-    copies: dict[str, int] = {}
-    for path in inside:
-        parts, full = [], ""
-        for part in path.split("/"):
-            full = f"{full}/{part}" if full else part
-            parts.append(renamed.get(full, part))
-            if full in renamed:
-                copies.setdefault("/".join(parts), size[full])
-        canonical[path] = "/".join(parts)
-    return canonical, copies
-
-
-def _chained(members: Sequence[str], inside: dict[str, list[Node]]) -> bool:
-    """Whether one of these scopes feeds another: layers in a row, which stay apart."""
-    scopes = set(members)
-    for member in members:
-        for node in inside[member]:
-            for parent in node.parents:
-                path = parent.scope
-                while path:
-                    if path in scopes and path != member:
-                        return True
-                    path = path.rpartition("/")[0]
-    return False

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from cgraph.draw import bypass, fold, health, steps, text
 from cgraph.draw import focus as focusing
 from cgraph.draw.build import Builder
-from cgraph.draw.collapse import FEW, Overview, identical
+from cgraph.draw.collapse import FEW, Overview
 from cgraph.draw.diagram import Arrow, Box, Picture, replace
+from cgraph.draw.identical import identical
 from cgraph.draw.options import Options
 from cgraph.errors import DrawError
 from cgraph.graph import order
