@@ -161,6 +161,36 @@ def test_both_engines_draw_the_same_structure():
     assert bundled == system
 
 
+def test_a_dot_on_the_path_stands_in(tmp_path, monkeypatch):
+    """The fallback, driven through a `dot` made of the bundled engine: arguments, stdin, stdout and errors as the real one's."""
+    script = tmp_path / "dot"
+    script.write_text(
+        f"#!{sys.executable}\n"
+        "import sys; from cgraph.draw import engine; from cgraph.errors import DrawError\n"
+        "text = sys.stdin.buffer.read().decode()\n"
+        "try: sys.stdout.buffer.write(engine.render(text, [sys.argv[1][2:]], engine='bundled')[0])\n"
+        "except DrawError as e: sys.stderr.write('Error: ' + str(e)); sys.exit(1)\n"
+    )
+    script.chmod(0o755)
+    root = str(HERE.parent.parent)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", root)
+    diagram = cg.draw(neuron().backward())
+    bundled = diagram.svg("")
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "_pygraphviz", lambda: None)
+        assert diagram.svg("") == bundled
+        assert diagram.png().startswith(b"\x89PNG")
+        assert engine.doctor()["engine"].endswith("/dot")
+        with pytest.raises(DrawError, match="Error"):
+            engine.render("digraph{a[", ["svg"])
+        patch.setenv("PATH", "")
+        with pytest.raises(DrawError, match="pip install pygraphviz"):
+            diagram.svg()
+        assert "no Graphviz found" in diagram._repr_mimebundle_()["text/plain"]
+        assert diagram.dot and str(diagram) and diagram.mermaid, "text needs no engine"
+
+
 def test_errors_are_raised_not_muttered(capfd):
     with pytest.raises(DrawError, match="syntax error"):
         engine.render("digraph{a[label=<<I></I>>]}", ["svg"])

@@ -1,0 +1,54 @@
+"""Colours: enough contrast to be read, in all three palettes; gradients apart from values without any colour."""
+
+from __future__ import annotations
+
+import pytest
+from draw.nets import neuron
+
+import cgraph as cg
+from cgraph.draw.theme import PALETTES
+
+
+def luminance(colour):
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(a, b):
+    high, low = sorted((luminance(a), luminance(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("name", sorted(PALETTES))
+def test_text_can_be_read(name):
+    p = PALETTES[name]
+    fills = [value for key, value in p.items() if key.endswith("_fill") and key != "muted_on_fill"]
+    for fill in fills:
+        assert contrast(p.ink, fill) >= 7, fill
+        assert contrast(p.muted_on_fill, fill) >= 4.5, fill
+        assert contrast(p.local, fill) >= 4.5, fill
+    for ink in (p.ink, p.muted, p.gradient, p.changed):
+        assert contrast(ink, p.paper) >= 4.5, ink
+    for ink in (p.gradient, p.changed):
+        assert contrast(ink, p.parameter_fill) >= 4.5, ink
+    assert contrast(p.local, p.active) >= 4.5
+
+
+@pytest.mark.parametrize("name", sorted(PALETTES))
+def test_borders_can_be_seen(name):
+    p = PALETTES[name]
+    for tone in ("data", "parameter", "linear", "activation", "loss", "other"):
+        assert contrast(p.of(tone)[1], p.paper) >= 3
+
+
+def test_gradients_are_told_without_colour():
+    edges = [line for line in cg.draw(neuron().backward()).dot.splitlines() if " -> " in line]
+    for line in edges:
+        back = "edge gradient" in line
+        assert ("dashed" in line) is back and ("dir=back" in line) is back
+
+
+def test_unknown_tones_look_like_other_ops():
+    p = PALETTES["light"]
+    assert p.of("nothing of the kind") == p.of("other")
