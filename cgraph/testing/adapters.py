@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from cgraph.errors import CgraphError, GradientError
-from cgraph.node import INPUT, Node
+from cgraph.node import Node
 from cgraph.node import input as input_leaf
+from cgraph.op import INPUT
 from cgraph.testing.subject import FunctionSubject, GraphSubject, topological
 
 Subject = GraphSubject | FunctionSubject

@@ -1,7 +1,7 @@
 """`cgraph check MODULE:OP [--soak N]`: check one op, a graph or a function from the command line.
 
-OP may be a row (`check_op`), a node (`check_gradients`), a name in `cgraph.ops.OPS`, or "all" for every row there is. With --soak the number
-of examples is yours, with a progress line, and without an op random graphs over all rows are checked.
+OP may be a row (`check_op`), a node (`check_gradients`), a name in `cgraph.ops.OPS`, or "all" for every row there is. With --soak the
+number of examples is yours, with a progress line, and without an op random graphs over all rows are checked.
 """
 
 from __future__ import annotations
@@ -67,13 +67,21 @@ def _check(target: str, found: Any, examples: int, seed: int, control: bool) -> 
     from cgraph.testing.check import check_gradients
     from cgraph.testing.op_check import check_op
 
-    row = found if isinstance(found, Op) else OPS.get(getattr(found, "__name__", "")) if getattr(found, "__module__", "").startswith("cgraph.") else None
+    row = (
+        found
+        if isinstance(found, Op)
+        else OPS.get(getattr(found, "__name__", ""))
+        if getattr(found, "__module__", "").startswith("cgraph.")
+        else None
+    )
     if row is not None:
         report: Any = check_op(row, examples, seed=seed, negative_control=control, progress=progress(row.name, examples))
     elif isinstance(found, Node):
         report = check_gradients(found, seed=seed, order=2, modes=("vjp", "jvp", "graph"))
     else:
-        raise CgraphError(f"{target} is {type(found).__name__}: give an op (a row of cgraph.op.Op) or a node; for functions use testing.check_gradients")
+        raise CgraphError(
+            f"{target} is {type(found).__name__}: give an op (a row of cgraph.op.Op) or a node; for functions use testing.check_gradients"
+        )
     print(report)
     return bool(report.ok)
 

@@ -14,10 +14,11 @@ import numpy as np
 from cgraph import modes
 from cgraph.node import Node
 from cgraph.testing import measure
+from cgraph.testing.differences import slope
 from cgraph.testing.hints import hint
 from cgraph.testing.noise import disturb, noise, noisy, spread
 from cgraph.testing.probe import NotAnalytic
-from cgraph.testing.reference import EPS, STEP, Line, Tape, slope
+from cgraph.testing.reference import EPS, Line, Tape
 from cgraph.testing.report import Blame, Verdict
 from cgraph.testing.subject import twin_of
 
@@ -40,10 +41,6 @@ class Edge:
         self.base = unit * (8.0 + 2.0 * max(np.size(self.out), np.size(self.operands[i]), 1) ** 0.5)
         self.floor = float(np.finfo(np.float32).smallest_subnormal) * 4 if unit > 1e-10 else 1e-300
         self.error: Exception | None = None
-
-    def asked(self, share: Callable[[], Array]) -> Array:
-        """What the engine answers."""
-        return share()
 
     def margin(self) -> float:
         rule = self.node.op.margin
@@ -133,7 +130,8 @@ class Edge:
             dtype = [p.dtype for p in self.node.parents]
             with noise(self.rng, self.unit), np.errstate(all="ignore"):
                 operands = [
-                    np.asarray(x, t) if keep or t.kind != "f" else noisy(np.asarray(x, t)) for x, t in zip(self.operands, dtype, strict=True)
+                    np.asarray(x, t) if keep or t.kind != "f" else noisy(np.asarray(x, t))
+                    for x, t in zip(self.operands, dtype, strict=True)
                 ]
                 out, upstream = (np.asarray(v, self.node.dtype) for v in (self.out, self.upstream))
                 share, _ = modes.edge_share(
@@ -166,7 +164,15 @@ class Edge:
 
     def _blame(self, got: Array, d: Array, bound: float, why: str) -> Blame:
         node, i = self.node, self.i
-        blame = Blame("local", node.label, node, node.parents[i], i, upstream=self.upstream, sentence=why or "the upstream is right, the local gradient is wrong")
+        blame = Blame(
+            "local",
+            node.label,
+            node,
+            node.parents[i],
+            i,
+            upstream=self.upstream,
+            sentence=why or "the upstream is right, the local gradient is wrong",
+        )
         with np.errstate(all="ignore"):
             expected, _ = gradient_of(self.tape, dict(enumerate(self.operands)), [*self.operands, self.out], i, self.upstream, self.unit)
         off = np.abs(got - expected)
@@ -187,7 +193,17 @@ class Edge:
         except NotAnalytic:
             return None
         if got.shape != expected.shape:
-            return Verdict.FAIL, Blame("forward", node.label, node, node.parents[i], i, got_array=got, expected_array=expected, sentence=what, hint=hint(got, expected, self.unit))
+            return Verdict.FAIL, Blame(
+                "forward",
+                node.label,
+                node,
+                node.parents[i],
+                i,
+                got_array=got,
+                expected_array=expected,
+                sentence=what,
+                hint=hint(got, expected, self.unit),
+            )
         if not got.size or not np.all(np.isfinite(expected)):
             return None
         w = measure.continuous(self.rng, expected.shape)
@@ -237,9 +253,11 @@ def function_blame(subject: Any, i: int, k: tuple[int, ...], got: Array, expecte
     if got.shape == expected.shape:
         blame.got, blame.expected = got[k], expected[k]
     blame.hint = hint(got, expected, subject.unit, w)
-    blame.reason = "rounding of every term" if bound < 1e-10 * abs(float(np.max(np.abs(expected), initial=0.0))) else "error of the differences"
+    blame.reason = (
+        "rounding of every term" if bound < 1e-10 * abs(float(np.max(np.abs(expected), initial=0.0))) else "error of the differences"
+    )
     blame.sentence = "the gradient of the function is not its derivative"
     return blame
 
 
-__all__ = ["STEP", "Edge", "function_blame", "gradient_of", "wrong_shape"]
+__all__ = ["Edge", "function_blame", "gradient_of", "wrong_shape"]

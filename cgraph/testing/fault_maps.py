@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,11 @@ def _back(change: Callable[..., Any]) -> Callable[..., LinearMap]:
         return Spoiled(right, lambda u: change(right.vjp(u), u, *operands, **params), None)
 
     return spoil
+
+
+def scaled(factor: float) -> Callable[..., LinearMap]:
+    """The right answer times a factor."""
+    return _back(lambda right, u, *xs, **params: right * factor)
 
 
 def _forth(change: Callable[..., Any]) -> Callable[..., LinearMap]:
@@ -126,17 +132,17 @@ _ALL: list[tuple[str, int, str, Callable[..., LinearMap], str]] = [
     ("sum", 0, "divided", _back(lambda right, u, x, axes, keepdims: right / _count(x, axes)), "the rule of the mean"),
     ("mean", 0, "no 1/m", _back(lambda right, u, x, axes, keepdims: right * _count(x, axes)), "1/m is forgotten"),
     ("mean", 0, "1/size", _back(lambda right, u, x, axes, keepdims: right * _count(x, axes) / float(x.size)), "divided by all entries"),
-    ("max", 0, "all at ties", _back(lambda right, u, x, **p: V["where"](V["not_equal"](right, 0.0), 1.0, 0.0) * 1.5 * right), "ties and all are scaled"),
+    ("max", 0, "all at ties", _back(lambda right, u, x, **p: V["where"](V["not_equal"](right, 0.0), 1.0, 0.0) * 1.5 * right), "ties and all are scaled"),  # noqa: E501
     ("max", 0, "everywhere", _back(lambda right, u, x, **p: right + 0.1), "every entry gets something"),
     ("min", 0, "sign", _back(lambda right, u, *xs, **p: -1.0 * right), "the rule of −max"),
     ("prod", 0, "division", _back(_product_by_division), "out / x: NaN where an entry is zero"),
     ("prod", 0, "itself", _back(lambda right, u, x, **p: right * x), "the product of all instead of the others"),
     ("logsumexp", 0, "flat", _back(lambda right, u, x, **p: 0.0 * right + 0.5), "weights of one half"),
-    ("softmax", 0, "no correction", _back(lambda right, u, x, axes: right + u * OPS["softmax"](x, axes=axes) * 0.5), "the term out·Σ is halved"),
-    ("softmax", 0, "diagonal", _back(lambda right, u, x, axes: u * OPS["softmax"](x, axes=axes) * (1.0 - OPS["softmax"](x, axes=axes))), "the diagonal alone"),
+    ("softmax", 0, "no correction", _back(lambda right, u, x, axes: right + u * OPS["softmax"](x, axes=axes) * 0.5), "the term out·Σ is halved"),  # noqa: E501
+    ("softmax", 0, "diagonal", _back(lambda right, u, x, axes: u * OPS["softmax"](x, axes=axes) * (1.0 - OPS["softmax"](x, axes=axes))), "the diagonal alone"),  # noqa: E501
     ("cumsum", 0, "not reversed", _back(lambda right, u, x, axis: V["cumsum"](u, axis)), "summed from the wrong end"),
     ("broadcast_to", 0, "wrong axis", _back(_wrong_axis), "summed over the wrong axis where the shape allows it"),
-    ("broadcast_to", 0, "mean", _back(lambda right, u, x, *like, shape=None: right * (x.size / max(u.size, 1))), "the mean instead of the sum"),
+    ("broadcast_to", 0, "mean", _back(lambda right, u, x, *like, shape=None: right * (x.size / max(u.size, 1))), "the mean instead of the sum"),  # noqa: E501
     ("sum_to", 0, "half", _back(lambda right, u, *xs, **p: 0.5 * right), "a factor is missing"),
     ("reshape", 0, "fortran", _back(_fortran), "put back in another order"),
     ("transpose", 0, "not undone", _back(_not_undone), "permuted again instead of back"),
@@ -149,7 +155,7 @@ _ALL: list[tuple[str, int, str, Callable[..., LinearMap], str]] = [
     ("matmul", 0, "transposed", _back(_transposed_if_square), "the gradient is transposed where the shape hides it"),
     ("matmul", 1, "sign", _back(lambda right, u, *xs, **p: -1.0 * right), "the sign is lost"),
     ("matmul", 1, "transposed", _back(_transposed_if_square), "the gradient is transposed where the shape hides it"),
-    ("matmul", 0, "operand swap", _back(lambda right, u, a, b: right if _shape(a) != _shape(b) or len(_shape(a)) != 2 else u @ a.T), "the wrong operand"),
+    ("matmul", 0, "operand swap", _back(lambda right, u, a, b: right if _shape(a) != _shape(b) or len(_shape(a)) != 2 else u @ a.T), "the wrong operand"),  # noqa: E501
     ("where", 1, "both", _back(lambda right, u, c, a, b: u), "passes where the branch was not taken"),
     ("where", 2, "inverted", _back(lambda right, u, c, a, b: u - right), "the mask of the other branch"),
     ("stop_gradient", 0, "passes", lambda right, out, x: Identity(), "does not stop"),
@@ -163,7 +169,4 @@ _ALL: list[tuple[str, int, str, Callable[..., LinearMap], str]] = [
 def faults() -> Iterator[Fault]:
     """The faults of rows with maps."""
     for name, i, mistake, spoil, story in _ALL:
-        op = OPS[name]
-        yield Fault(
-            f"{name}/{i}:{mistake}", name, i, f"{name}, operand {i}: {story}", lambda op=op, i=i, spoil=spoil: broken_maker(op, i, spoil)
-        )
+        yield Fault(f"{name}/{i}:{mistake}", name, i, f"{name}, operand {i}: {story}", partial(broken_maker, OPS[name], i, spoil))

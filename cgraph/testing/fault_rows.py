@@ -133,8 +133,20 @@ _SPECIAL: list[tuple[str, int, str, Any, str]] = [
     ("relu", 0, "1 at 0", lambda out, x: V["where"](V["greater_equal"](x, 0.0), 1.0, 0.0), "the other convention at the kink"),
     ("relu", 0, "leaky", lambda out, x: V["where"](V["greater"](x, 0.0), 1.0, 0.01), "lets a little through where x < 0"),
     ("abs", 0, "1 at 0", lambda out, x: V["where"](V["greater_equal"](x, 0.0), 1.0, -1.0), "the other convention at the kink"),
-    ("maximum", 0, "all at ties", lambda out, a, b: V["where"](V["greater_equal"](a, b), 1.0, 0.0), "the first operand takes all when they tie"),
-    ("minimum", 1, "none at ties", lambda out, a, b: V["where"](V["less"](b, a), 1.0, 0.0), "the second operand gets nothing when they tie"),
+    (
+        "maximum",
+        0,
+        "all at ties",
+        lambda out, a, b: V["where"](V["greater_equal"](a, b), 1.0, 0.0),
+        "the first operand takes all when they tie",
+    ),
+    (
+        "minimum",
+        1,
+        "none at ties",
+        lambda out, a, b: V["where"](V["less"](b, a), 1.0, 0.0),
+        "the second operand gets nothing when they tie",
+    ),
     ("clip", 0, "passes", lambda out, x, low, high: V["where"](V["less"](x, 1e300), 1.0, 0.0), "passes outside the bounds, too"),
     ("expm1", 0, "out", lambda out, x: out, "e^x − 1 instead of e^x"),
     ("arcsin", 0, "no root", lambda out, x: 1.0 / (1.0 - V["square"](x)), "the root is forgotten"),
@@ -152,6 +164,10 @@ def _fault(op: Op, i: int, mistake: str, story: str, make: Callable[[], Any]) ->
     return Fault(f"{op.name}/{i}:{mistake}", op.name, i, f"{op.name}, operand {i}: {story}", lambda: broken_partial(op, i, make()))
 
 
+def partial_of(partial: Any) -> Callable[[], Any]:
+    return lambda: partial
+
+
 def faults() -> Iterator[Fault]:
     """The faults of elementwise rows."""
     for name, i, mistakes in _PLAIN:
@@ -159,7 +175,7 @@ def faults() -> Iterator[Fault]:
             change, story = GENERAL[mistake]
             yield _general(OPS[name], i, mistake, change, story)
     for name, i, mistake, partial, story in _SPECIAL:
-        yield _fault(OPS[name], i, mistake, story, lambda partial=partial: partial)
+        yield _fault(OPS[name], i, mistake, story, partial_of(partial))
 
 
 def _general(op: Op, i: int, mistake: str, change: Callable[[Any], Any], story: str) -> Fault:

@@ -79,7 +79,7 @@ def _by_factor(got: Array, expected: Array, rtol: float, unit: float) -> str:
         if simple.numerator in (1, -1):
             return f"got = expected / {simple.denominator}: divided once too often, or a factor is missing (1/m?)"
         if simple.denominator == 1:
-            return f"got = {simple.numerator} × expected: counted {simple.numerator} times, or a division by {simple.numerator} is missing (1/m?)"
+            return f"got = {simple.numerator} × expected: counted {simple.numerator} times, or a division by {simple.numerator} is missing (1/m?)"  # noqa: E501
         return f"got = {simple.numerator}/{simple.denominator} × expected: a factor is missing"
     return f"got = {factor:.9g} × expected" + (f" (wrong by {factor - 1:.1e})" if abs(factor - 1) < 0.1 else "")
 

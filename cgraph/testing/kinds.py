@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from cgraph import shapes
+from cgraph.errors import ShapeError
 from cgraph.node import Node, constant
 from cgraph.operators import VOCABULARY
 
@@ -220,7 +221,7 @@ def _split(b: Any) -> Node | None:
     if x is None:
         return None
     parts = V["split"](x, [1], x.ndim - 1)
-    return V["add"](V["sum"](parts[0]), parts[1]) if b.draw.chance(0.5) else parts[b.draw.integer(2)]
+    return V["add"](V["sum"](parts[0]), parts[1]) if b.draw.chance(0.5) else parts[b.draw.integer(2)]  # type: ignore[no-any-return]
 
 
 def _matmul(b: Any) -> Node | None:
@@ -231,7 +232,7 @@ def _matmul(b: Any) -> Node | None:
     def fits(n: Node) -> bool:
         try:
             shapes.matmul(x.shape, n.shape)
-        except shapes.ShapeError:
+        except ShapeError:
             return False
         return True
 
@@ -254,7 +255,7 @@ def _dot(b: Any) -> Node | None:
 
 def _stop(b: Any) -> Node:
     x = b.pick()
-    return V["stop_gradient"](x) * x
+    return V["stop_gradient"](x) * x  # type: ignore[no-any-return]
 
 
 def _scatter(b: Any) -> Node | None:

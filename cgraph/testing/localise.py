@@ -67,7 +67,7 @@ def reverse(subject: GraphSubject, w: Array, rng: Any) -> Found:
             if parent not in wanted or not node.op.differentiable(i):
                 continue
             edge = Edge(node, i, values, real64(stored), subject.unit, rng)
-            got = edge.asked(lambda node=node, i=i: subject.share(node, i))
+            got = subject.share(node, i)
             judged = edge.judge(got)
             if judged is not None:
                 if judged[0] is Verdict.FAIL:
@@ -131,9 +131,8 @@ def forward(subject: GraphSubject, w: Array, rng: Any) -> Found:
                 continue
             tangent = real64(tangents[parent])
             edge = Edge(node, i, values, np.ones(np.shape(values[node])), subject.unit, rng)
-            part = edge.asked(
-                lambda node=node, i=i, parent=parent: node.op.local(i, at[node], [at[p] for p in node.parents], node.params).jvp(tangents[parent])
-            )
+            local = node.op.local(i, at[node], [at[p] for p in node.parents], node.params)
+            part = local.jvp(tangents[parent])
             judged = edge.judge_forward(part, tangent)
             if judged is not None:
                 return judged
@@ -147,7 +146,7 @@ def forward(subject: GraphSubject, w: Array, rng: Any) -> Found:
         k = worst(got, expected) if got.shape == expected.shape else ()
         return Verdict.FAIL, Blame(
             "forward", node.label, node, element=k, got=np.asarray(got)[k] if k or not got.shape else None, expected=expected[k],
-            got_array=got, expected_array=expected, reason="the sum of the operands' tangents", hint=hint(got, expected, subject.unit, None, parts),
+            got_array=got, expected_array=expected, reason="the sum of the operands' tangents", hint=hint(got, expected, subject.unit, None, parts),  # noqa: E501
             sentence="forward mode: the tangent is not the sum of what its operands contribute",
         )  # fmt: skip
     return Verdict.PASS, None
@@ -185,7 +184,9 @@ def _rule_over_nodes(subject: GraphSubject, rng: Any) -> Blame | None:
             upstream = constant(np.asarray(subject.cotangents[node], node.dtype))
             share, _ = modes.edge_share(node.op, i, out, [stands[p] for p in node.parents], node.params, upstream, None)
             got = np.asarray(Run((share,), None, None).value(share), np.float64)
-            edge = Edge(node, i, {n: real64(v) for n, v in subject.run._values.items()}, real64(subject.cotangents[node]), subject.unit, rng)
+            edge = Edge(
+                node, i, {n: real64(v) for n, v in subject.run._values.items()}, real64(subject.cotangents[node]), subject.unit, rng
+            )
             judged = edge.judge(got, noisy=False)
             if judged is not None and judged[1] is not None:
                 judged[1].kind = "graph"
@@ -214,7 +215,15 @@ def blame_error(subject: Any, rng: Any, error: Exception, kind: str = "error") -
                 with np.errstate(all="ignore"):
                     share, _ = modes.edge_share(node.op, i, np.asarray(run._values[node])[()], operands, node.params, upstream, None)
             except Exception as again:
-                return Blame(kind, node.label, node, parent, i, upstream=upstream, sentence=f"the local gradient raises {type(again).__name__}: {again}")
+                return Blame(
+                    kind,
+                    node.label,
+                    node,
+                    parent,
+                    i,
+                    upstream=upstream,
+                    sentence=f"the local gradient raises {type(again).__name__}: {again}",
+                )
             if np.shape(share) != np.shape(operands[i]):
                 return edges.wrong_shape(node, i, share, operands[i], upstream)
     return Blame(kind, subject.root.label, subject.root, sentence=f"the backward pass raises {told}; every local gradient works by itself")

@@ -22,7 +22,8 @@ import numpy as np
 
 from cgraph import autodiff
 from cgraph.graph import equations, order
-from cgraph.node import Node, input as input_leaf, parameter
+from cgraph.node import Node, parameter
+from cgraph.node import input as input_leaf
 from cgraph.operators import VOCABULARY as V
 
 UNARY: dict[str, Callable[[Any], Any]] = {
@@ -61,7 +62,9 @@ class Model:
 
 
 def close(a: Any, b: Any) -> bool:
-    return np.shape(a) == np.shape(b) and bool(np.all(np.abs(np.asarray(a) - b) <= 1e-9 * (np.abs(b) + np.max(np.abs(b), initial=0.0)) + 1e-11))
+    return np.shape(a) == np.shape(b) and bool(
+        np.all(np.abs(np.asarray(a) - b) <= 1e-9 * (np.abs(b) + np.max(np.abs(b), initial=0.0)) + 1e-11)
+    )
 
 
 def make() -> type:
@@ -156,14 +159,14 @@ def make() -> type:
             node = self.node(k)
             if not node.active:
                 return
-            result = node.backward(upstream=np.ones(node.shape))  # type: ignore[arg-type]
+            result = node.backward(upstream=np.ones(np.shape(self.model.value(node))))
             for leaf in order(node):
                 if leaf.kind == "parameter":
                     expected = self.model.gradient(node, leaf)
                     assert close(result.grad(leaf), expected), f"gradient of {leaf.name} in\n{equations(node)}"
                     assert close(leaf.grad, expected)
             first = {n: np.array(result.grad(n)) for n in order(node) if result.has_grad(n)}
-            result.backward(upstream=np.ones(node.shape))  # type: ignore[arg-type]
+            result.backward(upstream=np.ones(np.shape(self.model.value(node))))
             for n, value in first.items():
                 assert np.array_equal(result.grad(n), value), "a second backward pass gives something else"
 

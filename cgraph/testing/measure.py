@@ -1,8 +1,8 @@
 """Directions, weights and tolerances: how two derivatives are compared.
 
-One number stands for a whole Jacobian: ⟨w, J d⟩ with continuous random w and d, which no error can hide from but by a coincidence of measure
-zero. Signs and powers of two would be cheaper and have such coincidences. Directions are scaled so that every entry counts: once like
-the entry itself, once so that every entry contributes alike.
+One number stands for a whole Jacobian: ⟨w, J d⟩ with continuous random w and d, which no error can hide from but by a coincidence of
+measure zero. Signs and powers of two would be cheaper and have such coincidences. Directions are scaled so that every entry counts:
+once like the entry itself, once so that every entry contributes alike.
 """
 
 from __future__ import annotations

@@ -52,7 +52,10 @@ def _values(blame: Blame, report: Report) -> list[str]:
             f"by Richardson's differences {report.second.value:.12g} ± {report.second.error:.1g}"
         )
     if np.size(blame.got_array) > 1 and np.shape(blame.got_array) == np.shape(blame.expected_array):
-        told += [f"  got      {short(_first_wrong(blame.got_array, blame))}", f"  expected {short(_first_wrong(blame.expected_array, blame))}"]
+        told += [
+            f"  got      {short(_first_wrong(blame.got_array, blame))}",
+            f"  expected {short(_first_wrong(blame.expected_array, blame))}",
+        ]
     return told
 
 

@@ -77,7 +77,7 @@ def _changes(node: ast.AST) -> Iterator[ast.AST]:
         yield ast.BoolOp(other, node.values)
     elif isinstance(node, ast.IfExp):
         yield ast.IfExp(node.test, node.orelse, node.body)
-    elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
+    elif isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
         yield ast.Constant(node.value + 1)
         if node.value:
             yield ast.Constant(0 * node.value)
@@ -88,7 +88,12 @@ def _changes(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.Call(node.func, node.args[::-1], [])
     elif isinstance(node, ast.Continue):
         yield ast.Pass()
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 1 and node.func.id in ("sin", "cos", "sinh", "cosh"):
+    elif (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and len(node.args) == 1
+        and node.func.id in ("sin", "cos", "sinh", "cosh")
+    ):
         yield node.args[0]
 
 
@@ -107,11 +112,11 @@ def _regions(module: str, tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
         elif isinstance(node, ast.Call) and module in ROWS and isinstance(node.func, ast.Name):
             if node.func.id == "elementwise" and node.args and isinstance(node.args[0], ast.Constant):
                 for i, partial in enumerate(node.args[2:]):
-                    yield f"{node.args[0].value}/{i}", partial
+                    yield f"{node.args[0].value!s}/{i}", partial
             elif node.func.id == "Op" and node.args and isinstance(node.args[0], ast.Constant):
                 for keyword in node.keywords:
                     if keyword.arg == "makers":
-                        yield f"{node.args[0].value} makers", keyword.value
+                        yield f"{node.args[0].value!s} makers", keyword.value
 
 
 def mutants(module: str) -> Iterator[Mutant]:
@@ -132,7 +137,9 @@ def mutants(module: str) -> Iterator[Mutant]:
                         setattr(parent, field, [*value[:k], changed, *value[k + 1 :]] if isinstance(value, list) else changed)
                         fixed = ast.fix_missing_locations(copy.deepcopy(tree))
                         setattr(parent, field, value)
-                        yield Mutant(module, name, getattr(child, "lineno", 0), ast.unparse(child), ast.unparse(changed), ast.unparse(fixed))
+                        yield Mutant(
+                            module, name, getattr(child, "lineno", 0), ast.unparse(child), ast.unparse(changed), ast.unparse(fixed)
+                        )
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -231,7 +238,9 @@ def main() -> None:
         killed, survived, slow = run(options.modules, options.limit, say, options.every)
         from cgraph.testing.mutate_equivalent import EQUIVALENT
 
-        say(f"{killed} killed, {len(survived)} survive, {len(slow)} timed out, {len(EQUIVALENT)} equivalent by name, {(time.time() - begun) / 60:.1f} min")
+        say(
+            f"{killed} killed, {len(survived)} survive, {len(slow)} timed out, {len(EQUIVALENT)} equivalent by name, {(time.time() - begun) / 60:.1f} min"  # noqa: E501
+        )
         say(f"score: {100.0 * killed / max(killed + len(survived) + len(slow), 1):.1f} % of the mutants that are not equivalent")
         for name, why in EQUIVALENT.items():
             say(f"equivalent  {name}  ({why})")

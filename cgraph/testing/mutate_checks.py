@@ -13,7 +13,8 @@ import numpy as np
 import cgraph as cg
 from cgraph.op import OPS
 from cgraph.testing.check import check_gradients
-from cgraph.testing.op_check import arity, check_op
+from cgraph.testing.op_calls import arity
+from cgraph.testing.op_check import check_op
 from cgraph.testing.random_graphs import RandomDraw, draw_graph
 from cgraph.testing.report import Verdict
 
@@ -29,7 +30,7 @@ def _graphs(seed: int) -> bool:
         graph = draw_graph(RandomDraw([seed, k]), empty=k % 9 == 0, dtypes=("f4",) if k % 5 == 0 else ("f8",))
         deep = k % 3 == 0
         report = check_gradients(graph.root, seed=k, order=2 if deep else 1, modes=("vjp", "jvp", "graph") if deep else ("vjp", "jvp"))
-        if not report.ok or report.verdict is Verdict.INCONCLUSIVE and report.tolerance < 1e-12:
+        if not report.ok or (report.verdict is Verdict.INCONCLUSIVE and report.tolerance < 1e-12):
             return False
     return True
 
@@ -44,7 +45,7 @@ def _unknown_sizes() -> bool:
     roots = [
         cg.mean(cg.sigmoid(z)), cg.sum(cg.tanh(z) * p, axis=0), cg.max(z, axis=1), cg.mean(z, axis=1), cg.mean(cg.square(z), axis=0),
         cg.logsumexp(z, axis=1), cg.softmax(z, axis=0), cg.var(z), z.reshape(-1), z.T @ W, cg.cumsum(z, axis=1), z[:, ::-1],
-        cg.where(z > 0.0, z * p, z), cg.concatenate([z, z * p], 0), cg.sum(z, axis=1, keepdims=True) * b, z[0], cg.min(z), cg.sum(z[1:], axis=0),
+        cg.where(z > 0.0, z * p, z), cg.concatenate([z, z * p], 0), cg.sum(z, axis=1, keepdims=True) * b, z[0], cg.min(z), cg.sum(z[1:], axis=0),  # noqa: E501
     ]  # fmt: skip
     for root in roots:
         for order in (1, 2):
@@ -58,11 +59,11 @@ def _masks() -> bool:
     x = cg.parameter("x", [[0.0, 1.0], [-2.0, 4.0]])
     safe, half = x > 0.5, x * 0.5
     roots = [
-        cg.where(safe, cg.log(x), half), cg.where(safe, cg.sqrt(-(-x)), half),
-        cg.where(safe, cg.log(x).T.T, half), cg.where(safe, cg.log(x.reshape(4)).reshape(2, 2), half), cg.where(safe, cg.log(x) + half, half),
+        cg.where(safe, cg.log(x), half), cg.where(safe, cg.sqrt(cg.negative(cg.negative(x))), half),
+        cg.where(safe, cg.log(x).T.T, half), cg.where(safe, cg.log(x.reshape(4)).reshape(2, 2), half), cg.where(safe, cg.log(x) + half, half),  # noqa: E501
         cg.where(safe, -cg.log(x) - x, half), cg.where(safe.T, cg.log(x).T, half), cg.where(safe, cg.where(safe, cg.log(x), x), half),
         cg.where(safe, cg.log(x) * cg.log(x), half), cg.where(safe, cg.concatenate([cg.log(x)[:1], cg.log(x)[1:]]), half),
-        cg.where(safe, cg.broadcast_to(cg.log(x[1:, 1:]), (2, 2)), half), cg.where(safe, cg.sqrt(x - 0.5) + cg.stack([cg.log(x)[0], cg.log(x)[1]]), half),
+        cg.where(safe, cg.broadcast_to(cg.log(x[1:, 1:]), (2, 2)), half), cg.where(safe, cg.sqrt(x - 0.5) + cg.stack([cg.log(x)[0], cg.log(x)[1]]), half),  # noqa: E501
         cg.where(safe, cg.log(x)[::-1][::-1], half), cg.where(safe, cg.sum(cg.expand_dims(cg.log(x), 0), axis=0), half),
     ]  # fmt: skip
     base = x.value.copy()  # `x.value` shows what the latest run was fed
@@ -97,7 +98,8 @@ def _operators() -> bool:
     zero = cg.gradient(cg.sum(a), [a, b], disconnected="zero")
     twice = cg.jvp(cg.sin(a) * a, a, x)
     same = cg.gradient(a * 1.0, a, y)
-    told = cg.run([*zero, twice, same])
+    by_node = cg.jvp(cg.sin(a), a, cg.constant(y))
+    told = cg.run([*zero, twice, same, by_node])
     return bool(
         graph.verdict in GOOD
         and np.allclose(g[0] @ x + g[1] @ y, tangent)
@@ -105,26 +107,30 @@ def _operators() -> bool:
         and np.array_equal(unused[0], [2.0, 2.0]) and np.array_equal(unused[1], [0.0, 0.0]) and np.array_equal(flat, [0.0, 0.0])
         and np.array_equal(told.value(zero[0]), [1.0, 1.0]) and np.array_equal(told.value(zero[1]), [0.0, 0.0])
         and np.allclose(told.value(twice), (np.cos(x) * x + np.sin(x)) * x) and np.array_equal(told.value(same), y)
+        and np.allclose(told.value(by_node), np.cos(x) * y)
         and all(_raises(error, call) for error, call in _wrong_uses(a, b))
         and np.isfinite(value)
     )  # fmt: skip
 
 
-def _wrong_uses(a: Any, b: Any) -> list[tuple[type, Callable[[], Any]]]:
+def _wrong_uses(a: Any, b: Any) -> list[tuple[type[Exception], Callable[[], Any]]]:
+    not_a_node: Any = 3.0
     return [
         (cg.GradientError, lambda: cg.gradient(cg.sum(a), b)),
         (cg.GradientError, lambda: cg.gradient(a, a)),
         (cg.GradientError, lambda: cg.gradient(cg.sum(a * 2.0), cg.constant(1.0))),
         (cg.DTypeError, lambda: cg.gradient(cg.sum(a), cg.input("i", np.array([1, 2])))),
         (ValueError, lambda: cg.gradient(cg.sum(a), a, disconnected="maybe")),
-        (cg.GradientError, lambda: cg.gradient(3.0, a)),
-        (cg.GradientError, lambda: cg.gradient(cg.sum(a), [a, 2.0])),
+        (ValueError, lambda: cg.jvp(a * 2.0, [a], [np.ones(2), np.ones(2)])),
+        (ValueError, lambda: cg.jvp(lambda p: p * 2.0, (np.ones(2),), (np.ones(2), np.ones(2)))),
+        (cg.GradientError, lambda: cg.gradient(not_a_node, a)),
+        (cg.GradientError, lambda: cg.gradient(cg.sum(a), [a, not_a_node])),
         (cg.ShapeError, lambda: cg.gradient(a * 2.0, a, np.ones(3))),
         (cg.ShapeError, lambda: cg.jvp(a * 2.0, a, np.ones(3))),
     ]  # fmt: skip
 
 
-def _raises(error: type, call: Callable[[], Any]) -> bool:
+def _raises(error: type[Exception], call: Callable[[], Any]) -> bool:
     try:
         call()
     except error:
@@ -143,8 +149,17 @@ def _extremes() -> bool:
         if check_gradients(cg.stable_bce(z, y)).verdict not in GOOD:
             return False
     x = cg.parameter("x", [0.0, 2.0, -3.0])
-    powers = [cg.power(x, k) for k in (0.0, 1.0, 2.0, 3.0)] + [cg.power(x, np.array([0.0, 2.0, 3.0])), cg.power(cg.parameter("a", [0.0, 2.0]), cg.parameter("b", [2.0, 0.0]))]
-    roots = [*powers, cg.prod(x), cg.prod(cg.parameter("q", np.zeros((2, 3))), axis=1), cg.prod(cg.parameter("r", np.arange(5.0))), cg.prod(cg.parameter("s", np.ones((0, 2))), axis=0)]
+    powers = [cg.power(x, k) for k in (0.0, 1.0, 2.0, 3.0)] + [
+        cg.power(x, np.array([0.0, 2.0, 3.0])),
+        cg.power(cg.parameter("a", [0.0, 2.0]), cg.parameter("b", [2.0, 0.0])),
+    ]
+    roots = [
+        *powers,
+        cg.prod(x),
+        cg.prod(cg.parameter("q", np.zeros((2, 3))), axis=1),
+        cg.prod(cg.parameter("r", np.arange(5.0))),
+        cg.prod(cg.parameter("s", np.ones((0, 2))), axis=0),
+    ]
     return all(check_gradients(root, modes=("vjp", "jvp", "graph")).verdict in GOOD for root in roots)
 
 
@@ -157,16 +172,18 @@ def _own_rows() -> bool:
     mixed = elementwise("mutation_mixed", lambda a, b: np.sign(a) * b * b, None, lambda out, a, b: 2.0 * cg.sign(a) * b)
     other = elementwise("mutation_other", lambda a, b: a * a * np.sign(b), lambda out, a, b: 2.0 * a * cg.sign(b), None)
     three = elementwise("mutation_three", lambda a, b, c: a * b + 2.0 * c, lambda out, a, b, c: b, lambda out, a, b, c: a, 2)
+    twice = elementwise("mutation_twice", lambda a, b: 2.0 * a + 2.0 * b, 2, 2)
     ones = elementwise("mutation_ones", lambda a, b: 2.0 * a + 0.0 * b, 2, None)
     try:
         x, y = cg.parameter("x", [0.5, -1.0]), cg.parameter("y", [2.0, 3.0])
         safe = x > 0.0
         roots = [
-            triple(x), mixed(x, y), other(x, y), three(x, y, x * y), cg.where(safe, triple(cg.log(x)), x), mixed(x * x, x), other(x, x), triple(triple(x)),
-            ones(x, y), ones(y, x), cg.where(safe, ones(cg.log(x), y), y),
+            triple(x), mixed(x, y), other(x, y), three(x, y, x * y), cg.where(safe, triple(cg.log(x)), x), mixed(x * x, x), other(x, x), triple(triple(x)),  # noqa: E501
+            ones(x, y), ones(y, x), twice(x, y * x), cg.where(safe, ones(cg.log(x), y), y),
         ]  # fmt: skip
-        good = all(check_gradients(r, modes=("vjp", "jvp", "graph"), order=2).verdict in GOOD for r in roots[:4] + roots[5:10])
-        finite = [cg.where(safe, f(cg.log(x)), x).backward(upstream=np.ones(2)).grad(x) for f in (triple, lambda z: ones(z, y), lambda z: three(z, y, y))]
+        good = all(check_gradients(r, modes=("vjp", "jvp", "graph"), order=2).verdict in GOOD for r in roots[:4] + roots[5:11])
+        z = cg.log(x)
+        finite = [cg.where(safe, f, x).backward(upstream=np.ones(2)).grad(x) for f in (triple(z), ones(z, y), three(z, y, y))]
         return good and np.allclose(finite[0], [6.0, 1.0]) and np.allclose(finite[1], [4.0, 1.0]) and np.allclose(finite[2], [4.0, 1.0])
     finally:
         for name in [n for n in rows if n.startswith("mutation_")]:
@@ -176,9 +193,9 @@ def _own_rows() -> bool:
 def _floats() -> bool:
     """Graphs of Python floats where Python raises and NumPy answers with inf or nan: the same as on arrays, gradients too."""
     build: list[Callable[[Any, Any], Any]] = [
-        lambda a, b: cg.log(a) * b, lambda a, b: b / a, lambda a, b: cg.sqrt(a) * b, lambda a, b: cg.power(a, b), lambda a, b: cg.exp(b) * a,
-        lambda a, b: cg.reciprocal(a) + cg.reciprocal(b), lambda a, b: cg.bce(a, b), lambda a, b: a * b + a / b, lambda a, b: cg.log(b) - cg.log1p(a),
-        lambda a, b: cg.power(b, a), lambda a, b: a / b + a, lambda a, b: cg.divide(a, a) * b, lambda a, b: cg.sinh(a * b), lambda a, b: cg.tan(a) / b,
+        lambda a, b: cg.log(a) * b, lambda a, b: b / a, lambda a, b: cg.sqrt(a) * b, lambda a, b: cg.power(a, b), lambda a, b: cg.exp(b) * a,  # noqa: E501
+        lambda a, b: cg.reciprocal(a) + cg.reciprocal(b), lambda a, b: cg.bce(a, b), lambda a, b: a * b + a / b, lambda a, b: cg.log(b) - cg.log1p(a),  # noqa: E501
+        lambda a, b: cg.power(b, a), lambda a, b: a / b + a, lambda a, b: cg.divide(a, a) * b, lambda a, b: cg.sinh(a * b), lambda a, b: cg.tan(a) / b,  # noqa: E501
         lambda a, b: cg.arcsin(b) * a, lambda a, b: a - b / a, lambda a, b: (b - a) * (b + a) - a,
     ]  # fmt: skip
     for a, b in [(0.0, 2.0), (0.0, 0.0), (1e-320, 800.0), (-1.0, 0.5), (1.0, 0.0), (1e308, 10.0), (0.0, -1.5), (2.0, 3.0)]:
@@ -208,7 +225,7 @@ def _errors() -> bool:
         x = cg.parameter("x", [1.0, 2.0])
         for root in (one(x), two(x, x), three(x, x, x), one(cg.parameter("s", 1.0))):
             try:
-                root.backward(upstream=np.ones(root.shape))  # type: ignore[arg-type]
+                root.backward(upstream=np.ones(root.shape))
             except RuntimeError as error:
                 if not any(root.op.name in note for note in getattr(error, "__notes__", [])):
                     return False
@@ -227,4 +244,14 @@ def CHECKS(first: str) -> dict[str, Callable[[], bool]]:
         if any(op.differentiable(i) for i in range(arity(op))):
             rows[f"op {name}"] = lambda name=name: _op(name)  # type: ignore[misc]
     graphs: dict[str, Callable[[], bool]] = {f"random graphs {k}": lambda k=k: _graphs(k) for k in range(4)}  # type: ignore[misc]
-    return {"unknown sizes": _unknown_sizes, "masks": _masks, "operators": _operators, "extremes": _extremes, "own rows": _own_rows, "floats": _floats, "errors": _errors, **rows, **graphs}
+    return {
+        "unknown sizes": _unknown_sizes,
+        "masks": _masks,
+        "operators": _operators,
+        "extremes": _extremes,
+        "own rows": _own_rows,
+        "floats": _floats,
+        "errors": _errors,
+        **rows,
+        **graphs,
+    }

@@ -8,24 +8,22 @@ planted in the row itself, and the same checks have to find it: a check that can
 
 from __future__ import annotations
 
-import inspect
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from cgraph.errors import CgraphError
-from cgraph.node import Node, constant, parameter
-from cgraph.op import OPS, Interval, Op
+from cgraph.node import Node
+from cgraph.op import OPS, Op
 from cgraph.testing import measure
 from cgraph.testing.check import check_gradients
-from cgraph.testing.random_graphs import RandomDraw
+from cgraph.testing.op_calls import arity, calls
 from cgraph.testing.report import GradientMismatch, Report, Verdict
 
-SHAPES: list[tuple[int, ...]] = [(), (2,), (2, 2), (1,), (3,), (2, 3), (1, 2), (2, 2, 2), (0,)]
 ENOUGH = 5e-3  # how many checks may stay inconclusive
 
 
@@ -61,114 +59,6 @@ class OpReport:
         return "\n".join(lines)
 
 
-def arity(op: Op) -> int:
-    """How many operands a row takes: as many as it has partials or makers."""
-    if op.partials is not None:
-        return len(op.partials)
-    return 2 if op.variadic else len(op.makers)
-
-
-def draw_in(draw: RandomDraw, interval: Interval | None, shape: tuple[int, ...], edge: bool = False) -> Any:
-    """Values in an interval: all over it; with `edge`, some close to its ends. Never on an open end."""
-    if interval is None or (interval.low == -np.inf and interval.high == np.inf):
-        return np.asarray(draw.entries(shape))
-    rng = draw.rng
-    low, high = interval.low, interval.high
-    if np.isfinite(low) and np.isfinite(high):
-        x = low + (high - low) * rng.uniform(0.02, 0.98, shape)
-        near = (high - low) * 10.0 ** rng.uniform(-6, -2, shape)
-    else:
-        x = 10.0 ** rng.uniform(-1.5, 1.0, shape)
-        near = 10.0 ** rng.uniform(-6, -2, shape)
-        x = low + x if np.isfinite(low) else high - x
-    if edge:
-        close = low + near if np.isfinite(low) else high - near
-        if np.isfinite(low) and np.isfinite(high):
-            close = np.where(rng.random(shape) < 0.5, close, high - near)
-        x = np.where(rng.random(shape) < 0.5, close, x)
-    return np.asarray(x)
-
-
-def params_of(op: Op, shape: tuple[int, ...], draw: RandomDraw) -> dict[str, Any]:
-    """Keyword parameters for a row that needs some: known ones by name."""
-    if not inspect.isfunction(op.forward):  # a ufunc takes no parameters of the row
-        return {}
-    names = [p.name for p in inspect.signature(op.forward).parameters.values() if p.kind is p.KEYWORD_ONLY or p.default is p.empty]
-    axes = tuple(i for i in range(len(shape)) if draw.chance(0.5))
-    known: dict[str, Any] = {
-        "axes": tuple(draw.permutation(len(shape))) if op.name == "transpose" else axes,
-        "keepdims": draw.chance(0.5),
-        "axis": draw.integer(max(len(shape), 1)),
-    }
-    if op.name == "reshape":
-        known["shape"] = (-1,) if np.prod(shape, dtype=int) else (0,)
-    if op.name == "broadcast_to":
-        known["shape"] = (2, *shape)
-    if op.name == "sum_to":
-        known["shape"] = tuple(1 for _ in shape)
-    if op.name in ("getitem", "scatter"):
-        known["index"] = (np.array([0, 1, 0]),) if op.name == "getitem" else (np.arange(shape[0] if shape else 1)[::-1],)
-        if op.name == "scatter":
-            known["shape"] = (shape[0] + 1, *shape[1:]) if shape else (3,)
-    # A variadic forward takes operands without names; what it needs by name it names after them.
-    return {name: known[name] for name in names if name in known} if op.family != "elementwise" else {}
-
-
-def operands_of(op: Op, draw: RandomDraw, k: int, dtype: str, params: dict[str, Any] | None = None) -> tuple[list[Node], dict[str, Any]] | None:
-    """Parameters for one call of the row, and its keyword parameters; None when the shapes do not suit it."""
-    n = arity(op)
-    shape = SHAPES[draw.integer(len(SHAPES))]
-    shapes = [shape] * n
-    if op.family == "elementwise" and n > 1 and draw.chance(0.4):
-        shapes[draw.integer(n)] = shape[1:] if draw.chance(0.5) else tuple(1 for _ in shape)
-    if op.name == "matmul":
-        a, b, c = (1 + draw.integer(2) for _ in range(3))
-        shapes = [[(a, b), (b, c)], [(b,), (b, c)], [(a, b), (b,)], [(b,), (b,)], [(2, a, b), (2, b, c)]][draw.integer(5)]
-    given = dict(params) if params is not None else params_of(op, shape, draw)
-    if not shape and {"axis", "index"} & set(given):
-        return None
-    if op.name in ("broadcast_to", "sum_to", "reshape", "scatter"):
-        shapes = shapes[:1]
-    kink = op.margin is not None and k % 4 == 0
-    values = [draw_in(draw, op.domain[i] if i < len(op.domain) else None, s, k % 3 == 1) for i, s in enumerate(shapes)]
-    if kink and len(values) > 1 and all(np.shape(v) == np.shape(values[0]) for v in values):
-        values[1] = np.where(draw.rng.random(np.shape(values[0])) < 0.5, values[0], values[1])
-    elif kink:
-        values = [np.where(draw.rng.random(np.shape(v)) < 0.5, 0.0, v) if _holds(op, i, 0.0) else v for i, v in enumerate(values)]
-    leaves = [
-        parameter(f"x{i}", np.asarray(v, dtype)) if op.differentiable(i) else constant(np.asarray(v) > 0 if op.name == "where" else np.asarray(v, dtype))
-        for i, v in enumerate(values)
-    ]
-    return leaves, given
-
-
-def _holds(op: Op, i: int, x: float) -> bool:
-    interval = op.domain[i] if i < len(op.domain) else Interval()
-    return interval.low < x < interval.high
-
-
-def calls(op: Op, examples: int, seed: int = 0, params: dict[str, Any] | None = None) -> Iterator[tuple[int, Node]]:
-    """Random nodes of one row, each on fresh parameters."""
-    draw = RandomDraw(seed)
-    made = tries = 0
-    while made < examples and tries < 20 * examples:
-        tries += 1
-        dtype = "f4" if tries % 5 == 0 else "f8"
-        found = operands_of(op, draw, tries, dtype, params)
-        if found is None:
-            continue
-        leaves, given = found
-        try:
-            node = op(*leaves, **given)
-            with np.errstate(all="ignore"):
-                np.asarray(op.forward(*(leaf._value for leaf in leaves), **given))
-        except (CgraphError, IndexError, ValueError):
-            continue
-        if isinstance(node, Node) and node.dtype.kind == "f":
-            made += 1
-            yield tries, node
-
-
 def check_op(op: Op | str, examples: int = 200, *, seed: int = 0, negative_control: bool = True, params: dict[str, Any] | None = None,
              progress: Callable[[int], None] | None = None) -> OpReport:  # fmt: skip
     """Check everything about one row of the derivative tables, built in or your own.
@@ -196,7 +86,9 @@ def check_op(op: Op | str, examples: int = 200, *, seed: int = 0, negative_contr
         report.skipped = "not differentiable, as its row says"
         return report
     for k, node in calls(row, examples, seed, params):
-        found = check_gradients(node, seed=seed + k, order=2 if k % 4 == 1 else 1, modes=("vjp", "jvp", "graph") if k % 2 else ("vjp", "jvp"))
+        found = check_gradients(
+            node, seed=seed + k, order=2 if k % 4 == 1 else 1, modes=("vjp", "jvp", "graph") if k % 2 else ("vjp", "jvp")
+        )
         report.examples += 1
         report.verdicts[str(found.verdict)] += 1
         if found.verdict is Verdict.FAIL:
@@ -221,21 +113,23 @@ def _enough(report: OpReport) -> None:
     elif told["INCONCLUSIVE"] > max(2, ENOUGH * report.examples):
         report.broken.append(f"{told['INCONCLUSIVE']} of {report.examples} checks are inconclusive: declare domain and margin in the row")
     elif told["PASS"] + told["KINK"] < 0.5 * report.examples:
-        report.broken.append(f"only {told['PASS'] + told['KINK']} of {report.examples} checks had a derivative to check: declare domain in the row")
+        report.broken.append(
+            f"only {told['PASS'] + told['KINK']} of {report.examples} checks had a derivative to check: declare domain in the row"
+        )
 
 
 def properties(node: Node, seed: int) -> list[str]:
     """What holds of every gradient whatever its value: determinism, linearity, zero to zero, untouched operands, no aliasing."""
     rng = np.random.default_rng(seed)
     leaves = [p for p in dict.fromkeys(node.parents) if p.kind == "parameter"]
-    shape = np.shape(node.backward(upstream=np.ones(node.shape)).value(node))  # type: ignore[arg-type]
+    shape = np.shape(node.backward(upstream=np.ones(node.shape)).value(node))
     u, v = (np.asarray(measure.continuous(rng, shape), node.dtype) for _ in range(2))
     broken = []
     before = [np.array(leaf.value) for leaf in leaves]
 
     def gradients(upstream: Any) -> list[Any]:
         run = node.backward(upstream=upstream)
-        return [np.array(run.grad(leaf)) if run.has_grad(leaf) else np.zeros(leaf.shape) for leaf in leaves]  # type: ignore[arg-type]
+        return [np.array(run.grad(leaf)) if run.has_grad(leaf) else np.zeros(leaf.shape) for leaf in leaves]
 
     first, again, other = gradients(u), gradients(u), gradients(v)
     both, none = gradients(u + v), gradients(np.zeros(shape, node.dtype))
@@ -265,19 +159,17 @@ def controls(op: Op, live: Sequence[int]) -> Iterator[tuple[str, Callable[[], Ab
     """Faults for a row, whatever row it is: the sign, a factor, nothing, NaN, one part in a million, for every operand."""
     from cgraph.testing import fault_maps, fault_rows
 
-    mistakes = ["sign", "double", "zero", "off by 1e-6", "nan"]
+    factors = {"sign": -1.0, "double": 2.0, "zero": 0.0, "off by 1e-6": 1.000001, "nan": float("nan")}
     for i in live:
-        for mistake in mistakes:
-            change = fault_rows.GENERAL[mistake][0]
+        if op.partials is not None and op.partials[i] == 0.0:  # zero everywhere: only something that is not zero shows
+            yield f"{op.name}/{i}:one", partial(fault_rows.broken_partial, op, i, 1.0)
+            continue
+        for mistake, factor in factors.items():
             if op.partials is not None:
-                if op.partials[i] == 0.0:  # a derivative of zero everywhere: only something that is not zero shows
-                    yield f"{op.name}/{i}:one", lambda i=i: fault_rows.broken_partial(op, i, 1.0)  # type: ignore[misc]
-                    break
-                yield f"{op.name}/{i}:{mistake}", lambda i=i, change=change: fault_rows.broken_partial(op, i, change((op.partials or ())[i]))  # type: ignore[misc]
+                wrong = fault_rows.GENERAL[mistake][0](op.partials[i])
+                yield f"{op.name}/{i}:{mistake}", partial(fault_rows.broken_partial, op, i, wrong)
             else:
-                factor = {"sign": -1.0, "double": 2.0, "zero": 0.0, "off by 1e-6": 1.000001, "nan": np.nan}[mistake]
-                spoil = fault_maps._back(lambda right, u, *xs, factor=factor, **p: right * factor)
-                yield f"{op.name}/{i}:{mistake}", lambda i=i, spoil=spoil: fault_maps.broken_maker(op, i, spoil)  # type: ignore[misc]
+                yield f"{op.name}/{i}:{mistake}", partial(fault_maps.broken_maker, op, i, fault_maps.scaled(factor))
 
 
 def faults_for(op: Op | str) -> dict[str, Callable[[], AbstractContextManager[Any]]]:

@@ -31,7 +31,7 @@ def dot(case: Any) -> str:
         "digraph failure {",
         f'  graph [rankdir=LR, bgcolor=white, pad=0.3, nodesep=0.35, ranksep=0.7, fontname="DejaVu Sans", fontsize=12, labelloc=t,'
         f' label="{_escape(_title(blame, case))}"]',
-        f'  node [shape=box, style="rounded,filled", fillcolor="#F6F8FA", color="#8899A6", fontname="DejaVu Sans", fontsize=11, fontcolor="{INK}"]',
+        f'  node [shape=box, style="rounded,filled", fillcolor="#F6F8FA", color="#8899A6", fontname="DejaVu Sans", fontsize=11, fontcolor="{INK}"]',  # noqa: E501
         f'  edge [color="#8899A6", fontname="DejaVu Sans", fontsize=10, fontcolor="{INK}"]',
     ]
     if case.root is None:
@@ -60,7 +60,7 @@ def _box(node: Any, case: Any) -> str:
 
 def _wrong(blame: Any) -> str:
     if blame.got is None:
-        return blame.sentence[:60]
+        return str(blame.sentence[:60])
     at = f" at {list(blame.element)}" if blame.element else ""
     return f"got {float(blame.got):.6g}\nexpected {float(blame.expected):.6g}{at}"
 
@@ -112,5 +112,5 @@ def save_all(report: Report, directory: Path) -> dict[str, Path]:
         pass
     if not report.subject.is_graph:
         paths["npz"] = directory / f"{name}.npz"
-        np.savez(paths["npz"], *report.subject.inputs)  # type: ignore[arg-type]
+        np.savez(paths["npz"], *report.subject.inputs)
     return paths

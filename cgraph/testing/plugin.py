@@ -17,7 +17,9 @@ _WORST: list[tuple[float, str]] = []
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("cgraph", "gradient checks")
-    group.addoption("--cgraph-artifacts", default=None, metavar="DIR", help="where failing gradient checks put picture, DOT and reproduction")
+    group.addoption(
+        "--cgraph-artifacts", default=None, metavar="DIR", help="where failing gradient checks put picture, DOT and reproduction"
+    )
     group.addoption("--cgraph-seed", default=0, type=int, metavar="N", help="seed of the directions of the gradient checks")
 
 

@@ -191,11 +191,11 @@ class Probe(np.ndarray[Any, np.dtype[Any]]):
     def __bool__(self) -> bool:
         return bool(self.view(np.ndarray).real)
 
-    @property
+    @property  # type: ignore[misc]
     def real(self) -> Any:
         raise NotAnalytic(".real")
 
-    @property
+    @property  # type: ignore[misc]
     def imag(self) -> Any:
         raise NotAnalytic(".imag")
 
@@ -208,7 +208,7 @@ class Probe(np.ndarray[Any, np.dtype[Any]]):
     def _no(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise NotAnalytic("a conversion to Python numbers")
 
-    __float__ = __int__ = __complex__ = __index__ = item = tolist = conj = conjugate = tobytes = _no  # type: ignore[assignment]
+    __float__ = __int__ = __complex__ = __index__ = item = tolist = conj = conjugate = tobytes = _no
     argmax = lambda self, *a, **k: self.view(np.ndarray).real.argmax(*a, **k)  # noqa: E731
     argmin = lambda self, *a, **k: self.view(np.ndarray).real.argmin(*a, **k)  # noqa: E731
     argsort = lambda self, *a, **k: self.view(np.ndarray).real.argsort(*a, **k)  # noqa: E731

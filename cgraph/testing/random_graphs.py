@@ -21,7 +21,23 @@ from cgraph.operators import VOCABULARY
 from cgraph.testing.kinds import KINDS
 
 # Mostly 2, on purpose.
-SHAPES: list[tuple[int, ...]] = [(), (2,), (2, 2), (), (2,), (2, 2), (1, 2), (2, 1), (3,), (2, 3), (1,), (2, 2, 2), (1, 1), (3, 2), (2, 1, 2)]
+SHAPES: list[tuple[int, ...]] = [
+    (),
+    (2,),
+    (2, 2),
+    (),
+    (2,),
+    (2, 2),
+    (1, 2),
+    (2, 1),
+    (3,),
+    (2, 3),
+    (1,),
+    (2, 2, 2),
+    (1, 1),
+    (3, 2),
+    (2, 1, 2),
+]
 # Themes: everything square, or cubic; that is where a transpose or a sum over the wrong axis fits and is not seen.
 THEMES: list[list[tuple[int, ...]]] = [SHAPES, SHAPES, [(2, 2), (2, 2), (2,)], [(2, 2, 2), (2, 2), (2, 2, 2)]]
 # Kinds with more ways to be wrong are drawn more often.
@@ -191,17 +207,21 @@ class Builder:
         sinks = [n for n in self.nodes if n not in below and n.active] or [self.nodes[-1]]
         if len(sinks) == 1:
             return sinks[0]
-        root = None
+        root: Any = None
         for sink in sinks:
             w = np.asarray(self.draw.weights(sink.shape), sink.dtype)  # type: ignore[arg-type]
-            part = VOCABULARY["sum"](VOCABULARY["multiply"](sink, constant(w)))
+            part: Any = VOCABULARY["sum"](VOCABULARY["multiply"](sink, constant(w)))
             root = part if root is None else VOCABULARY["add"](root, part)
-        assert root is not None
+        assert isinstance(root, Node)
         return root
 
 
 def draw_graph(
-    draw: Draw, ops: Iterable[str] | None = None, max_nodes: int = 12, dtypes: Sequence[str] = ("f8",), empty: bool = False,
+    draw: Draw,
+    ops: Iterable[str] | None = None,
+    max_nodes: int = 12,
+    dtypes: Sequence[str] = ("f8",),
+    empty: bool = False,
     reuse: bool = True,
 ) -> RandomGraph:
     """One random graph; see `strategies.graphs` for the arguments."""

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from cgraph.errors import CgraphError
-from cgraph.node import CONSTANT, Node, build, constant, parameter
+from cgraph.node import Node, build, constant, parameter
+from cgraph.op import CONSTANT
 from cgraph.testing.report import Blame, Report, Verdict, short
 from cgraph.testing.subject import GraphSubject, topological
 

@@ -29,12 +29,9 @@ def literal(value: Any) -> str:
 def script(report: Report) -> str:
     """The whole file."""
     case = report.case
-    head = [
-        f'"""Reproduces: {(case.blame or report.blame).headline(case.name)}."""' if case.blame or report.blame else '"""Reproduces a wrong gradient."""',
-        "",
-        "import numpy as np",
-        "",
-    ]
+    blame = case.blame or report.blame
+    told = blame.headline(case.name) if blame is not None else "a wrong gradient"
+    head = [f'"""Reproduces: {told}."""', "", "import numpy as np", ""]
     body = _function(report) if case.root is None else _graph(case, report)
     return "\n".join(head + body) + "\n"
 
@@ -56,7 +53,13 @@ def _graph(case: Any, report: Report) -> list[str]:
             params = "".join(f", {key}={literal(value)}" for key, value in node.params.items())
             lines.append(f"{name} = OPS[{node.op.name!r}]({', '.join(case.names[p] for p in node.parents)}{params})")
     root = case.names[case.root]
-    return [*lines, "", f"report = testing.check_gradients({root}, modes=('vjp', 'jvp', 'graph'))", "print(report)", "raise SystemExit(not report.ok)"]
+    return [
+        *lines,
+        "",
+        f"report = testing.check_gradients({root}, modes=('vjp', 'jvp', 'graph'))",
+        "print(report)",
+        "raise SystemExit(not report.ok)",
+    ]
 
 
 def _function(report: Report) -> list[str]:
@@ -72,4 +75,11 @@ def _function(report: Report) -> list[str]:
     else:
         lines.append("vjp = None  # paste the gradient here, vjp(upstream, *inputs), unless f returns (value, gradient)")
     inputs = ", ".join(literal(x) for x in subject.inputs)
-    return [*lines, f"inputs = ({inputs},)", "", "report = testing.check_gradients(f, *inputs, vjp=vjp)", "print(report)", "raise SystemExit(not report.ok)"]
+    return [
+        *lines,
+        f"inputs = ({inputs},)",
+        "",
+        "report = testing.check_gradients(f, *inputs, vjp=vjp)",
+        "print(report)",
+        "raise SystemExit(not report.ok)",
+    ]

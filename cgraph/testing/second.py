@@ -22,7 +22,7 @@ from cgraph.testing.subject import GraphSubject, topological
 
 def second_order(subject: Any, first: Report, order: int, modes: Sequence[str], seed: int) -> Report:
     """Check the next derivative of a graph whose last one was right."""
-    from cgraph.testing.check import Check
+    from cgraph.testing.comparison import Check
 
     if not subject.is_graph:
         first.notes.append("second order is checked for graphs only: a function that answers numbers has no second derivative to check")

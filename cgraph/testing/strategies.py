@@ -122,7 +122,7 @@ def arrays_in(domain: Interval | None = None, shape: Any = (), dtype: str = "f8"
     from hypothesis import strategies as st
 
     domain = domain or Interval()
-    width = 32 if np.dtype(dtype).itemsize == 4 else 64
+    width: Any = 32 if np.dtype(dtype).itemsize == 4 else 64
     tiny = 2.0**-20
 
     def bound(value: float, is_open: bool, inwards: float) -> Any:
@@ -133,7 +133,7 @@ def arrays_in(domain: Interval | None = None, shape: Any = (), dtype: str = "f8"
 
     low, high = bound(domain.low, domain.open_low, 1.0), bound(domain.high, domain.open_high, -1.0)
     entries = st.floats(
-        low if low is not None else (-1e3 if high is None else high - 1e3), high if high is not None else (1e3 if low is None else low + 1e3),
+        low if low is not None else (-1e3 if high is None else high - 1e3), high if high is not None else (1e3 if low is None else low + 1e3),  # noqa: E501
         allow_nan=False, width=width,
     )  # fmt: skip
     shapes = shape if isinstance(shape, st.SearchStrategy) else st.just(tuple(shape))
@@ -164,7 +164,7 @@ def op_calls(op: Op | str, params: dict[str, Any] | None = None) -> Strategy:
     """Nodes of one row on fresh parameters: operands in its domain, near its edges, on its kinks."""
     from hypothesis import strategies as st
 
-    from cgraph.testing.op_check import calls
+    from cgraph.testing.op_calls import calls
 
     row = OPS[op] if isinstance(op, str) else op
 
@@ -178,7 +178,7 @@ def attrs_for(op: Op | str, shape: tuple[int, ...] = (2, 2)) -> Strategy:
     """Keyword parameters for a row: axes, keepdims, axis, index, as it takes them."""
     from hypothesis import strategies as st
 
-    from cgraph.testing.op_check import params_of
+    from cgraph.testing.op_calls import params_of
     from cgraph.testing.random_graphs import RandomDraw
 
     row = OPS[op] if isinstance(op, str) else op
@@ -189,7 +189,7 @@ def ops(where: Callable[[Op], bool] | None = None) -> Strategy:
     """Rows of the derivative tables that have a gradient."""
     from hypothesis import strategies as st
 
-    from cgraph.testing.op_check import arity
+    from cgraph.testing.op_calls import arity
 
     return st.sampled_from(
         [op for op in OPS.values() if any(op.differentiable(i) for i in range(arity(op))) and (where is None or where(op))]

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+import cgraph.graph
 from cgraph import autodiff, modes
 from cgraph.errors import GradientError
 from cgraph.node import Node, capture
@@ -43,9 +44,15 @@ def topological(*roots: Node) -> list[Node]:
 
 def twin_of(op: Any) -> Callable[..., Any] | None:
     """The complex-step-safe forward of a row, where somebody vouches for one."""
-    if OPS.get(op.name) is not op or not op.module.startswith("cgraph.ops"):
+    known = OPS.get(op.name)
+    if known is None or known is not op or not known.module.startswith("cgraph.ops"):
         return None
-    return TWINS.get(op.name) or (op.forward if op.name in ANALYTIC else None)
+    return TWINS.get(known.name) or (known.forward if known.name in ANALYTIC else None)
+
+
+def driver(name: str) -> Callable[..., None]:
+    """The driver that `cgraph.vjp` and `cgraph.jvp` use: looked up in their module each time, since it may have been replaced there."""
+    return getattr(autodiff, name)  # type: ignore[no-any-return]
 
 
 # What a line takes from its row; kept as long as the row is what it was (rows can be patched).
@@ -124,10 +131,8 @@ class GraphSubject:
         upstream = float(upstream) if run._floats else np.asarray(upstream, self.root.dtype)
         self.cotangents, self.masks = {self.root: upstream}, {}
         with np.errstate(all="ignore"):
-            autodiff.backpropagate(run.order, self.cotangents, run._values, autodiff.ancestors(self.root, self.wrt), self.masks)
-        return [
-            np.asarray(self.cotangents[n]) if n in self.cotangents else np.zeros(np.shape(run._values[n]), n.dtype) for n in self.wrt
-        ]
+            driver("backpropagate")(run.order, self.cotangents, run._values, cgraph.graph.ancestors(self.root, self.wrt), self.masks)
+        return [np.asarray(self.cotangents[n]) if n in self.cotangents else np.zeros(np.shape(run._values[n]), n.dtype) for n in self.wrt]
 
     def tangent(self, seeds: Sequence[Array]) -> Array:
         """What forward mode answers."""
@@ -135,7 +140,7 @@ class GraphSubject:
         found: dict[Node, Any] = dict(zip(self.wrt, (np.asarray(s, n.dtype) for s, n in zip(seeds, self.wrt, strict=True)), strict=True))
         below = set(self.wrt)
         at = {n: np.float64(v) for n, v in run._values.items()} if run._floats else run._values
-        autodiff.pushforward([n for n in run.order if n not in below], found, at)
+        driver("pushforward")([n for n in run.order if n not in below], found, at)
         self.tangents = found
         return np.asarray(found[self.root]) if self.root in found else np.zeros(np.shape(run._values[self.root]))
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 Array = Any
+_sum: Any = np.add.reduce
 
 
 def re(x: Array) -> Array:
@@ -107,21 +108,21 @@ def _extreme(ufunc: Any) -> Callable[..., Array]:
 
     def twin(x: Array, axes: Any, keepdims: bool) -> Array:
         hit = np.equal(re(x), ufunc.reduce(re(x), axis=axes, keepdims=True))
-        share = np.where(hit, x, 0.0) / np.add.reduce(hit, axis=axes, keepdims=True)
-        return np.add.reduce(share, axis=axes, keepdims=keepdims)
+        share = np.where(hit, x, 0.0) / _sum(hit, axis=axes, keepdims=True)
+        return _sum(share, axis=axes, keepdims=keepdims)
 
     return twin
 
 
 def _softmax(x: Array, axes: Any) -> Array:
     e = np.exp(x - np.max(re(x), axis=axes, keepdims=True, initial=-np.inf))
-    return e / np.add.reduce(e, axis=axes, keepdims=True)
+    return e / _sum(e, axis=axes, keepdims=True)
 
 
 def _logsumexp(x: Array, axes: Any, keepdims: bool) -> Array:
     top = np.max(re(x), axis=axes, keepdims=True, initial=-np.inf)
-    total = top + np.log(np.add.reduce(np.exp(x - top), axis=axes, keepdims=True))
-    return np.add.reduce(total, axis=axes, keepdims=keepdims)  # each axis has size 1 by now
+    total = top + np.log(_sum(np.exp(x - top), axis=axes, keepdims=True))
+    return _sum(total, axis=axes, keepdims=keepdims)  # each axis has size 1 by now
 
 
 # Rows whose NumPy forward may be fed complex numbers as it stands (worst relative error 1e-13, tests/testing/test_twins.py).

@@ -8,8 +8,8 @@ import pytest
 jax = pytest.importorskip("jax")
 jax.numpy.ones(2)  # what JAX does to NumPy at its first use it does before the tests
 
-from cgraph import testing
-from cgraph.testing import Verdict
+from cgraph import testing  # noqa: E402
+from cgraph.testing import Verdict  # noqa: E402
 
 
 def test_jax_functions() -> None:

@@ -31,7 +31,9 @@ def test_a_constant_partial_beside_an_operand_without_one() -> None:
 
 
 def test_right_rows_pass() -> None:
-    softsign = elementwise("own_softsign", lambda x: x / (1 + np.abs(x)), lambda out, x: 1.0 / cg.square(1.0 + cg.abs(x)), margin=distance_from(0.0))
+    softsign = elementwise(
+        "own_softsign", lambda x: x / (1 + np.abs(x)), lambda out, x: 1.0 / cg.square(1.0 + cg.abs(x)), margin=distance_from(0.0)
+    )
     cube_root = elementwise("own_cbrt", np.cbrt, lambda out, x: 1.0 / (3.0 * cg.square(out)), domain=(Interval(0.0, open_low=True),))
     for op in (softsign, cube_root):
         report = testing.check_op(op, examples=60)
@@ -69,7 +71,7 @@ def test_a_row_whose_forward_takes_no_complex_numbers() -> None:
 
 
 def test_a_kink_with_another_convention_lies_between_the_slopes() -> None:
-    half = elementwise("own_relu", lambda x: np.maximum(x, 0.0), lambda out, x: cg.where(cg.equal(x, 0.0), 0.5, cg.where(x > 0.0, 1.0, 0.0)),
+    half = elementwise("own_relu", lambda x: np.maximum(x, 0.0), lambda out, x: cg.where(cg.equal(x, 0.0), 0.5, cg.where(x > 0.0, 1.0, 0.0)),  # noqa: E501
                        margin=distance_from(0.0))  # fmt: skip
     beyond = elementwise("own_relu2", lambda x: np.maximum(x, 0.0), lambda out, x: cg.where(x >= 0.0, 2.0, 0.0), margin=distance_from(0.0))
     x = cg.parameter("x", [0.0, 1.0, -1.0])

@@ -9,8 +9,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from cgraph import testing
-from cgraph.testing import Verdict
+from cgraph import testing  # noqa: E402
+from cgraph.testing import Verdict  # noqa: E402
 
 Array = Any
 

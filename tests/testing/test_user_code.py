@@ -107,7 +107,7 @@ HARD: list[tuple[str, Callable[..., Any], Callable[..., Any], list[Array]]] = [
     ("where", lambda x: np.where(x > 1, x * x, 2 * x - 1), lambda u, x: u * np.where(x > 1, 2 * x, 2.0), [np.array([1.0, 1 + 1e-9, 0.5])]),
     ("det", np.linalg.det, lambda u, x: u * np.linalg.det(x) * np.linalg.inv(x).T, [np.array([[1.0, 2.0], [3.0, 4.0]])]),
     ("hypot", np.hypot, lambda u, x, y: (u * x / np.hypot(x, y), u * y / np.hypot(x, y)), [np.array(3.0), np.array(-4e-3)]),
-    ("svd", lambda x: np.linalg.svd(x)[1].sum(), lambda u, x: u * (lambda w, s, v: w @ v)(*np.linalg.svd(x)), [np.array([[1.0, 2.0], [0.5, 3.0]])]),
+    ("svd", lambda x: np.linalg.svd(x)[1].sum(), lambda u, x: u * (lambda w, s, v: w @ v)(*np.linalg.svd(x)), [np.array([[1.0, 2.0], [0.5, 3.0]])]),  # noqa: E501
 ]  # fmt: skip
 
 
