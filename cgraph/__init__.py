@@ -64,10 +64,11 @@ from cgraph.ops.elementwise import (
     subtract,
     tan,
     tanh,
+    tanh_slope,
     where,
 )
 from cgraph.ops.linalg import dot, matmul, outer
-from cgraph.ops.losses import bce, keras_bce, mse, stable_bce
+from cgraph.ops.losses import bce, keras_bce, mse, stable_bce, stable_bce_slope
 from cgraph.ops.reduction import (
     cumsum,
     log_softmax,
@@ -199,6 +200,7 @@ __all__ = [
     "square",
     "squeeze",
     "stable_bce",
+    "stable_bce_slope",
     "stack",
     "std",
     "step",
@@ -209,6 +211,7 @@ __all__ = [
     "swapaxes",
     "tan",
     "tanh",
+    "tanh_slope",
     "testing",
     "transpose",
     "value_and_gradient",

@@ -14,7 +14,7 @@ import numpy as np
 
 from cgraph.op import Formula, Interval, Op
 from cgraph.operators import vocabulary
-from cgraph.ops.elementwise import clip, divide, elementwise, log, sigmoid, subtract
+from cgraph.ops.elementwise import clip, divide, elementwise, log, sigmoid_slope, subtract
 
 PROBABILITY = Interval(0.0, 1.0, open_low=True, open_high=True)
 LABEL = Interval(0.0, 1.0)
@@ -72,10 +72,34 @@ def _stable_bce_float(z: float, y: float) -> float:
         return float(_stable_bce(np.float64(z), np.float64(y)))
 
 
+def _stable_bce_slope(z: Any, y: Any) -> Any:
+    # σ(z) and σ(−z) are 1/(1+s) and s/(1+s), one way round or the other, with s = e^−|z|.
+    small = np.exp(np.copysign(z, -1.0))
+    not_y = 1.0 - y
+    return np.where(np.less(z, 0.0), not_y * small - y, not_y - y * small) / (1.0 + small)
+
+
+def _stable_bce_slope_float(z: float, y: float) -> float:
+    small = math.exp(-math.fabs(z))
+    return ((1.0 - y) * small - y if z < 0.0 else (1.0 - y) - y * small) / (1.0 + small)
+
+
+stable_bce_slope: Op = elementwise(
+    "stable_bce_slope",
+    _stable_bce_slope,
+    lambda out, z, y: sigmoid_slope(z),
+    -1,
+    scalar=_stable_bce_slope_float,
+    symbol="σ − y",
+    domain=(Interval(), LABEL),
+    formula=Formula("σ($a) − $b", r"\sigma($a) - $b", ("σ($a)(1−σ($a))", "−1")),
+    doc="σ(z) − y, the derivative of `stable_bce`, as (1−y)σ(z) − yσ(−z), which does not cancel at a label of 0 or 1.",
+)
+
 stable_bce: Op = elementwise(
     "stable_bce",
     _stable_bce,
-    lambda out, z, y: (1.0 - y) * sigmoid(z) - y * sigmoid(-z),
+    lambda out, z, y: stable_bce_slope(z, y),
     lambda out, z, y: -z,
     scalar=_stable_bce_float,
     symbol="BCE∘σ",
@@ -88,7 +112,7 @@ stable_bce: Op = elementwise(
     ),
     doc=(
         "Binary cross-entropy of a logit z and a label y: sigmoid and cross-entropy fused into one node, finite everywhere and accurate in "
-        "both tails. The local gradient is σ(z) − y, computed as (1−y)σ(z) − yσ(−z), which does not cancel."
+        "both tails. The local gradient is σ(z) − y, computed by `stable_bce_slope`, which does not cancel."
     ),
 )
 
