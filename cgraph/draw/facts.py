@@ -57,7 +57,8 @@ class Facts:
         self.ids: dict[Node, str] = {}
         self.card_of = {card.root: card for card in cards}
         self.flows = _Flows(self)
-        self.objective = self.names[self._objective()] if order else ""
+        self.objective_node = self._objective()
+        self.objective = self.names[self.objective_node]
         self.backward = run is not None and options.grads is not False and any(run.has_grad(r) for r in roots)
         self.most_rows = 8
         self.collapsed: dict[str, str] = {}  # box id -> title, for boxes that stand for a scope
@@ -99,6 +100,10 @@ class Facts:
 
     def is_scalar(self, node: Node) -> bool:
         return node.shape == ()
+
+    def is_one(self, node: Node) -> bool:
+        """Whether a node holds one number, whatever its shape."""
+        return (self.run.value(node).size if self.run is not None else node.size) == 1
 
     def shape(self, node: Node) -> str:
         if self.options.shapes is False or (self.is_scalar(node) and self.options.shapes == "auto"):

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cgraph.draw import text
+from cgraph.draw import expression, text
 from cgraph.draw.build import Builder
-from cgraph.draw.diagram import Arrow, Box, Picture, State, replace
+from cgraph.draw.diagram import Arrow, Box, Picture, Row, State, replace
+from cgraph.draw.flow import gradient
 from cgraph.draw.fold import Card
 from cgraph.errors import DrawError
 
@@ -45,8 +46,11 @@ def moments(builder: Builder, *, forward: str = "whole", update: float | None = 
     if not builder.backward:
         return found
     objective = builder.objective
-    seed = f"the derivative of {objective} with respect to itself; from here the gradients flow back along the dashed arrows"
-    found.append(Moment("seed", f"Backward pass, seed: ∂{objective}/∂{objective} = 1", seed, len(stations), 0, "seed"))
+    seeded = gradient(builder.run, builder.objective_node)
+    given = "" if seeded is None or seeded.size != 1 else f": ∂{objective}/∂{objective} = {builder.number(seeded)}"
+    what = f"the derivative of {objective} with respect to itself" if given.endswith("= 1") else "the upstream gradient that was given"
+    seed = f"{what}; from here the gradients flow back along the dashed arrows"
+    found.append(Moment("seed", f"Backward pass, seed{given}", seed, len(stations), 0, "seed"))
     back = handing(builder)
     for k, station in enumerate(back, 1):
         title = f"Backward pass, step {k} of {len(back)}: {_through(builder, station)}"
@@ -146,8 +150,19 @@ def _hands(builder: Builder, station: Station) -> str:
                 product = f"{upstream} × {builder.number(local)} = {builder.number(share)}"
                 return f"∂{builder.objective}/∂{names[receivers[0]]} = upstream × local = {product}{stops}"
         return f"upstream {upstream} × each local gradient{stops}"
-    rules = [row.text for row in builder.rows(card) if row.left]
+    rules = [_rule(builder, card, row) for row in builder.rows(card) if row.left]
     return f"{_listed(rules)}{stops}" if len(rules) <= 3 else f"upstream × each local gradient{stops}"
+
+
+def _rule(builder: Builder, card: Card, row: Row) -> str:
+    """A row as the product it stands for: an elementwise local gradient with its upstream in front."""
+    name = builder.names[card.root]
+    local = f"∂{name}/∂"
+    if builder.is_one(card.root) or not row.left.startswith(local) or not row.formula:
+        return row.text
+    upstream = f"∂{builder.objective}/∂{name}"
+    down = f"∂{builder.objective}/∂{row.left.removeprefix(local)}"
+    return f"{down} = upstream ⊙ local = {upstream} ⊙ {expression.wrap(row.formula, 6)}"
 
 
 def apply(picture: Picture, builder: Builder, moment: Moment, among: Sequence[Moment]) -> Picture:

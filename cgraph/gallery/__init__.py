@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cgraph.errors import CgraphError
 from cgraph.gallery import batch, nets, page, scalar
-from cgraph.gallery.room import Figure, Room
+from cgraph.gallery.room import Figure, Room, singly
 from cgraph.nn.progress import Progress
 
 __all__ = ["FIGURES", "main", "make"]
@@ -35,7 +35,9 @@ def make(out: str | Path, only: str | None = None, quiet: bool = True) -> Path:
     Raises:
         CgraphError: no figure matches `only`; no engine; a place that cannot be written.
     """
-    chosen = [f for f in FIGURES if only is None or only in f.number.replace(" ", "").split(",") or only.lower() in f.title.lower()]
+    chosen = [f for f in FIGURES if only is None or only in singly(f.number)]
+    if only and not chosen and len(only) > 2:
+        chosen = [f for f in FIGURES if only.lower() in f.title.lower()]
     if not chosen:
         raise CgraphError(f"no figure matches {only!r}; there are " + "; ".join(f.number for f in FIGURES))
     room = Room(Path(out))

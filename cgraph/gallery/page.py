@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cgraph.draw import engine
 from cgraph.draw.text import escape
-from cgraph.gallery.room import Entry, Room, dumps
+from cgraph.gallery.room import Entry, Room, dumps, singly
 
 KINDS = {"G": "graph", "S": "steps", "P": "plot", "T": "formulas", "text": "code"}
 
@@ -35,22 +35,11 @@ def _card(entry: Entry) -> str:
     numbers = "".join(f"<tr><th>{escape(k)}</th><td>{escape(str(v))}</td></tr>" for k, v in entry.numbers.items())
     table = f"<details><summary>the numbers</summary><table>{numbers}</table></details>" if numbers else ""
     words = escape(f"{entry.figure} {entry.title} {KINDS[entry.kind.split(',')[0]]}".lower())
+    figures = escape(" ".join(singly(entry.figure)))
     return (
-        f'<section data-words="{words}" data-figures="{escape(_figures(entry.figure))}">'
+        f'<section data-words="{words}" data-figures=" {figures} ">'
         f'<h2><span>{escape(entry.figure)}</span> {escape(entry.title)}</h2>{"".join(pictures)}{table}</section>'
     )
-
-
-def _figures(numbers: str) -> str:
-    """`8, 11-13` as ` 8 11 12 13 `, so that a figure inside a range is found."""
-    found = []
-    for part in numbers.replace("–", "-").split(","):
-        first, _, last = part.strip().partition("-")
-        if first.isdigit() and last.isdigit():
-            found += [str(n) for n in range(int(first), int(last) + 1)]
-        else:
-            found.append(part.strip())
-    return f" {' '.join(found)} "
 
 
 _PAGE = """<!doctype html>

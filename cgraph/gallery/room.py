@@ -41,6 +41,22 @@ class Figure:
     draw: Callable[[Room], None]
 
 
+def singly(numbers: str) -> list[str]:
+    """The figures of a row one by one, so that one inside a range is found.
+
+    >>> singly("8, 11-13, 19.a-c")
+    ['8', '11', '12', '13', '19', '19.a-c']
+    """
+    found = []
+    for part in (p.strip() for p in numbers.split(",")):
+        first, _, last = part.partition("-")
+        if first.isdigit() and last.isdigit():
+            found += [str(n) for n in range(int(first), int(last) + 1)]
+        else:
+            found += [part.partition(".")[0], part] if "." in part else [part]
+    return found
+
+
 def figures(table: list[Figure]) -> Callable[..., Callable[..., Any]]:
     """A decorator that enters a function into a table of figures."""
 

@@ -90,6 +90,17 @@ def test_frames_reveal_one_op_after_the_other():
         cg.draw(neuron().backward(), step=7)
 
 
+def test_the_seed_is_the_one_that_was_given():
+    loss = neuron()
+    found = cg.frames(loss.backward(upstream=3.0))
+    assert found[1].title == "Backward pass, seed: ∂L/∂L = 3" and "that was given" in found[1].caption
+    assert "3 × 2" in found[2].dot
+    vector = cg.exp(cg.parameter("x", [1.0, 2.0]), name="y")
+    found = cg.frames(vector.backward(upstream=[1.0, -1.0]))
+    assert found[1].title == "Backward pass, seed"
+    assert "[ 1 −1 ]" in found[1].dot.replace("\xa0", " ")
+
+
 def test_frames_of_collapsed_graphs_go_scope_by_scope():
     from draw.nets import mlp
 
