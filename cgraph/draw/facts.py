@@ -234,4 +234,4 @@ class Facts:
 def _full(array: Array) -> str:
     if array.size == 1:
         return repr(array.reshape(()).item())
-    return np.array2string(array, precision=8, threshold=64, max_line_width=100, separator=", ")
+    return np.array2string(array, precision=8, threshold=400, max_line_width=100, separator=", ")

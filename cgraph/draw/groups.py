@@ -6,6 +6,7 @@ Separate from `build` because frames are about the plan of the picture, not abou
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from cgraph.draw import text
@@ -80,7 +81,7 @@ def content(cards: Iterable[Card]) -> str:
             words.append(card.root.op.symbol)
         elif card.root.op.role == "linear":
             words.append("linear")
-    counted = {word: words.count(word) for word in words}
+    counted = Counter(words)
     return ", ".join(word if n == 1 else f"{n} × {word}" for word, n in list(counted.items())[:4])
 
 
