@@ -65,7 +65,7 @@ class Check(Inquiry):
         try:
             self.g = subject.gradients(self.w)
         except Exception as error:
-            from cgraph.testing.localise import blame_error
+            from cgraph.testing.blame import blame_error
 
             return self.end(Verdict.FAIL, f"the gradient raises {type(error).__name__}: {error}", blame_error(subject, self.rng, error))
         wrong = self.contract()
@@ -96,7 +96,7 @@ class Check(Inquiry):
                 what = f"the gradient of {label} has dtype {g.dtype}, not {dtype}"
             else:
                 continue
-            from cgraph.testing.localise import blame_contract
+            from cgraph.testing.blame import blame_contract
 
             return self.end(Verdict.FAIL, what, blame_contract(subject, i, what))
         if any("writes into" in note for note in subject.notes):

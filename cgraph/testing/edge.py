@@ -15,6 +15,7 @@ from cgraph import modes
 from cgraph.node import Node
 from cgraph.testing import measure
 from cgraph.testing.differences import slope
+from cgraph.testing.entries import gradient_of
 from cgraph.testing.hints import hint
 from cgraph.testing.noise import disturb, noise, noisy, spread
 from cgraph.testing.probe import NotAnalytic
@@ -25,7 +26,6 @@ from cgraph.testing.subject import twin_of
 Array = Any
 REPLAYS = 8
 CONFIDENCE = 4.0
-MOST = 4096  # entries that are looked at one by one
 
 
 class Edge:
@@ -223,41 +223,6 @@ class Edge:
         )  # fmt: skip
 
 
-def gradient_of(tape: Tape, leaves: Mapping[int, Array], values: Any, i: int, w: Array, unit: float) -> tuple[Array, Array]:
-    """The gradient of ⟨w, root⟩ with respect to input `i`, entry by entry, and what each entry may be off."""
-    x = np.asarray(leaves[i])
-    found, bound = np.zeros(x.size), np.zeros(x.size)
-    size = measure.scale_of(x).ravel() if x.size else x.ravel()
-    for k in range(min(x.size, MOST)):
-        seed = np.zeros(x.size)
-        seed[k] = size[k]
-        try:
-            part = tape.tangent(values, {i: seed.reshape(x.shape)})[0]
-            found[k], total = measure.total(w, part) if part is not None else (0.0, 0.0)
-            bound[k] = 64 * unit * total
-        except NotAnalytic:
-            f = tape.directional(leaves, {i: seed.reshape(x.shape)}, w)
-            s = slope(f, EPS * float(np.sum(np.abs(w * np.asarray(values[-1])))))
-            found[k], bound[k] = s.value, CONFIDENCE * s.error
-        found[k], bound[k] = found[k] / size[k], bound[k] / size[k]
-    return found.reshape(x.shape), bound.reshape(x.shape)
-
-
 def wrong_shape(node: Node, i: int, share: Array, operand: Array, upstream: Array) -> Blame:
     told = f"hands back shape {np.shape(share)} where the operand has shape {np.shape(operand)}"
     return Blame("local", node.label, node, node.parents[i], i, got_array=np.asarray(share), upstream=upstream, sentence=told, hint=told)
-
-
-def function_blame(subject: Any, i: int, k: tuple[int, ...], got: Array, expected: Array, bound: float, w: Array) -> Blame:
-    blame = Blame("argument", subject.name, operand=i, element=k, got_array=got, expected_array=expected, upstream=w, tolerance=bound)
-    if got.shape == expected.shape:
-        blame.got, blame.expected = got[k], expected[k]
-    blame.hint = hint(got, expected, subject.unit, w)
-    blame.reason = (
-        "rounding of every term" if bound < 1e-10 * abs(float(np.max(np.abs(expected), initial=0.0))) else "error of the differences"
-    )
-    blame.sentence = "the gradient of the function is not its derivative"
-    return blame
-
-
-__all__ = ["Edge", "function_blame", "gradient_of", "wrong_shape"]

@@ -144,6 +144,7 @@ class Inquiry:
         self, mode: str, seeds: dict[int, Array], d: list[Array], a: float, n: float, error: float, negligible: float
     ) -> Report | None:
         """More than rounding. Where is it wrong, and does the second key agree?"""
+        from cgraph.testing import blame as blaming
         from cgraph.testing import localise
 
         subject = self.subject
@@ -161,7 +162,7 @@ class Inquiry:
                     return None
                 return self.end(Verdict.INCONCLUSIVE, "complex step and Richardson's differences disagree")
         if not subject.is_graph:
-            return self.end(Verdict.FAIL, "", localise.blame_argument(subject, self.w, self.g, self.values, self.unit, error, self.rng))
+            return self.end(Verdict.FAIL, "", blaming.blame_argument(subject, self.w, self.g, self.values, self.unit, error, self.rng))
         find = localise.reverse if mode == "vjp" else localise.forward
         verdict, blame = find(subject, self.w, self.rng)
         if blame is not None:
@@ -194,6 +195,7 @@ class Inquiry:
 
     def confirmed(self, a: float, found: Slope, d: list[Array], why: str) -> Report:
         """A second direction and other steps must find the same, or nothing is certain."""
+        from cgraph.testing import blame as blaming
         from cgraph.testing import localise
 
         again = [x * measure.continuous(self.rng, np.shape(x)) for x in d]
@@ -205,5 +207,5 @@ class Inquiry:
         if self.subject.is_graph:
             _, blame = localise.reverse(self.subject, self.w, self.rng)
         else:
-            blame = localise.blame_argument(self.subject, self.w, self.g, self.values, self.unit, found.error, self.rng)
+            blame = blaming.blame_argument(self.subject, self.w, self.g, self.values, self.unit, found.error, self.rng)
         return self.end(Verdict.FAIL, why, blame)

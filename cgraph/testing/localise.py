@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from cgraph import autodiff, modes
-from cgraph.graph import users
+from cgraph import modes
 from cgraph.node import Node, constant
 from cgraph.node import input as input_leaf
 from cgraph.run import Run
-from cgraph.testing import edge as edges
 from cgraph.testing import measure
+from cgraph.testing.blame import blame_error, leading
 from cgraph.testing.edge import Edge
 from cgraph.testing.hints import hint
 from cgraph.testing.report import Blame, Verdict
@@ -27,15 +26,6 @@ from cgraph.testing.subject import GraphSubject, real64
 
 Array = Any
 Found = tuple[Verdict, Blame | None]
-
-
-def leading(subject: GraphSubject) -> set[Node]:
-    """The nodes that lead down to something differentiated."""
-    found = set(subject.wrt)
-    for node in subject.nodes:
-        if any(p in found and node.op.differentiable(i) for i, p in enumerate(node.parents)):
-            found.add(node)
-    return found
 
 
 def worst(got: Array, expected: Array) -> tuple[int, ...]:
@@ -193,78 +183,3 @@ def _rule_over_nodes(subject: GraphSubject, rng: Any) -> Blame | None:
                 judged[1].sentence = "the local gradient is right on numbers and wrong as a graph"
                 return judged[1]
     return None
-
-
-# --- blame without a walk ---------------------------------------------------------------------------------------------------------
-
-
-def blame_error(subject: Any, rng: Any, error: Exception, kind: str = "error") -> Blame:
-    """The edge whose local gradient raises."""
-    told = f"{type(error).__name__}: {error}"
-    if not subject.is_graph:
-        return Blame(kind, subject.name, sentence=told)
-    wanted = leading(subject)
-    run = subject.run if subject.run is not None else Run((subject.root,), subject.feeds or None, None)
-    for node in reversed(subject.nodes):
-        for i, parent in enumerate(node.parents):
-            if parent not in wanted or not node.op.differentiable(i):
-                continue
-            operands = [np.asarray(run._values[p])[()] for p in node.parents]
-            upstream = np.asarray(measure.continuous(rng, np.shape(run._values[node])), node.dtype)[()]
-            try:
-                with np.errstate(all="ignore"):
-                    share, _ = modes.edge_share(node.op, i, np.asarray(run._values[node])[()], operands, node.params, upstream, None)
-            except Exception as again:
-                return Blame(
-                    kind,
-                    node.label,
-                    node,
-                    parent,
-                    i,
-                    upstream=upstream,
-                    sentence=f"the local gradient raises {type(again).__name__}: {again}",
-                )
-            if np.shape(share) != np.shape(operands[i]):
-                return edges.wrong_shape(node, i, share, operands[i], upstream)
-    return Blame(kind, subject.root.label, subject.root, sentence=f"the backward pass raises {told}; every local gradient works by itself")
-
-
-def blame_contract(subject: Any, i: int, what: str) -> Blame:
-    """The edge that hands a gradient of the wrong shape or dtype to input `i`."""
-    if not subject.is_graph:
-        return Blame("contract", subject.name, operand=subject.wrt[i], sentence=what)
-    shape_at = {n: np.shape(v) for n, v in subject.run._values.items()}
-    wanted = leading(subject)
-    for node in reversed(subject.nodes):
-        if node not in subject.cotangents or node not in wanted:
-            continue
-        for k, parent in enumerate(node.parents):
-            if parent in wanted and node.op.differentiable(k):
-                share = np.asarray(subject.share(node, k))
-                upstream = np.asarray(subject.cotangents[node])
-                if share.shape != shape_at[parent]:
-                    return edges.wrong_shape(node, k, share, subject.run._values[parent], upstream)
-                if share.dtype != parent.dtype and not subject.run._floats and upstream.dtype == node.dtype:
-                    told = f"hands back {share.dtype} where the operand is {parent.dtype}"
-                    return Blame("contract", node.label, node, parent, k, got_array=share, upstream=upstream, sentence=told, hint=told)
-    leaf = subject.wrt[i]
-    return Blame("contract", leaf.label, leaf, sentence=what + "; every local gradient keeps shape and dtype")
-
-
-def blame_argument(subject: Any, w: Array, g: Sequence[Array], values: Sequence[Array], unit: float, error: float, rng: Any) -> Blame:
-    """The argument and the element of a function whose gradient is furthest from the reference, in units of what it may be off."""
-    best: tuple[float, Blame] | None = None
-    for i, got in zip(subject.wrt, g, strict=True):
-        got = np.asarray(got, np.float64)
-        expected, bound = edges.gradient_of(subject.tape, subject.leaves, values, i, w, unit)
-        if got.shape != expected.shape:
-            return edges.function_blame(subject, i, (), got, expected, 0.0, w)
-        off = np.abs(got - expected)
-        excess = np.where(np.isnan(off), np.inf, off / np.maximum(bound, 1e-300))
-        if excess.size and (best is None or float(excess.max()) > best[0]):
-            k = tuple(int(x) for x in np.unravel_index(int(np.argmax(excess)), excess.shape))
-            best = float(excess.max()), edges.function_blame(subject, i, k, got, expected, float(bound[k]), w)
-    return best[1] if best is not None else Blame("argument", subject.name)
-
-
-__all__ = ["autodiff", "blame_argument", "blame_contract", "blame_error", "compare_graph_mode", "forward", "reverse", "users"]

@@ -13,10 +13,10 @@ import numpy as np
 import cgraph as cg
 from cgraph.op import OPS
 from cgraph.testing.check import check_gradients
-from cgraph.testing.op_calls import arity
 from cgraph.testing.op_check import check_op
 from cgraph.testing.random_graphs import RandomDraw, draw_graph
 from cgraph.testing.report import Verdict
+from cgraph.testing.row_calls import arity
 
 GOOD = (Verdict.PASS, Verdict.KINK)
 

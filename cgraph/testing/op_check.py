@@ -21,8 +21,8 @@ from cgraph.node import Node
 from cgraph.op import OPS, Op
 from cgraph.testing import measure
 from cgraph.testing.check import check_gradients
-from cgraph.testing.op_calls import arity, calls
 from cgraph.testing.report import GradientMismatch, Report, Verdict
+from cgraph.testing.row_calls import arity, calls
 
 ENOUGH = 5e-3  # how many checks may stay inconclusive
 

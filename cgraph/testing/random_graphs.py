@@ -165,7 +165,9 @@ class Builder:
         if not self.reuse:
             candidates = [n for n in candidates if n not in self.used]
             if not candidates:
-                return self.leaf(self.draw.pick(self.shapes)) if not fits else None
+                if fits:
+                    return None
+                candidates = [self.leaf(self.draw.pick(self.shapes))]
         elif self.used and self.draw.chance(0.3):
             candidates = [n for n in candidates if n in self.used] or candidates
         node = candidates[min(self.draw.integer(len(candidates)), self.draw.integer(len(candidates)))]
@@ -184,6 +186,7 @@ class Builder:
         y = self.pick(fits)
         if y is None:
             y = self.leaf(x.shape)
+            self.used.add(y)
         return (x, y) if self.draw.chance(0.5) else (y, x)
 
     def grow(self, name: str) -> bool:

@@ -15,7 +15,7 @@ from cgraph import autodiff
 from cgraph.node import constant
 from cgraph.ops.reduction import sum as total
 from cgraph.testing import measure
-from cgraph.testing.localise import blame_error
+from cgraph.testing.blame import blame_error
 from cgraph.testing.report import Report, Verdict
 from cgraph.testing.subject import GraphSubject, topological
 

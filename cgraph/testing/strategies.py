@@ -164,7 +164,7 @@ def op_calls(op: Op | str, params: dict[str, Any] | None = None) -> Strategy:
     """Nodes of one row on fresh parameters: operands in its domain, near its edges, on its kinks."""
     from hypothesis import strategies as st
 
-    from cgraph.testing.op_calls import calls
+    from cgraph.testing.row_calls import calls
 
     row = OPS[op] if isinstance(op, str) else op
 
@@ -178,8 +178,8 @@ def attrs_for(op: Op | str, shape: tuple[int, ...] = (2, 2)) -> Strategy:
     """Keyword parameters for a row: axes, keepdims, axis, index, as it takes them."""
     from hypothesis import strategies as st
 
-    from cgraph.testing.op_calls import params_of
     from cgraph.testing.random_graphs import RandomDraw
+    from cgraph.testing.row_calls import params_of
 
     row = OPS[op] if isinstance(op, str) else op
     return st.integers(0, 2**16).map(lambda seed: params_of(row, shape, RandomDraw(seed)))
@@ -189,7 +189,7 @@ def ops(where: Callable[[Op], bool] | None = None) -> Strategy:
     """Rows of the derivative tables that have a gradient."""
     from hypothesis import strategies as st
 
-    from cgraph.testing.op_calls import arity
+    from cgraph.testing.row_calls import arity
 
     return st.sampled_from(
         [op for op in OPS.values() if any(op.differentiable(i) for i in range(arity(op))) and (where is None or where(op))]

@@ -59,6 +59,14 @@ def _sigmoid_slope(x: Array) -> Array:
     return small / np.square(1.0 + small)
 
 
+def _tanh_slope(x: Array) -> Array:
+    return 4.0 * _sigmoid_slope(2.0 * x)
+
+
+def _stable_bce_slope(z: Array, y: Array) -> Array:
+    return (1.0 - y) * _sigmoid(z) - y * _sigmoid(-z)
+
+
 def log1p(x: Array) -> Array:
     """NumPy's complex log1p loses the digits of small real parts."""
     if not np.iscomplexobj(x):
@@ -143,6 +151,8 @@ TWINS: dict[str, Callable[..., Array]] = {
     "relu": _relu,
     "sigmoid": _sigmoid,
     "sigmoid_slope": _sigmoid_slope,
+    "stable_bce_slope": _stable_bce_slope,
+    "tanh_slope": _tanh_slope,
     "sign": _real(np.sign),
     "softmax": _softmax,
     "softplus": _softplus,
