@@ -50,26 +50,23 @@ bce: Op = elementwise(
 
 
 def _stable_bce(z: Any, y: Any) -> Any:
-    # y·softplus(−z) + (1−y)·softplus(z): two terms that are never negative, so nothing cancels in either tail.
-    tail = np.log1p(np.exp(np.copysign(z, -1.0)))
-    wrong_if_1, wrong_if_0 = np.maximum(np.negative(z), 0.0) + tail, np.maximum(z, 0.0) + tail
-    result = y * wrong_if_1 + (1.0 - y) * wrong_if_0
+    # y·softplus(−z) + (1−y)·softplus(z) = ln(1 + e^−|z|) + |z| times the weight of the wrong answer: nothing cancels in either tail.
+    minus = np.copysign(z, -1.0)
+    weight = np.where(np.less(z, 0.0), y, 1.0 - y)
+    tail = np.log1p(np.exp(minus))
+    result = tail - weight * minus
     if not math.isfinite(np.add.reduce(result, axis=None)):
-        # At z = ±inf the term whose weight is 0 is 0 x inf; it is not there.
+        # At z = ±inf a term whose weight is 0 would be 0 x inf; it is not there.
         with np.errstate(invalid="ignore"):
-            result = np.where(np.equal(y, 0), 0.0, y * wrong_if_1) + np.where(
-                np.equal(y, 1), 0.0, (1.0 - y) * wrong_if_0
-            )
+            result = tail - np.where(np.equal(weight, 0), 0.0, weight * minus)
     return result
 
 
 def _stable_bce_float(z: float, y: float) -> float:
-    tail = math.log1p(math.exp(-abs(z)))
-    result = y * ((-z if z < 0.0 else 0.0) + tail) + (1.0 - y) * ((z if z > 0.0 else 0.0) + tail)
-    if result == result:
-        return result
-    with np.errstate(invalid="ignore"):
-        return float(_stable_bce(np.float64(z), np.float64(y)))
+    size = math.fabs(z)
+    weight = y if z < 0.0 else 1.0 - y
+    result = math.log1p(math.exp(-size)) + weight * size
+    return result if result == result else float(_stable_bce(np.float64(z), np.float64(y)))
 
 
 def _stable_bce_slope(z: Any, y: Any) -> Any:
