@@ -270,8 +270,8 @@ _frame = sys._getframe
 
 
 # Modules are known by the identity of their globals, because this is asked for every node: the user's that built a node last, which
-# most often builds the next one too, and those of cgraph met so far.
-_outside: Any = None
+# most often builds the next one too, and those of cgraph met so far. Identities, not references: nobody's globals are kept alive.
+_outside = 0
 _inside: set[int] = set()
 
 
@@ -280,14 +280,14 @@ def _remember_site(node: Node) -> None:
     global _outside
     frame: FrameType | None = _frame(2)
     while frame is not None:
-        module = frame.f_globals
-        if module is _outside:
+        module = id(frame.f_globals)
+        if module == _outside:
             break
-        if id(module) not in _inside:
-            if module.get("__name__", "").partition(".")[0] != "cgraph":
+        if module not in _inside:
+            if frame.f_globals.get("__name__", "").partition(".")[0] != "cgraph":
                 _outside = module
                 break
-            _inside.add(id(module))
+            _inside.add(module)
         frame = frame.f_back
     node._code, node._offset = (None, 0) if frame is None else (frame.f_code, frame.f_lasti)
 
@@ -395,7 +395,7 @@ def _number(op: Op, parents: tuple[Node, ...], active: bool, name: str | None = 
     node.floats = True
     node.active = active
     frame = _frame(2)
-    if frame.f_globals is _outside:
+    if id(frame.f_globals) == _outside:
         node._code = frame.f_code
         node._offset = frame.f_lasti
     else:
