@@ -144,7 +144,9 @@ class BoxWriter:
                 rows.insert(0, row(font(box.badge, 11, line, style="B")))
             rows += [row(mono(box.value, colors.ink))] if box.value else []
             rows += [row(font(note, 10, colors.muted_on_fill)) for note in box.notes]
-            return framed(rows + self.total(box, line), 4, fill, line, "ROUNDED,DASHED" if box.kind == "constant" else "ROUNDED")
+            # Round for data, square corners for parameters: kind is told by shape, also for matrices and without colour.
+            style = {"data": "ROUNDED", "constant": "ROUNDED,DASHED"}.get(box.kind, "SOLID")
+            return framed(rows + self.total(box, line), 4, fill, line, style)
         wide = text.width(box.symbol, 17) > 34 or any((box.total, box.update, box.notes, box.badge))
         rows = [row(font(box.badge, 10, line, style="B"))] if box.badge else []
         rows.append(row(font(box.symbol, 17, colors.ink, SERIF, "I")))

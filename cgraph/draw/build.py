@@ -45,6 +45,8 @@ class Builder(Facts):
         node, flow, names = card.root, self.flows[card.root], self.names
         title = names.title(node) if not self.expanded or names.is_objective(node) else sign(node)
         formula = flow.formula if self.options.formulas else ""
+        if formula and node.op.name == "broadcast_to":
+            formula += ", repeated"
         if formula and (not names.named(node) or self.expanded):
             formula = f"{names[node]} = {formula}"
         value = self.value(node)
