@@ -18,8 +18,9 @@ from cgraph.errors import (
     StoreError,
     UnsupportedError,
 )
+from cgraph.leaves import constant, input, parameter
 from cgraph.local import LocalGradient
-from cgraph.node import Node, constant, input, parameter, scope
+from cgraph.node import Node, scope
 from cgraph.op import Formula, Interval, Op
 from cgraph.ops.elementwise import (
     abs,

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from cgraph.build import build
 from cgraph.errors import CgraphError
-from cgraph.node import NO_PARAMS, Node, build
-from cgraph.node import _node as make_node
+from cgraph.node import NO_PARAMS, Node, make_node
 from cgraph.op import Op
 from cgraph.operators import vocabulary
 

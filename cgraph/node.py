@@ -1,4 +1,4 @@
-"""Node: one value in a graph, and the leaves a graph starts from.
+"""Node: one value in a graph.
 
 A node says what is computed, never what came out: op, parents, parameters, and the shape and dtype worked out from them when it is
 built, so that a mistake is reported on the line that makes it. Nodes are immutable and equal only to themselves. Only leaves
@@ -14,24 +14,13 @@ from contextvars import ContextVar
 from types import FrameType, MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from cgraph import shapes
-from cgraph.errors import (
-    CgraphError,
-    DTypeError,
-    GradientError,
-    MissingValueError,
-    NoGradientError,
-    ShapeError,
-)
+from cgraph.errors import CgraphError, GradientError, MissingValueError, NoGradientError
 from cgraph.op import CONSTANT, INPUT, OPS, PARAMETER, DType, Op
 from cgraph.operators import VOCABULARY, Operators
+from cgraph.shapes import Shape
+from cgraph.values import FLOAT64, Array, capture, readonly
 
-Array = np.ndarray[Any, DType]
-Shape = shapes.Shape
-
-FLOAT64 = np.dtype(np.float64)
 NO_PARAMS: Mapping[str, Any] = MappingProxyType({})
 
 _scope: ContextVar[str] = ContextVar("cgraph_scope", default="")
@@ -63,10 +52,10 @@ def _quick(name: str, swapped: bool = False) -> Any:
             kind = other.__class__
             if kind is Node:
                 if other.floats:
-                    return _number(OPS[name], (self, other), self.active or other.active)
+                    return number_node(OPS[name], (self, other), self.active or other.active)
             elif kind is float or kind is int:
-                number = _literal(float(other))
-                return _number(
+                number = literal(float(other))
+                return number_node(
                     OPS[name], (number, self) if swapped else (self, number), self.active
                 )
         return OPS[name](other, self) if swapped else OPS[name](self, other)
@@ -132,12 +121,14 @@ class Node(Operators):
 
     def __neg__(self) -> Any:
         return (
-            _number(OPS["negative"], (self,), self.active) if self.floats else OPS["negative"](self)
+            number_node(OPS["negative"], (self,), self.active)
+            if self.floats
+            else OPS["negative"](self)
         )
 
     def __pow__(self, other: Any) -> Any:
         if self.floats and other.__class__ is int and other == 2:
-            return _number(OPS["square"], (self,), self.active)
+            return number_node(OPS["square"], (self,), self.active)
         return super().__pow__(other)
 
     @property
@@ -292,7 +283,7 @@ def _remember_site(node: Node) -> None:
     node._code, node._offset = (None, 0) if frame is None else (frame.f_code, frame.f_lasti)
 
 
-def _node(
+def make_node(
     op: Op,
     parents: tuple[Node, ...],
     params: Mapping[str, Any],
@@ -316,74 +307,8 @@ def _node(
     return node
 
 
-def build(
-    op: Op, operands: tuple[Any, ...], params: Mapping[str, Any], name: str | None = None
-) -> Node:
-    """A node of `op`, its operands made nodes, its shape and dtype inferred."""
-    if op.scalar is not None:
-        # The quick way for graphs of numbers: float64 scalars in, a float64 scalar out, nothing to infer.
-        active = literal = False
-        for operand in operands:
-            if operand.__class__ is Node:
-                if not operand.floats:
-                    break
-                if operand.active:
-                    active = True
-            elif operand.__class__ is float or operand.__class__ is int:
-                literal = True
-            else:
-                break
-        else:
-            if literal:
-                operands = tuple(
-                    [x if x.__class__ is Node else _literal(float(x)) for x in operands]
-                )
-            return _number(op, operands, active, name)
-    if op.family == "elementwise":
-        node = _of_one_shape(op, operands, name)
-        if node is not None:
-            return node
-    parents = _as_nodes(op, operands)
-    try:
-        if op.family == "elementwise":
-            shape = parents[0].shape
-            if any(p.shape != shape for p in parents):
-                shape = shapes.broadcast(*(p.shape for p in parents))
-                parents = tuple(
-                    p
-                    if p.shape == shape or (p.op is CONSTANT and p.shape == ())
-                    else _spread(p, shape, parents)
-                    for p in parents
-                )
-        else:
-            shape = op.shape(*(p.shape for p in parents), **params)  # type: ignore[misc]
-        # A weak constant lends an elementwise op no dtype of its own.
-        elementwise = op.family == "elementwise"
-        dtype = op.result_dtype(
-            tuple(p._value if elementwise and p.weak else p.dtype for p in parents), params
-        )
-    except (ShapeError, DTypeError) as error:
-        raise type(error)(
-            f"{name or op.name}: {_describe(parents, error)}: {error}\n  built at {_where()}"
-        ) from None
-    floats = op.scalar is not None and all(p.floats for p in parents)
-    active = dtype.kind == "f" and any(
-        p.active and op.differentiable(i) for i, p in enumerate(parents)
-    )
-    return _node(
-        op,
-        parents,
-        MappingProxyType(dict(params)) if params else NO_PARAMS,
-        shape,
-        dtype,
-        name,
-        floats,
-        active,
-    )
-
-
-def _number(op: Op, parents: tuple[Node, ...], active: bool, name: str | None = None) -> Node:
-    """A float64 scalar computed from float64 scalars: what `_node` does, without asking anything. For speed."""
+def number_node(op: Op, parents: tuple[Node, ...], active: bool, name: str | None = None) -> Node:
+    """A float64 scalar computed from float64 scalars: what `make_node` does, without asking anything. For speed."""
     node: Node = _new(Node)
     node.op = op
     node.parents = parents
@@ -403,35 +328,7 @@ def _number(op: Op, parents: tuple[Node, ...], active: bool, name: str | None = 
     return node
 
 
-def _of_one_shape(op: Op, operands: tuple[Any, ...], name: str | None) -> Node | None:
-    """The quick way for arrays: elementwise, everything of one shape and one floating dtype, or a Python number. Else None."""
-    shape: Shape | None = None
-    literal = active = False
-    for i, x in enumerate(operands):
-        if x.__class__ is Node:
-            if shape is None:
-                shape, dtype = x.shape, x.dtype
-            elif x.shape != shape or x.dtype is not dtype:
-                return None
-            if x.active and op.differentiable(i):
-                active = True
-        elif x.__class__ is float or x.__class__ is int:
-            literal = True
-        else:
-            return None
-    if shape is None or dtype.kind != "f":
-        return None
-    if literal:
-        if dtype is not FLOAT64 and not isinstance(op.forward, np.ufunc):
-            return None
-        operands = tuple([x if x.__class__ is Node else _literal(float(x)) for x in operands])
-    result = op.result_of.get(dtype)
-    if result is None:
-        result = op.result_of[dtype] = op.result_dtype((dtype,) * len(operands), NO_PARAMS)
-    return _node(op, operands, NO_PARAMS, shape, result, name, False, active and result.kind == "f")
-
-
-def _literal(value: float) -> Node:
+def literal(value: float) -> Node:
     """A Python number in an expression: a weak constant without a name or a line of its own."""
     node: Node = _new(Node)
     node.op = CONSTANT
@@ -447,214 +344,11 @@ def _literal(value: float) -> Node:
     return node
 
 
-def _where() -> str:
+def site_of_caller() -> str:
+    """The user's line, for a message about a node that could not be built."""
     node = _new(Node)
     _remember_site(node)
     return str(node.site)
-
-
-def _describe(parents: tuple[Node, ...], error: Exception) -> str:
-    what = "shape" if isinstance(error, ShapeError) else "dtype"
-    return " but ".join(
-        f"{p.label!r} has {what} {p.shape if what == 'shape' else p.dtype}" for p in parents
-    )
-
-
-def _as_nodes(op: Op, operands: tuple[Any, ...]) -> tuple[Node, ...]:
-    """Operands as nodes. A Python number becomes a weak constant, which takes the dtype of what it meets."""
-    nodes = [x for x in operands if isinstance(x, Node)]
-    if len(nodes) == len(operands):
-        return tuple(operands)
-    real = any(n.dtype.kind == "f" for n in nodes)
-    weakly = not real or any(n.dtype == FLOAT64 for n in nodes)
-    result = []
-    for x in operands:
-        if isinstance(x, Node):
-            result.append(x)
-        elif isinstance(x, bool) or (isinstance(x, int) and not real):
-            result.append(_leaf(CONSTANT, None, x, (), np.asarray(x).dtype))
-        elif isinstance(x, int | float) and type(x) in (int, float):
-            # A ufunc gives a Python number the dtype of what it meets; other functions may compute with it first.
-            if op.family == "elementwise" and (weakly or isinstance(op.forward, np.ufunc)):
-                result.append(_literal(float(x)))
-            else:
-                result.append(constant(np.asarray(x, np.result_type(*(n.dtype for n in nodes), x))))
-        else:
-            result.append(constant(x))
-    return tuple(result)
-
-
-def _spread(node: Node, shape: Shape, among: tuple[Node, ...]) -> Node:
-    """`node` broadcast to `shape`; when a size is unknown, to the shape that the operands `among` it turn out to have."""
-    broadcast_to = OPS["broadcast_to"]
-    if shapes.is_static(shape):
-        # `shape` came out of the broadcasting rule, so nothing is left to check or infer.
-        params = MappingProxyType({"shape": shape})
-        return _node(broadcast_to, (node,), params, shape, node.dtype, None, False, node.active)
-    spread = node
-    for other in among:
-        if other is not node:
-            spread = build(broadcast_to, (spread, other), {"shape": None})
-    return spread
-
-
-Op.node_class = Node
-Op.build_node = staticmethod(build)
-Op.build_number = staticmethod(_number)
-
-
-# --- leaves -------------------------------------------------------------------------------------------------------------------
-
-
-def _leaf(op: Op, name: str | None, value: Any, shape: Shape, dtype: DType) -> Node:
-    leaf = _node(
-        op, (), NO_PARAMS, shape, dtype, name, shape == () and dtype == FLOAT64, op is PARAMETER
-    )
-    leaf._value = value
-    return leaf
-
-
-def _dtype(given: Any, label: str) -> DType:
-    dtype: DType = np.dtype(given)
-    if dtype.kind not in "biuf":
-        hint = (
-            "take the real and imaginary parts as two inputs"
-            if dtype.kind == "c"
-            else "give numbers"
-        )
-        raise DTypeError(f"{label!r}: dtype {dtype} is not supported; {hint}")
-    return dtype
-
-
-def _array(value: Any, label: str, dtype: Any = None) -> Array:
-    """A private copy of what was given; Python's whole numbers become float64, the dtype of a graph of numbers."""
-    if isinstance(value, Node):
-        raise DTypeError(f"{label!r}: a value has to be numbers, not {value!r}; take node.value")
-    try:
-        array = np.array(value)
-    except ValueError as error:
-        raise ShapeError(f"{label!r}: {error}") from None
-    _dtype(array.dtype, label)
-    if dtype is not None:
-        return array.astype(_dtype(dtype, label))
-    return array.astype(FLOAT64) if type(value) is int else array
-
-
-def _hold(array: Array) -> Any:
-    """How a leaf holds its value: a scalar of float64 as a Python float, everything else as a read-only array."""
-    if array.shape == () and array.dtype == FLOAT64:
-        return float(array)
-    array.setflags(write=False)
-    return array
-
-
-def readonly(value: Any) -> Array:
-    """A value as a read-only array."""
-    array = np.asarray(value)
-    if array.flags.writeable:
-        array = array.view()
-        array.setflags(write=False)
-    return array
-
-
-def capture(value: Any, leaf: Node) -> Any:
-    """A copy of `value` in the leaf's dtype, checked against its shape: what is done to the original later changes nothing."""
-    array = _array(value, leaf.label)
-    if not shapes.agrees(array.shape, leaf.shape):
-        raise ShapeError(
-            f"{leaf.label!r} has shape {leaf.shape}; got a value of shape {array.shape}"
-        )
-    if not np.can_cast(array.dtype, leaf.dtype, "same_kind"):
-        raise DTypeError(
-            f"{leaf.label!r} has dtype {leaf.dtype}; got a value of dtype {array.dtype}, which would lose information"
-        )
-    return _hold(array.astype(leaf.dtype, copy=False))
-
-
-def input(
-    name: str | None = None, value: Any = None, *, shape: Any = None, dtype: Any = None
-) -> Node:
-    """A leaf for data: no gradient ever flows into it.
-
-    Args:
-        name: what pictures and messages call it.
-        value: its value; may be left out and fed at each run.
-        shape: the shape, if no value is given (default: a scalar); None for a size that is fixed when it is fed.
-        dtype: default: the value's, or float64.
-
-    Raises:
-        ShapeError: when value and shape do not agree.
-        DTypeError: for complex numbers and objects.
-
-    >>> import cgraph as cg
-    >>> X = cg.input("X", shape=(2, None))
-    >>> total = X.sum()
-    >>> float(cg.run(total, {X: [[1, 2, 3], [4, 5, 6]]}).value(total))
-    21.0
-    """
-    label = name or "input"
-    if value is None:
-        declared = () if shape is None else tuple(shape) if np.iterable(shape) else (shape,)
-        leaf = _leaf(
-            INPUT,
-            name,
-            None,
-            tuple(None if n is None else int(n) for n in declared),
-            _dtype(dtype or FLOAT64, label),
-        )
-        return leaf
-    array = _array(value, label, dtype)
-    leaf = _leaf(INPUT, name, None, array.shape, array.dtype)
-    if shape is not None:
-        declared = tuple(shape) if np.iterable(shape) else (shape,)
-        if not shapes.agrees(array.shape, declared):
-            raise ShapeError(f"{label!r}: the value has shape {array.shape}, not {declared}")
-        leaf.shape = declared
-    leaf._value = _hold(array)
-    return leaf
-
-
-def parameter(name: str | None = None, value: Any = None, *, dtype: Any = None) -> Node:
-    """A trainable leaf: gradients stop here. ``w.value = ...`` assigns.
-
-    Raises:
-        MissingValueError: without a value.
-        DTypeError: for complex numbers and objects; whole numbers become float64.
-
-    >>> import cgraph as cg
-    >>> w = cg.parameter("w", [0.1, 0.6])
-    >>> w.value = w.value - 0.1
-    >>> w.value
-    array([0. , 0.5])
-    """
-    label = name or "parameter"
-    if type(value) is float and dtype is None:
-        return _leaf(PARAMETER, name, value, (), FLOAT64)
-    if value is None:
-        raise MissingValueError(f"parameter {label!r} needs a value to start from")
-    array = _array(value, label, dtype)
-    if array.dtype.kind != "f":
-        array = array.astype(FLOAT64)
-    return _leaf(PARAMETER, name, _hold(array), array.shape, array.dtype)
-
-
-def constant(value: Any, name: str | None = None, *, dtype: Any = None) -> Node:
-    """A leaf that never changes. Numbers in expressions become constants by themselves: ``2 * x``.
-
-    >>> import cgraph as cg
-    >>> c = cg.constant(2.0, name="c")
-    >>> (cg.input("x", np.float32(3.0)) * c).dtype
-    dtype('float32')
-    """
-    if type(value) in (int, float) and dtype is None:
-        return _leaf(CONSTANT, name, float(value), (), FLOAT64)
-    array = _array(value, name or "constant", dtype)
-    held: Any = _hold(array)
-    if isinstance(held, float):
-        # A float64 that came out of NumPy does promote, as it does in NumPy: kept as an array, it is not weak.
-        held = array
-        held.setflags(write=False)
-    return _leaf(CONSTANT, name, held, array.shape, array.dtype)
 
 
 def why_no_gradient(node: Node) -> str:

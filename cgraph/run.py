@@ -19,9 +19,10 @@ from cgraph.finite import check_gradients, check_values
 from cgraph.graph import order
 from cgraph.local import LocalGradient
 from cgraph.modes import backpropagate, edge_share
-from cgraph.node import Array, Node, capture, readonly, require_scalar, why_no_gradient
+from cgraph.node import Node, require_scalar, why_no_gradient
 from cgraph.op import FLOAT_ERRORS, PARAMETER, Formula
 from cgraph.operators import vocabulary
+from cgraph.values import Array, capture, readonly
 
 
 class Run:

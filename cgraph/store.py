@@ -16,8 +16,10 @@ import numpy as np
 
 from cgraph import graph
 from cgraph.archive import Arrays, damage_is_told, read_archive, write_archive
+from cgraph.build import build
 from cgraph.errors import StoreError
-from cgraph.node import Node, build, constant, input, parameter
+from cgraph.leaves import constant, input, parameter
+from cgraph.node import Node
 from cgraph.ops import OPS
 
 __all__ = ["load", "read", "save", "write"]
@@ -108,14 +110,13 @@ def _encode_node(node: Node, number: dict[Node, int], arrays: Arrays) -> dict[st
     entry: dict[str, Any] = {"op": node.op.name}
     kind = node.dtype.str.lstrip("<>=|")
     # What goes without saying is left out: a graph of a million numbers is a long text already.
-    for key, value, default in (
+    told = (
         ("shape", node.shape, ()),
         ("dtype", kind, "f8"),
         ("name", node.name, None),
         ("scope", node.scope, ""),
-    ):
-        if value != default:
-            entry[key] = value
+    )
+    entry.update({key: value for key, value, default in told if value != default})
     if node.op.family != "leaf":
         if OPS.get(node.op.name) is not node.op:
             raise StoreError(

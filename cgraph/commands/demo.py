@@ -17,7 +17,8 @@ import numpy as np
 from cgraph import datasets, metrics, nn, optim
 from cgraph.draw.text import matrix, number
 from cgraph.errors import DrawError
-from cgraph.node import Node, input, parameter
+from cgraph.leaves import input, parameter
+from cgraph.node import Node
 from cgraph.ops.elementwise import add, sigmoid
 from cgraph.ops.linalg import matmul
 from cgraph.ops.losses import bce

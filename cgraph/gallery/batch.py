@@ -11,7 +11,7 @@ from cgraph.draw import draw
 from cgraph.draw.diagram import Arrow, Box, replace
 from cgraph.draw.text import matrix, number
 from cgraph.gallery.room import Batch, Figure, Neuron, Room, figures, op_card, words_card
-from cgraph.node import input, parameter
+from cgraph.leaves import input, parameter
 from cgraph.ops.elementwise import add, log, multiply, negative, sigmoid, softplus, subtract
 from cgraph.ops.losses import bce, mse, stable_bce
 from cgraph.ops.reduction import mean

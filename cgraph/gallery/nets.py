@@ -12,7 +12,8 @@ from cgraph import datasets, metrics, nn, optim, plots
 from cgraph.draw import compare, draw, frames
 from cgraph.draw.text import matrix, number
 from cgraph.gallery.room import Batch, Figure, Neuron, Room, Trained, figures, words_card, xor_net
-from cgraph.node import Node, input, parameter, scope
+from cgraph.leaves import input, parameter
+from cgraph.node import Node, scope
 from cgraph.ops.elementwise import add, multiply, sigmoid
 from cgraph.ops.losses import bce
 from cgraph.run import run as evaluate

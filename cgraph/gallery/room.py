@@ -18,7 +18,8 @@ from cgraph import datasets, nn, optim
 from cgraph.draw import Diagram, engine, frames
 from cgraph.draw.diagram import Box, Picture, Row
 from cgraph.errors import CgraphError
-from cgraph.node import Node, input, parameter
+from cgraph.leaves import input, parameter
+from cgraph.node import Node
 from cgraph.op import OPS
 from cgraph.ops.elementwise import add, sigmoid
 from cgraph.ops.linalg import matmul

@@ -9,7 +9,7 @@ from cgraph.draw import Diagram, compare, draw
 from cgraph.draw.diagram import Arrow, Box, replace
 from cgraph.draw.text import number
 from cgraph.gallery.room import Figure, Neuron, Room, figures, op_card, words_card
-from cgraph.node import input, parameter
+from cgraph.leaves import input, parameter
 from cgraph.ops.elementwise import add, sigmoid
 from cgraph.ops.losses import bce
 from cgraph.run import run as evaluate

@@ -13,7 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from cgraph.node import Node, parameter, scope
+from cgraph.leaves import parameter
+from cgraph.node import Node, scope
 from cgraph.ops.elementwise import add, relu, sigmoid, tanh
 from cgraph.ops.linalg import matmul
 

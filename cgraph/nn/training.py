@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgraph.errors import StoreError
+from cgraph.leaves import input
 from cgraph.nn.layers import Generator, Sequential
-from cgraph.node import Node, input, scope
+from cgraph.node import Node, scope
 from cgraph.ops.elementwise import sigmoid
 from cgraph.ops.losses import bce, keras_bce, mse, stable_bce
 from cgraph.ops.reduction import mean

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def _value_and_slope(f: Callable[[Any], Any], at: Any) -> tuple[Array, Array]:
     """An elementwise function and its derivative at many places: one graph, forward and backward."""
-    from cgraph.node import parameter
+    from cgraph.leaves import parameter
 
     x = parameter("x", np.asarray(at, float))
     out = f(x)

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from cgraph.errors import CgraphError, GradientError
+from cgraph.leaves import input as input_leaf
 from cgraph.node import Node
-from cgraph.node import input as input_leaf
 from cgraph.op import INPUT
 from cgraph.testing.subject import FunctionSubject, GraphSubject, topological
 

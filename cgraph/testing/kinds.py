@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.node import Node, constant
+from cgraph.leaves import constant
+from cgraph.node import Node
 from cgraph.operators import VOCABULARY
 from cgraph.testing.kinds_structure import STRUCTURE
 

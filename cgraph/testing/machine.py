@@ -22,8 +22,9 @@ import numpy as np
 
 from cgraph import autodiff
 from cgraph.graph import equations, order
-from cgraph.node import Node, parameter
-from cgraph.node import input as input_leaf
+from cgraph.leaves import input as input_leaf
+from cgraph.leaves import parameter
+from cgraph.node import Node
 from cgraph.operators import VOCABULARY as V
 
 UNARY: dict[str, Callable[[Any], Any]] = {

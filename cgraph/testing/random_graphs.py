@@ -16,7 +16,8 @@ import numpy as np
 
 from cgraph.errors import CgraphError
 from cgraph.graph import equations, order
-from cgraph.node import Node, constant, parameter
+from cgraph.leaves import constant, parameter
+from cgraph.node import Node
 from cgraph.operators import VOCABULARY
 from cgraph.testing.kinds import KINDS
 

@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from cgraph.build import build
 from cgraph.errors import CgraphError
-from cgraph.node import Node, build, constant, parameter
+from cgraph.leaves import constant, parameter
+from cgraph.node import Node
 from cgraph.op import CONSTANT
 from cgraph.testing.report import Blame, Report, Verdict, short
 from cgraph.testing.subject import GraphSubject, topological

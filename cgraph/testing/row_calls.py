@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from cgraph.errors import CgraphError
-from cgraph.node import Node, constant, parameter
+from cgraph.leaves import constant, parameter
+from cgraph.node import Node
 from cgraph.op import Interval, Op
 from cgraph.testing.random_graphs import RandomDraw
 

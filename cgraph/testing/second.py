@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from cgraph import autodiff
-from cgraph.node import constant
+from cgraph.leaves import constant
 from cgraph.ops.reduction import sum as total
 from cgraph.testing import measure
 from cgraph.testing.blame import blame_error

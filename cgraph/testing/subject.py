@@ -15,11 +15,12 @@ import numpy as np
 import cgraph.graph
 from cgraph import autodiff, modes
 from cgraph.errors import GradientError
-from cgraph.node import Node, capture
+from cgraph.node import Node
 from cgraph.op import OPS, PARAMETER
 from cgraph.run import Run
 from cgraph.testing.reference import EPS, Line, Tape
 from cgraph.testing.twins import ANALYTIC, TWINS
+from cgraph.values import capture
 
 Array = Any
 

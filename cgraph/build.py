@@ -1,0 +1,167 @@
+"""Building the node of an op: operands made nodes, shape and dtype inferred, mistakes told on the line that makes them.
+
+There are three ways in, by how much there is to ask. Graphs of numbers have nothing to infer; elementwise ops on arrays of one shape
+next to nothing; the rest goes through the rules. All three make the same nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from cgraph import shapes
+from cgraph.errors import DTypeError, ShapeError
+from cgraph.leaves import constant, leaf_node
+from cgraph.node import NO_PARAMS, Node, literal, make_node, number_node, site_of_caller
+from cgraph.op import CONSTANT, OPS, Op
+from cgraph.shapes import Shape
+from cgraph.values import FLOAT64
+
+
+def build(
+    op: Op, operands: tuple[Any, ...], params: Mapping[str, Any], name: str | None = None
+) -> Node:
+    """A node of `op`, its operands made nodes, its shape and dtype inferred."""
+    if op.scalar is not None:
+        # The quick way for graphs of numbers: float64 scalars in, a float64 scalar out, nothing to infer.
+        active = numbers = False
+        for operand in operands:
+            if operand.__class__ is Node:
+                if not operand.floats:
+                    break
+                if operand.active:
+                    active = True
+            elif operand.__class__ is float or operand.__class__ is int:
+                numbers = True
+            else:
+                break
+        else:
+            if numbers:
+                operands = tuple(
+                    [x if x.__class__ is Node else literal(float(x)) for x in operands]
+                )
+            return number_node(op, operands, active, name)
+    if op.family == "elementwise":
+        node = _of_one_shape(op, operands, name)
+        if node is not None:
+            return node
+    parents = _as_nodes(op, operands)
+    try:
+        if op.family == "elementwise":
+            shape = parents[0].shape
+            if any(p.shape != shape for p in parents):
+                shape = shapes.broadcast(*(p.shape for p in parents))
+                parents = tuple(
+                    p
+                    if p.shape == shape or (p.op is CONSTANT and p.shape == ())
+                    else _spread(p, shape, parents)
+                    for p in parents
+                )
+        else:
+            shape = op.shape(*(p.shape for p in parents), **params)  # type: ignore[misc]
+        # A weak constant lends an elementwise op no dtype of its own.
+        elementwise = op.family == "elementwise"
+        dtype = op.result_dtype(
+            tuple(p._value if elementwise and p.weak else p.dtype for p in parents), params
+        )
+    except (ShapeError, DTypeError) as error:
+        raise type(error)(
+            f"{name or op.name}: {_describe(parents, error)}: {error}\n  built at {site_of_caller()}"
+        ) from None
+    floats = op.scalar is not None and all(p.floats for p in parents)
+    active = dtype.kind == "f" and any(
+        p.active and op.differentiable(i) for i, p in enumerate(parents)
+    )
+    return make_node(
+        op,
+        parents,
+        MappingProxyType(dict(params)) if params else NO_PARAMS,
+        shape,
+        dtype,
+        name,
+        floats,
+        active,
+    )
+
+
+def _of_one_shape(op: Op, operands: tuple[Any, ...], name: str | None) -> Node | None:
+    """The quick way for arrays: elementwise, everything of one shape and one floating dtype, or a Python number. Else None."""
+    shape: Shape | None = None
+    numbers = active = False
+    for i, x in enumerate(operands):
+        if x.__class__ is Node:
+            if shape is None:
+                shape, dtype = x.shape, x.dtype
+            elif x.shape != shape or x.dtype is not dtype:
+                return None
+            if x.active and op.differentiable(i):
+                active = True
+        elif x.__class__ is float or x.__class__ is int:
+            numbers = True
+        else:
+            return None
+    if shape is None or dtype.kind != "f":
+        return None
+    if numbers:
+        if dtype is not FLOAT64 and not isinstance(op.forward, np.ufunc):
+            return None
+        operands = tuple([x if x.__class__ is Node else literal(float(x)) for x in operands])
+    result = op.result_of.get(dtype)
+    if result is None:
+        result = op.result_of[dtype] = op.result_dtype((dtype,) * len(operands), NO_PARAMS)
+    return make_node(
+        op, operands, NO_PARAMS, shape, result, name, False, active and result.kind == "f"
+    )
+
+
+def _describe(parents: tuple[Node, ...], error: Exception) -> str:
+    what = "shape" if isinstance(error, ShapeError) else "dtype"
+    return " but ".join(
+        f"{p.label!r} has {what} {p.shape if what == 'shape' else p.dtype}" for p in parents
+    )
+
+
+def _as_nodes(op: Op, operands: tuple[Any, ...]) -> tuple[Node, ...]:
+    """Operands as nodes. A Python number becomes a weak constant, which takes the dtype of what it meets."""
+    nodes = [x for x in operands if isinstance(x, Node)]
+    if len(nodes) == len(operands):
+        return tuple(operands)
+    real = any(n.dtype.kind == "f" for n in nodes)
+    weakly = not real or any(n.dtype == FLOAT64 for n in nodes)
+    result = []
+    for x in operands:
+        if isinstance(x, Node):
+            result.append(x)
+        elif isinstance(x, bool) or (isinstance(x, int) and not real):
+            result.append(leaf_node(CONSTANT, None, x, (), np.asarray(x).dtype))
+        elif isinstance(x, int | float) and type(x) in (int, float):
+            # A ufunc gives a Python number the dtype of what it meets; other functions may compute with it first.
+            if op.family == "elementwise" and (weakly or isinstance(op.forward, np.ufunc)):
+                result.append(literal(float(x)))
+            else:
+                result.append(constant(np.asarray(x, np.result_type(*(n.dtype for n in nodes), x))))
+        else:
+            result.append(constant(x))
+    return tuple(result)
+
+
+def _spread(node: Node, shape: Shape, among: tuple[Node, ...]) -> Node:
+    """`node` broadcast to `shape`; when a size is unknown, to the shape that the operands `among` it turn out to have."""
+    broadcast_to = OPS["broadcast_to"]
+    if shapes.is_static(shape):
+        # `shape` came out of the broadcasting rule, so nothing is left to check or infer.
+        params = MappingProxyType({"shape": shape})
+        return make_node(broadcast_to, (node,), params, shape, node.dtype, None, False, node.active)
+    spread = node
+    for other in among:
+        if other is not node:
+            spread = build(broadcast_to, (spread, other), {"shape": None})
+    return spread
+
+
+Op.node_class = Node
+Op.build_node = staticmethod(build)
+Op.build_number = staticmethod(number_node)
