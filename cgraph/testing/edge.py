@@ -39,7 +39,8 @@ class Edge:
         others = tuple(k for k in range(n) if k != i)
         self.tape = Tape([None] * n + [Line(node.op.forward, tuple(range(n)), node.params, twin_of(node.op), others)])
         self.base = unit * (8.0 + 2.0 * max(np.size(self.out), np.size(self.operands[i]), 1) ** 0.5)
-        self.floor = float(np.finfo(np.float32).smallest_subnormal) * 4 if unit > 1e-10 else 1e-300
+        largest = max(np.size(self.out), np.size(self.operands[i]), 1)
+        self.floor = float(np.finfo(np.float32).smallest_subnormal) * 4 * largest if unit > 1e-10 else 1e-300
         self.error: Exception | None = None
 
     def margin(self) -> float:
@@ -98,8 +99,8 @@ class Edge:
             blame.sentence = "on a kink: not the documented convention (docs/conventions.md)"
         return Verdict.FAIL, blame
 
-    def _out_of_range(self, got: Array, expected: Array) -> bool:
-        """Whether the dtype overflows or underflows where the rule itself, in float64, is right."""
+    def _out_of_range(self, got: Array, expected: Array, tangent: Array | None = None) -> bool:
+        """Whether the dtype overflows or underflows where the rule itself, in float64, is right (forward mode: given the tangent)."""
         kind = np.finfo(self.node.dtype)
         sizes = np.abs(np.asarray(expected))
         wrong = ~(np.abs(got - expected) <= 1e-3 * sizes)
@@ -109,12 +110,16 @@ class Edge:
             return True
         if self.unit < 1e-10 or (np.isfinite(got).all() and np.all(sizes[wrong] > 1e3 * float(kind.tiny))):
             return False
+        op, params = self.node.op, self.node.params
         try:
-            out = self.node.op.forward(*self.operands, **self.node.params)  # the stored one has the digits of the dtype
-            share, _ = modes.edge_share(self.node.op, self.i, out, self.operands, self.node.params, self.upstream, None)
+            out = op.forward(*self.operands, **params)  # the stored one has the digits of the dtype
+            if tangent is None:
+                again, _ = modes.edge_share(op, self.i, out, self.operands, params, self.upstream, None)
+            else:
+                again = op.local(self.i, out, self.operands, params).jvp(tangent)
         except Exception:
             return False
-        return bool(np.all(np.abs(np.asarray(share, np.float64) - expected) <= 1e-9 * sizes + 1e-300))
+        return bool(np.all(np.abs(np.asarray(again, np.float64) - expected) <= 1e-9 * sizes + 1e-300))
 
     def _slack(self, d: Array, a: float, n: float) -> float:
         """How far rounding alone moves either side."""
@@ -217,7 +222,10 @@ class Edge:
             return None
         off = np.abs(got - expected)
         k = tuple(int(x) for x in np.unravel_index(int(np.argmax(np.where(np.isnan(off), np.inf, off))), off.shape))
-        return Verdict.FAIL, Blame(
+        verdict = Verdict.FAIL
+        if self._out_of_range(got, expected, tangent):
+            verdict, what = Verdict.DOMAIN, f"beyond the range of {node.dtype}: the rule is right in float64"
+        return verdict, Blame(
             "forward", node.label, node, node.parents[i], i, k, got[k], expected[k], got, expected, tangent, bound + CONFIDENCE * slack,
             "units of rounding of every term", hint(got, expected, self.unit), what,
         )  # fmt: skip

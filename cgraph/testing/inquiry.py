@@ -64,12 +64,24 @@ class Inquiry:
             values += self.subject.run._values.values()
         return all(np.all(np.isfinite(np.asarray(v, np.float64))) for v in values)
 
+    def behind_branches(self) -> bool:
+        """Whether everything that is not finite lies behind branches of `where` that were not taken, and so counts for nothing."""
+        if not self.subject.is_graph:
+            return False
+        for i, (node, value) in enumerate(zip(self.subject.nodes, self.values, strict=True)):
+            bad = ~np.isfinite(np.asarray(value, np.float64))
+            if not bad.any() and not np.all(np.isfinite(np.asarray(self.subject.run._values[node], np.float64))):
+                return False  # beyond the range of float32
+            if bad.any() and not self.subject.tape.masked(self.values, i, bad):
+                return False
+        return True
+
     def investigate(self, mode: str, k: int, seeds: dict[int, Array], d: list[Array], a: float, n: float, bound: float) -> Report | None:
         """Rounding, kink, domain, or wrong?"""
         subject = self.subject
         if not np.isfinite(a) and (self.edge() or not self.finite_inside()):
             return self.beyond(mode)
-        if not self.finite_inside():
+        if not self.finite_inside() and not self.behind_branches():
             return self.end(Verdict.DOMAIN, self.edge() or "a value on the way is not finite")
         moved = float(spread(n, lambda: self.replayed(seeds), REPLAYS)) if np.isfinite(a) else 0.0
         if not np.isfinite(moved):
@@ -167,6 +179,8 @@ class Inquiry:
         verdict, blame = find(subject, self.w, self.rng)
         if blame is not None:
             return self.end(verdict, blame.sentence if verdict is not Verdict.FAIL else "", blame)
+        if not np.isfinite(a):
+            return self.end(Verdict.DOMAIN, f"beyond the range of {subject.root.dtype}: every edge and every sum is right by itself")
         if abs(a - n) <= negligible:
             self.report.notes.append("the gradient code rounds more than the function does, edge by edge, but no edge is wrong")
             return None
