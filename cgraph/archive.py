@@ -12,17 +12,17 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cgraph.errors import CgraphError, StoreError
+from cgraph.files import write_atomically
 
-__all__ = ["Arrays", "damage_is_told", "read_archive", "write_archive", "write_atomically"]
+__all__ = ["Arrays", "damage_is_told", "read_archive", "write_archive"]
 
 INDEX = "graph.json"
 Arrays = dict[str, NDArray[Any]]
@@ -73,27 +73,6 @@ def damage_is_told(path: str | os.PathLike[str]) -> Iterator[None]:
         raise StoreError(
             f"{os.fspath(path)!r} is not a file saved by cgraph, or is damaged ({type(error).__name__}: {error})"
         ) from error
-
-
-def write_atomically(path: str | os.PathLike[str], fill: Callable[[IO[bytes]], None]) -> None:
-    """Write a file so that at any moment the old one or the new one is there, whole: temporary file, fsync, rename."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            fill(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    if os.name == "posix":  # the rename itself is on disk once the directory is
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

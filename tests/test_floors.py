@@ -22,7 +22,7 @@ PACKAGE = Path(cgraph.__file__).parent
 
 # Whoever adds a module or a folder at the top of the package gives it a floor here.
 FLOORS = {
-    "errors": 0, "shapes": 0, "local": 0, "operators": 0, "archive": 0,
+    "errors": 0, "files": 0, "shapes": 0, "local": 0, "operators": 0, "archive": 0,
     "op": 1, "values": 1, "node": 1, "leaves": 1, "build": 1, "graph": 1,
     "ops": 2,
     "explain": 2, "finite": 2, "modes": 2, "run": 3, "autodiff": 3,

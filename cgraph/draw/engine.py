@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from cgraph.errors import DrawError
+from cgraph.files import write_atomically
 
 FONTS = Path(__file__).parent / "fonts"
 SYSTEM_FONTS: tuple[str, ...] = ("/usr/share/fonts", "/usr/local/share/fonts", "/usr/X11R6/lib/X11/fonts")
@@ -200,22 +201,10 @@ def write(path: str | os.PathLike[str], data: bytes) -> Path:
         DrawError: the directory is missing or not writable, or the disk is full; the old file is untouched.
     """
     path = Path(path)
-    temporary: str | None = None
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
-        os.replace(temporary, path)
+        write_atomically(path, lambda file: file.write(data))
     except OSError as error:
         raise DrawError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
-    finally:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
     return path
 
 
