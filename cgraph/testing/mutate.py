@@ -58,6 +58,7 @@ class Mutant:
 
     @property
     def name(self) -> str:
+        """Says what became of what in which function, not on which line, so that it stays true when code moves."""
         return f"{self.module}.{self.function}: {self.before}  ->  {self.after}"
 
 
@@ -124,7 +125,7 @@ def mutants(module: str) -> Iterator[Mutant]:
     path = PACKAGE / (module.replace(".", "/") + ".py")
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for name, region in _regions(module, tree):
-        for parent in list(ast.walk(region)):
+        for statement, parent in _inside(region):
             if isinstance(parent, ast.Raise | ast.Assert | ast.AnnAssign | ast.arguments):
                 continue
             for field, value in list(ast.iter_fields(parent)):
@@ -134,12 +135,28 @@ def mutants(module: str) -> Iterator[Mutant]:
                     if not isinstance(child, ast.AST):
                         continue
                     for changed in _changes(child):
+                        before = _shown(statement)
                         setattr(parent, field, [*value[:k], changed, *value[k + 1 :]] if isinstance(value, list) else changed)
+                        after = _shown(statement)
                         fixed = ast.fix_missing_locations(copy.deepcopy(tree))
                         setattr(parent, field, value)
-                        yield Mutant(
-                            module, name, getattr(child, "lineno", 0), ast.unparse(child), ast.unparse(changed), ast.unparse(fixed)
-                        )
+                        yield Mutant(module, name, getattr(child, "lineno", 0), before, after, ast.unparse(fixed))
+
+
+def _inside(region: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
+    """Every node of a region with the innermost statement around it (the region itself for an expression)."""
+    stack = [(region, region)]
+    while stack:
+        statement, node = stack.pop()
+        yield statement, node
+        for child in ast.iter_child_nodes(node):
+            stack.append((child if isinstance(child, ast.stmt) else statement, child))
+
+
+def _shown(statement: ast.AST) -> str:
+    """A statement on one line; of a compound one, its head."""
+    text = ast.unparse(statement)
+    return text.splitlines()[0] if isinstance(statement, ast.If | ast.For | ast.While | ast.FunctionDef) else " ".join(text.split())
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):

@@ -66,6 +66,21 @@ def _masks() -> bool:
         cg.where(safe, cg.broadcast_to(cg.log(x[1:, 1:]), (2, 2)), half), cg.where(safe, cg.sqrt(x - 0.5) + cg.stack([cg.log(x)[0], cg.log(x)[1]]), half),  # noqa: E501
         cg.where(safe, cg.log(x)[::-1][::-1], half), cg.where(safe, cg.sum(cg.expand_dims(cg.log(x), 0), axis=0), half),
     ]  # fmt: skip
+    y = cg.parameter("y", [[0.0, -2.0], [1.0, 4.0]])
+    top, low = y > 0.5, y * 0.5
+    reductions = [
+        # A whole row is not taken: nothing of a reduction over it may come back.
+        cg.where(top, cg.softmax(y, axis=1), low), cg.where(top, cg.softmax(cg.log(y), axis=1), low),
+        cg.where(top, cg.broadcast_to(cg.max(y, axis=1, keepdims=True), (2, 2)), low), cg.where(top, cg.cumsum(cg.log(y), axis=1), low),
+        cg.where(top, cg.broadcast_to(cg.logsumexp(cg.log(y), axis=1, keepdims=True), (2, 2)), low),
+        cg.where(top, cg.broadcast_to(cg.prod(cg.log(y), axis=1, keepdims=True), (2, 2)), low),
+        cg.where(top, OPS["scatter"](cg.log(y), index=(np.array([0, 1]),), shape=(2, 2)), low),
+    ]  # fmt: skip
+    return _selected(x, roots) and _selected(y, reductions)
+
+
+def _selected(x: cg.Node, roots: list[cg.Node]) -> bool:
+    """Whether the gradients are finite and those of the branches taken."""
     base = x.value.copy()  # `x.value` shows what the latest run was fed
     for root in roots:
         run = root.backward(upstream=np.array([[1.0, 2.0], [3.0, 4.0]]))
@@ -198,7 +213,7 @@ def _floats() -> bool:
         lambda a, b: cg.power(b, a), lambda a, b: a / b + a, lambda a, b: cg.divide(a, a) * b, lambda a, b: cg.sinh(a * b), lambda a, b: cg.tan(a) / b,  # noqa: E501
         lambda a, b: cg.arcsin(b) * a, lambda a, b: a - b / a, lambda a, b: (b - a) * (b + a) - a,
     ]  # fmt: skip
-    for a, b in [(0.0, 2.0), (0.0, 0.0), (1e-320, 800.0), (-1.0, 0.5), (1.0, 0.0), (1e308, 10.0), (0.0, -1.5), (2.0, 3.0)]:
+    for a, b in [(0.0, 2.0), (0.0, 0.0), (1e-320, 800.0), (-1.0, 0.5), (1.0, 0.0), (1e308, 10.0), (0.0, -1.5), (2.0, 3.0), (-2.0, 3.0)]:
         for f in build:
             answers = []
             for shape in ((), (1,)):
@@ -206,6 +221,12 @@ def _floats() -> bool:
                 root = f(x, y)
                 run = root.backward()
                 answers.append([np.ravel(run.value(root)), np.ravel(run.grad(x)), np.ravel(run.grad(y))])
+            moved = [
+                np.ravel(cg.jvp(f, (a_, b_), (np.ones_like(a_), np.ones_like(a_)))[1])
+                for a_, b_ in ((np.full((), a), np.full((), b)), (np.full(1, a), np.full(1, b)))
+            ]
+            if not np.allclose(*moved, rtol=1e-9, atol=1e-12, equal_nan=True):
+                return False
             if not all(np.allclose(p, q, rtol=1e-9, atol=1e-12, equal_nan=True) for p, q in zip(*answers, strict=True)):
                 return False
     return True
