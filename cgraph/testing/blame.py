@@ -32,6 +32,20 @@ def leading(subject: GraphSubject) -> set[Node]:
     return found
 
 
+def where_the_mask_is_lost(subject: GraphSubject, blame: Blame) -> None:
+    """Behind a branch that was not taken, the op that meets 0 × inf is the victim: blame the edge of `where` that gave no mask."""
+    below: set[Node] = {blame.node}
+    for node in subject.nodes:
+        if any(p in below for p in node.parents):
+            if node.op.name == "where":
+                for i in (1, 2):
+                    operands = [subject.run._values[p] for p in node.parents]
+                    if node.parents[i] in below and node.op.local(i, subject.run._values[node], operands, node.params).mask is None:
+                        blame.node, blame.parent, blame.operand, blame.name = node, node.parents[i], i, node.label
+                        return
+            below.add(node)
+
+
 def blame_error(subject: Any, rng: Any, error: Exception, kind: str = "error") -> Blame:
     """The edge whose local gradient raises."""
     told = f"{type(error).__name__}: {error}"

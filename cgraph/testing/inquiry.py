@@ -107,6 +107,7 @@ class Inquiry:
 
     def beyond(self, mode: str) -> Report:
         """A gradient that is not finite, on the edge of a domain: nobody's fault, unless a branch that was not taken leaks."""
+        from cgraph.testing import blame as blaming
         from cgraph.testing import localise
 
         why = self.edge() or "a value on the way is not finite"
@@ -123,6 +124,7 @@ class Inquiry:
         if not self.subject.tape.masked(self.values, i, ~np.isfinite(np.asarray(wrong, np.float64))):
             return self.end(Verdict.DOMAIN, why)
         blame.sentence = "behind a branch that was not taken the gradient is zero by structure; here it leaks"
+        blaming.where_the_mask_is_lost(self.subject, blame)
         return self.end(Verdict.FAIL, "", blame)
 
     def replayed(self, seeds: dict[int, Array]) -> float:

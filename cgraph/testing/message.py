@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from cgraph.errors import CgraphError
+from cgraph.testing.exact import fifty_digits
 from cgraph.testing.report import Blame, Report, number, short
 
 
@@ -46,6 +47,9 @@ def _values(blame: Blame, report: Report) -> list[str]:
     bound = blame.tolerance or report.tolerance
     source = "complex step" if not any("no complex step" in note for note in report.notes) else "Richardson's differences"
     told = [f"  {where}got {number(blame.got)}   expected {number(blame.expected)} ± {bound:.1g} ({source}, through this op alone)"]
+    exact = fifty_digits(blame)
+    if exact is not None and blame.got is not None:
+        told.append(f"  by mpmath, with fifty digits: {float(exact):.17g}")
     if report.second is not None:
         told.append(
             f"  whole gradient ⟨g, d⟩: got {report.got:.12g}   expected {report.expected:.12g}, "

@@ -17,7 +17,7 @@ from cgraph.build import build
 from cgraph.errors import CgraphError
 from cgraph.leaves import constant, parameter
 from cgraph.node import Node
-from cgraph.op import CONSTANT
+from cgraph.op import CONSTANT, OPS
 from cgraph.testing.report import Blame, Report, Verdict, short
 from cgraph.testing.subject import GraphSubject, topological
 
@@ -122,8 +122,11 @@ def _smaller(root: Node, values: Mapping[Node, Any], blame: Blame | None) -> Ite
     if blame is not None and blame.node is not None and blame.node in values:
         if blame.node.parents:  # one op on leaves; then two floors of ops
             yield rebuild(blame.node, values, frozenset(blame.node.parents))
+            yield rebuild(blame.node, {**values, **_inside(blame.node, values)}, frozenset(blame.node.parents))
             yield rebuild(blame.node, values, frozenset(p for q in blame.node.parents for p in q.parents))
         yield rebuild(root, values, frozenset([blame.node]))
+    if blame is not None and blame.kind == "accumulation" and blame.node in values:
+        yield from _reuses(blame.node, values)
     for node in inner:
         if node is not root:
             yield rebuild(node, values)
@@ -137,6 +140,35 @@ def _smaller(root: Node, values: Mapping[Node, Any], blame: Blame | None) -> Ite
                 swapped = _bypass(root, node, parent, values)
                 if swapped is not None:
                     yield swapped
+
+
+def _inside(node: Node, values: Mapping[Node, Any]) -> dict[Node, Any]:
+    """The operands of a node with entries outside its domain moved in: behind a branch not taken they may have been anywhere."""
+    found: dict[Node, Any] = {}
+    for parent, interval in zip(node.parents, node.op.domain, strict=False):
+        x = np.asarray(values[parent])
+        low = interval.low + 0.5 if np.isfinite(interval.low) else -np.inf
+        high = interval.high - 0.5 if np.isfinite(interval.high) else np.inf
+        outside = ~((x > interval.low) & (x < interval.high))
+        if x.dtype.kind == "f" and outside.any():
+            found[parent] = np.where(outside, np.clip(np.where(np.isfinite(x), x, 1.0), low, max(low, high)), x).astype(x.dtype)
+    return found
+
+
+def _reuses(node: Node, values: Mapping[Node, Any]) -> Iterator[Node]:
+    """The simplest graphs that use a value more than once: where a sum is wrong, one of them may well be wrong, too."""
+    value = np.asarray(values[node])
+    if value.dtype.kind != "f":
+        return
+    add, multiply, sin = (OPS[name] for name in ("add", "multiply", "sin"))
+    for shape in {(): 0, value.shape: 0}:
+        p = parameter("p", value if shape else np.asarray(value.ravel()[0] if value.size else 0.5, value.dtype))
+        yield multiply(p, p)
+        yield add(p, p)
+        yield add(sin(p), p)
+        square = multiply(p, p)
+        yield multiply(square, square)
+        yield add(multiply(sin(p), p), p)
 
 
 def _bypass(root: Node, node: Node, parent: Node, values: Mapping[Node, Any]) -> Node | None:

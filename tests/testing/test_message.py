@@ -95,6 +95,14 @@ def test_hints(wrong: object, told: str) -> None:
     assert told in hint(wrong(expected), expected, 2.0**-52)  # type: ignore[operator]
 
 
+def test_fifty_digits_stand_beside_an_elementwise_op() -> None:
+    pytest.importorskip("mpmath")
+    with testing.plant("tanh/0:half"):
+        report = testing.check_gradients(cg.sum(cg.tanh(cg.parameter("x", [0.5, 1.0]))))
+        told = re.search(r"by mpmath, with fifty digits: (\S+)", str(report))
+    assert told is not None and float(told[1]) == pytest.approx(float(report.case.blame.expected), rel=1e-14)
+
+
 def test_an_argument_of_a_function() -> None:
     report = testing.check_gradients(lambda x, y: x * y, np.array([1.0, 2.0]), np.array([3.0, 4.0]), vjp=lambda u, x, y: (u * y, u * y))
     text = str(report)
