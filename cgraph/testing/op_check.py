@@ -44,6 +44,11 @@ class OpReport:
     def ok(self) -> bool:
         return self.failure is None and not self.broken and all(self.control.values())
 
+    @property
+    def verdict(self) -> Verdict:
+        """PASS or FAIL, over everything; the verdicts of the single examples are counted in `verdicts`."""
+        return Verdict.PASS if self.ok else Verdict.FAIL
+
     def __str__(self) -> str:
         if self.skipped:
             return f"ok: {self.op.name}: {self.skipped}"
