@@ -126,7 +126,7 @@ def equations(*roots: Node) -> str:
     """
     nodes = order(*roots)
     names = {
-        node: node.name or (f"{node._value:g}" if node.weak else f"_{i}")
+        node: node.name or (f"{node._value:.12g}" if node.weak else f"_{i}")
         for i, node in enumerate(nodes, 1)
     }
     lines = []

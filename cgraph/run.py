@@ -214,7 +214,7 @@ class Run:
             with np.errstate(all="ignore"):
                 linear_map = node.op.local(i, out, operands, node.params)
             names = tuple(
-                p.basename or (f"{p._value:g}" if p.weak else p.op.name) for p in node.parents
+                p.basename or (f"{p._value:.12g}" if p.weak else p.op.name) for p in node.parents
             )
             partials = node.op.formula.partials
             template = (
