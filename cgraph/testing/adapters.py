@@ -1,8 +1,8 @@
 """From what a user hands to `check_gradients` to a subject.
 
-A node; a function of nodes; a NumPy function with its vjp or gradient beside it; a function that answers (value, gradient) or
-(value, pullback), as PyTorch- and JAX-style code does; a `torch.autograd.Function`; a function of torch tensors or JAX arrays. The
-libraries are never imported here: their own objects lead to them.
+A node; a function of nodes; a NumPy function with its vjp or gradient beside it; an object with forward and backward; a function that
+answers (value, gradient) or (value, pullback), as PyTorch- and JAX-style code does; a `torch.autograd.Function`; a function of torch
+tensors or JAX arrays. The libraries are never imported here: their own objects lead to them.
 """
 
 from __future__ import annotations
@@ -38,6 +38,10 @@ def as_subject(
     if any(type(x).__module__.split(".")[0] in ("jax", "jaxlib") for x in inputs):
         return _jax(checked, inputs, wrt)
     positions = None if wrt is None else [wrt] if isinstance(wrt, int) else list(wrt)
+    if vjp is None and gradient is None:
+        vjp = getattr(checked, "vjp", None)
+        if vjp is None and callable(getattr(checked, "forward", None)) and callable(getattr(checked, "backward", None)):
+            return _layer(checked, inputs, positions)
     if vjp is not None:
         return FunctionSubject(checked, inputs, vjp, positions)
     if gradient is not None:
@@ -62,6 +66,16 @@ def graph_subject(root: Node, inputs: Sequence[Any], wrt: Any) -> GraphSubject:
         feeds = dict(zip(leaves, inputs, strict=True))
     targets = None if wrt is None else [wrt] if isinstance(wrt, Node) else list(wrt)
     return GraphSubject(root, targets, feeds)
+
+
+def _layer(layer: Any, inputs: Sequence[Any], positions: list[int] | None) -> FunctionSubject:
+    """An object with `forward(*inputs)` and `backward(upstream)`, which remembers in between."""
+
+    def pullback(upstream: Any, *xs: Any) -> Any:
+        layer.forward(*xs)
+        return layer.backward(upstream)
+
+    return FunctionSubject(lambda *xs: layer.forward(*xs), inputs, pullback, positions, type(layer).__name__)
 
 
 def _traced(function: Callable[..., Any], inputs: Sequence[Any], positions: list[int] | None) -> GraphSubject:

@@ -156,3 +156,56 @@ def test_shape_and_mutation_are_part_of_the_contract() -> None:
         return 2 * u
 
     assert testing.check_gradients(lambda x: x * 2, x, vjp=writes).verdict is Verdict.FAIL
+
+
+class Dense:
+    """A layer as people write them, with a bug to switch on."""
+
+    def __init__(self, wrong: bool) -> None:
+        self.wrong = wrong
+
+    def forward(self, x: Array, w: Array) -> Array:
+        self.x, self.w = x, w
+        return np.maximum(x @ w, 0)
+
+    def backward(self, upstream: Array) -> tuple[Array, Array]:
+        g = upstream * (self.x @ self.w > 0)
+        return g @ self.w.T, (g.T @ self.x if self.wrong else self.x.T @ g)
+
+
+def test_layers_with_forward_and_backward() -> None:
+    x, w = rng.standard_normal((3, 3)), rng.standard_normal((3, 3))
+    assert testing.check_gradients(Dense(False), x, w).verdict is Verdict.PASS
+    report = testing.check_gradients(Dense(True), x, w)
+    assert report.verdict is Verdict.FAIL and report.blame is not None
+    assert report.blame.operand == 1 and "transposed" in report.blame.hint
+
+
+def test_a_vjp_may_hang_on_the_function() -> None:
+    def cube(x: Array) -> Array:
+        return x**3
+
+    cube.vjp = lambda u, x: 3 * u * x**2  # type: ignore[attr-defined]
+    assert testing.check_gradients(cube, np.array([1.0, -2.0])).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_whole_net_by_hand(seed: int) -> None:
+    """Two layers, logits, mean: the gradient of five arguments; then one bias summed over the wrong axis."""
+    r = np.random.default_rng(seed)
+    X, y = r.standard_normal((4, 4)), (r.random((1, 4)) > 0.5) * 1.0
+    inputs = [r.standard_normal((4, 4)), r.standard_normal((4, 1)), r.standard_normal((1, 4)), r.standard_normal((1, 1))]
+
+    def net(W1: Array, b1: Array, W2: Array, b2: Array) -> Array:
+        p = sigmoid(W2 @ np.tanh(W1 @ X + b1) + b2)
+        return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+    def vjp(u: Array, W1: Array, b1: Array, W2: Array, b2: Array, axis: int = 1) -> tuple[Array, ...]:
+        h = np.tanh(W1 @ X + b1)
+        dz = u * (sigmoid(W2 @ h + b2) - y) / 4
+        dh = (W2.T @ dz) * (1 - h * h)
+        return dh @ X.T, (dh.sum(1, keepdims=True) if axis == 1 else dh.sum(0)[:, None]), dz @ h.T, dz.sum(keepdims=True)
+
+    assert testing.check_gradients(net, *inputs, vjp=vjp, seed=seed).verdict is Verdict.PASS
+    report = testing.check_gradients(net, *inputs, vjp=lambda u, *xs: vjp(u, *xs, axis=0), seed=seed)
+    assert report.verdict is Verdict.FAIL and report.blame is not None and report.blame.operand == 1
