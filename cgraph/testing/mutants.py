@@ -123,9 +123,10 @@ def mutants(module: str) -> Iterator[Mutant]:
                     if not isinstance(child, ast.AST):
                         continue
                     for changed in _changes(child):
-                        before = _shown(statement)
+                        small = isinstance(statement, ast.Try | ast.With)  # too long to be shown
+                        before = ast.unparse(child) if small else _shown(statement)
                         setattr(parent, field, [*value[:k], changed, *value[k + 1 :]] if isinstance(value, list) else changed)
-                        after = _shown(statement)
+                        after = ast.unparse(changed) if small else _shown(statement)
                         fixed = ast.fix_missing_locations(copy.deepcopy(tree))
                         setattr(parent, field, value)
                         yield Mutant(module, name, getattr(child, "lineno", 0), before, after, ast.unparse(fixed))

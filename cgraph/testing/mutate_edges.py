@@ -124,6 +124,23 @@ def _own_rows() -> bool:
             del rows[name]
 
 
+def _half_raised() -> bool:
+    """On floats, a second partial that divides by zero after the first was fine: nothing may be handed on twice."""
+    op = elementwise(
+        "mutation_half",
+        lambda a, b: a * a + 0.0 * b,
+        lambda out, a, b: 2.0 * a,
+        lambda out, a, b: 0.0 / b,
+        scalar=lambda a, b: a * a + 0.0 * b,
+    )
+    try:
+        a, b = cg.parameter("a", 3.0), cg.parameter("b", 0.0)
+        run = op(a, b).backward()
+        return bool(float(run.grad(a)) == 6.0 and np.isnan(run.grad(b)))
+    finally:
+        del rows["mutation_half"]
+
+
 def _floats() -> bool:
     """Graphs of Python floats where Python raises and NumPy answers with inf or nan: the same as on arrays, gradients too."""
     build: list[Callable[[Any, Any], Any]] = [
@@ -180,5 +197,6 @@ EDGES: dict[str, Callable[[], bool]] = {
     "extremes": _extremes,
     "own rows": _own_rows,
     "floats": _floats,
+    "half raised": _half_raised,
     "errors": _errors,
 }
