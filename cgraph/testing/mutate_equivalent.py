@@ -12,24 +12,17 @@ EQUIVALENT: dict[str, str] = {
     "autodiff._shaped: if node.shape != target.shape and shapes.is_static(target.shape):  ->  if node.shape != target.shape or shapes.is_static(target.shape):": "a broadcast to the shape it has already",  # noqa: E501
     "autodiff._shaped: if node.shape != target.shape and shapes.is_static(target.shape):  ->  if node.shape == target.shape and shapes.is_static(target.shape):": "a broadcast to the shape it has already",  # noqa: E501
     "autodiff._numeric_jvp: found: dict[Node, Any] = dict(zip(wrt, tangents, strict=True))  ->  found: dict[Node, Any] = dict(zip(wrt, tangents, strict=False))": "its caller has compared the lengths",  # noqa: E501
-    "ops.elementwise._power_partial: return b * power(a, where(equal(b, 0.0), 1.0, b - 1.0))  ->  return b * power(a, where(equal(0.0, b), 1.0, b - 1.0))": "equality is symmetric",  # noqa: E501
     "ops.elementwise._power_partial: return b * power(a, where(equal(b, 0.0), 1.0, b - 1.0))  ->  return b * power(a, where(equal(b, 0.0), 2.0, b - 1.0))": "b = 0 multiplies whatever stands there, as long as it is finite",  # noqa: E501
     "ops.elementwise._power_partial: return b * power(a, where(equal(b, 0.0), 1.0, b - 1.0))  ->  return b * power(a, where(equal(b, 0.0), 0.0, b - 1.0))": "b = 0 multiplies whatever stands there, as long as it is finite",  # noqa: E501
     "ops.elementwise._power_partial: return 0.0 * a if known == 0.0 else known * (a if known == 2.0 else power(a, known - 1.0))  ->  return 0.0 if known == 0.0 else known * (a if known == 2.0 else power(a, known - 1.0))": "the same number by a longer way, or before it is broadcast",  # noqa: E501
     "ops.elementwise._power_partial: return 0.0 * a if known == 0.0 else known * (a if known == 2.0 else power(a, known - 1.0))  ->  return 0.0 * a if known == 0.0 else known * (a if known == 0.0 else power(a, known - 1.0))": "the same number by a longer way, or before it is broadcast",  # noqa: E501
-    "ops.elementwise.power/1: lambda out, a, b: out * (log(a or 1.0) if type(a) is float else log(where(equal(a, 0.0), 1.0, a)))  ->  lambda out, a, b: out * (log(a or 1.0) if type(a) is float else log(where(equal(0.0, a), 1.0, a)))": "equality is symmetric",  # noqa: E501
-    "ops.elementwise.clip/0: lambda out, x, low, high: step(x, low) * step(high, maximum(x, low))  ->  lambda out, x, low, high: step(x, low) * step(high, maximum(low, x))": "the maximum is symmetric",  # noqa: E501
-    "ops.elementwise.clip/1: lambda out, x, low, high: step(low, x) * step(high, maximum(x, low))  ->  lambda out, x, low, high: step(low, x) * step(high, maximum(low, x))": "the maximum is symmetric",  # noqa: E501
-    "ops.elementwise.clip/2: lambda out, x, low, high: step(maximum(x, low), high)  ->  lambda out, x, low, high: step(maximum(low, x), high)": "the maximum is symmetric",  # noqa: E501
     "ops.linalg._left: if a.ndim == 1:  ->  if a.ndim == 0:": "the general map takes vectors, too",
     "ops.linalg._left: adjoint = (lambda u: u * b) if a.ndim == 1 else lambda u: expand_dims(u, -1) * b  ->  adjoint = (lambda u: u * b) if a.ndim == 1 else lambda u: expand_dims(u, 1) * b": "the last axis of two is axis 1",  # noqa: E501
     "ops.linalg._left: adjoint = (lambda u: u * b) if a.ndim == 1 else lambda u: expand_dims(u, -1) * b  ->  adjoint = (lambda u: u * b) if a.ndim == 0 else lambda u: expand_dims(u, -1) * b": "a scalar upstream with an axis of size 1 gives the same products",  # noqa: E501
     "ops.linalg._right: if b.ndim == 1:  ->  if b.ndim == 0:": "the general map takes vectors, too",
     "ops.linalg._right: adjoint = (lambda u: u * a) if b.ndim == 1 else lambda u: expand_dims(a, -1) * u  ->  adjoint = (lambda u: u * a) if b.ndim == 1 else lambda u: expand_dims(a, 1) * u": "the last axis of two is axis 1",  # noqa: E501
-    "ops.structure.nonzero_after: return lambda mask: not_equal(adjoint(where(mask, 1.0, 0.0)), 0.0)  ->  return lambda mask: not_equal(0.0, adjoint(where(mask, 1.0, 0.0)))": "equality is symmetric",  # noqa: E501
     "ops.structure.nonzero_after: return lambda mask: not_equal(adjoint(where(mask, 1.0, 0.0)), 0.0)  ->  return lambda mask: not_equal(adjoint(where(mask, 2.0, 0.0)), 0.0)": "only whether it is zero is asked",  # noqa: E501
     "ops.structure._sum_to: return np.add.reduce(x, axis=_summed(x.shape, target), keepdims=True).reshape(target)  ->  return np.add.reduce(x, axis=_summed(x.shape, target), keepdims=False).reshape(target)": "reshaped to the target in the next step",  # noqa: E501
-    "ops.reduction._extreme_local: hits = where(equal(x, _spread(out, x, axes, keepdims)), _ones(x), 0.0)  ->  hits = where(equal(_spread(out, x, axes, keepdims), x), _ones(x), 0.0)": "equality is symmetric",  # noqa: E501
     "ops.reduction._others: if width > n:  ->  if width >= n:": "a wider tree, padded with ones",
     "ops.reduction._others: width = 1 << (n - 1).bit_length() if n > 1 else 1  ->  width = 1 << (n - 1).bit_length() if n >= 1 else 1": "a wider tree, padded with ones",  # noqa: E501
     "ops.reduction._others: width = 1 << (n - 1).bit_length() if n > 1 else 1  ->  width = 1 << (n - 1).bit_length() if n > 1 else 2": "a wider tree, padded with ones",  # noqa: E501
@@ -39,7 +32,6 @@ EQUIVALENT: dict[str, str] = {
     "ops.reduction._others: width = 1 << (n - 1).bit_length() if n > 1 else 1  ->  width = 1 << n.bit_length() if n > 1 else 1": "a wider tree, padded with ones",  # noqa: E501
     "ops.reduction._others: width = 1 << (n - 1).bit_length() if n > 1 else 1  ->  width = 1 << (n - 0).bit_length() if n > 1 else 1": "a wider tree, padded with ones",  # noqa: E501
     "ops.reduction._others: width = 1 << (n - 1).bit_length() if n > 1 else 1  ->  width = 1 << (n - 1).bit_length() if n > 0 else 1": "a wider tree, padded with ones",  # noqa: E501
-    "ops.reduction._softmax_local: return _spread(not_equal(selected, 0.0), x, axes, True)  ->  return _spread(not_equal(0.0, selected), x, axes, True)": "equality is symmetric",  # noqa: E501
     "ops.reduction._softmax_local: return _spread(not_equal(selected, 0.0), x, axes, True)  ->  return _spread(not_equal(selected, 0.0), x, axes, False)": "reshaped to the shape it has already",  # noqa: E501
     "ops.reduction._softmax_local: selected = sum_row(where(mask, 1.0, 0.0), axes=axes, keepdims=True)  ->  selected = sum_row(where(mask, 2.0, 0.0), axes=axes, keepdims=True)": "only whether it is zero is asked",  # noqa: E501
 }
