@@ -1,7 +1,7 @@
 """The pytest plugin, loaded by pytest through its entry point when cgraph is installed.
 
-It costs nothing until it is used: cgraph is imported when the fixture is asked for or a marker is met. It gives a fixture `gradcheck`, a
-marker with options for it, a directory for pictures and reproductions, and a line in the terminal summary.
+It costs the import of cgraph, which is little more than NumPy's; the checks are imported when the fixture is asked for. It gives a
+fixture `gradcheck`, a marker with options for it, a directory for pictures and reproductions, and a line in the terminal summary.
 """
 
 from __future__ import annotations
