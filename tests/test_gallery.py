@@ -50,6 +50,10 @@ def test_every_figure_is_there(made):
     page = (out / "index.html").read_text()
     assert all(name in page for row in rows.values() for name in row["files"] if not name.endswith(".svg"))
     assert "http" not in page.replace("http-equiv", "")
+    # Pictures stand at their own size, so letters are as large in all of them: a pixel of 144 dpi is 2/3 of the page's.
+    size = re.search(r'src="fig02_neuron_expanded.png" width="(\d+)" height="(\d+)"', page)
+    data = (out / "fig02_neuron_expanded.png").read_bytes()
+    assert int(size[1]) == pytest.approx(int.from_bytes(data[16:20], "big") * 96 / 144, abs=1)
 
 
 @pytest.mark.slow
@@ -68,6 +72,12 @@ def test_the_numbers_are_the_golden_ones(made):
     xor = GOLDEN["xor_batch"]["after_updates"]["0"]
     assert rows["70.a-e, 71"]["numbers"]["cost"] == pytest.approx(xor["cost"], abs=1e-9)
     assert rows["97, 100"]["numbers"]["accuracy"] == pytest.approx(0.96)
+
+
+@pytest.mark.slow
+def test_thresholds_are_not_rounded_away(made):
+    words = (made[0] / "fig43_boundary.svg").read_text().replace("\xa0", " ")
+    assert all(f"t = {t}: " in words for t in ("1·10⁻⁹", "1·10⁻⁵", "0.5", "0.9999"))
 
 
 def test_one_figure(tmp_path):

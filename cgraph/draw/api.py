@@ -39,6 +39,8 @@ class Diagram:
     """
 
     def __init__(self, picture: Picture, *, dpi: int = 144, source: Any = None) -> None:
+        if not 1 <= dpi <= 10_000:
+            raise DrawError(f"dpi={dpi}: dots per inch, 1 to 10,000; 144 is sharp on a screen")
         self.picture = picture
         self.dpi = dpi
         self._source = source
@@ -78,8 +80,9 @@ class Diagram:
 
     def png(self, dpi: int | None = None, *, engine_name: str | None = None) -> bytes:
         """The picture as a PNG on opaque paper, its caption inside as the alternative text."""
-        sized = self.dot.replace(" graph [", f" graph [dpi={dpi or self.dpi}, ", 1)
-        return _described(engine.render(sized, ["png"], engine=engine_name)[0], f"{self.title}. {self.caption}")
+        dpi = dpi or self.dpi
+        sized = self.dot.replace(" graph [", f" graph [dpi={dpi}, ", 1)
+        return _described(engine.render(sized, ["png"], engine=engine_name)[0], f"{self.title}. {self.caption}", dpi)
 
     def pdf(self) -> bytes:
         """The picture as a PDF."""
@@ -148,11 +151,15 @@ def fluid(drawing: str) -> str:
     return drawing.replace(old, f'width="100%" style="max-width:{width * 4 / 3:.0f}px;height:auto"', 1)
 
 
-def _described(png: bytes, words: str) -> bytes:
-    """A PNG with a text chunk after its header."""
-    body = b"iTXt" + b"Description\x00\x00\x00\x00\x00" + words.encode()
-    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-    return png[:33] + chunk + png[33:]
+def _described(png: bytes, words: str, dpi: int) -> bytes:
+    """A PNG that says what it shows, and how large it is meant to be, in chunks after its header."""
+    per_metre = round(dpi / 0.0254)
+    size = b"" if b"pHYs" in png[:100] else _chunk(b"pHYs", struct.pack(">IIB", per_metre, per_metre, 1))
+    return png[:33] + size + _chunk(b"iTXt", b"Description\x00\x00\x00\x00\x00" + words.encode()) + png[33:]
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def draw(
@@ -200,6 +207,11 @@ def draw(
     """
     from cgraph.draw.compose import compose
 
+    for name, node in (("focus", focus), ("around", around)):
+        if not isinstance(node, Node | None):
+            raise DrawError(f"{name}={node!r}: a node of the graph")
+    if hops < 0:
+        raise DrawError(f"hops={hops}: 0 or more")
     return Diagram(compose(root, run, step, focus, around, hops, Options.of(options)), dpi=dpi, source=(root, run, options))
 
 

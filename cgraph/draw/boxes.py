@@ -152,7 +152,7 @@ class BoxWriter:
         rows.append(row(font(box.symbol, 17, colors.ink, SERIF, "I")))
         rows += [row(font(note, 10, colors.muted_on_fill)) for note in box.notes]
         rows += self.small(box)
-        round_shape = box.kind != "parameter" or (self.circles and not wide)
+        round_shape = box.kind != "parameter"
         shape = ("ellipse" if wide else "circle") if round_shape else "box"
         style = "filled,dashed" if box.kind == "constant" else "filled" if round_shape else "filled,rounded"
         size = "height=0.6, margin=0.06" if wide else "width=0.6, height=0.6, fixedsize=true"

@@ -13,7 +13,7 @@ from cgraph.draw import groups, text
 from cgraph.draw.diagram import Arrow, Box, Picture
 from cgraph.draw.facts import Array, Facts
 from cgraph.draw.flow import gradient
-from cgraph.draw.fold import Card, is_literal
+from cgraph.draw.fold import Card, is_literal, lends_shape
 from cgraph.draw.names import sign
 from cgraph.node import Node
 
@@ -154,6 +154,8 @@ class Builder(Facts):
 
     def which(self, card: Card, i: int) -> str:
         """Left or right, where the order of two operands matters and no formula tells it."""
+        if any(lends_shape(card.root, k) for k in range(len(card.root.parents))):
+            return ""
         ordered = self.expanded and not card.inner and len(card.root.parents) == 2 and not card.root.op.commutative
         drawn = sum(p in self.ids for p in card.root.parents) == 2
         return ("left", "right")[i] if ordered and drawn and card.root.op.role != "loss" else ""

@@ -7,6 +7,8 @@ and dashed backward ones for gradients, two parallel straight lines between ops 
 
 from __future__ import annotations
 
+from collections import Counter
+
 from cgraph.draw import text
 from cgraph.draw.boxes import BoxWriter
 from cgraph.draw.diagram import Arrow, Box, Group, Picture
@@ -14,6 +16,7 @@ from cgraph.draw.markup import LEFT, font, mono, quoted, row, table
 from cgraph.draw.theme import PALETTES, SANS, SERIF, Palette
 
 _WRAP = 140  # characters of a caption line
+_CROWD = 12  # arrows between leaves and one box; more of them need room to fan out, or they bunch at a corner
 
 
 def dot(picture: Picture) -> str:
@@ -28,6 +31,8 @@ class _Writer:
         self.boxes = {box.id: box for box in picture.boxes}
         self.sideways = picture.direction == "LR"
         self.drawn = BoxWriter(self.colors, picture.circles)
+        leaves = [a.head for a in picture.arrows if self.from_leaf(a)]
+        self.crowds = {head for head, many in Counter(leaves).items() if many > _CROWD}
 
     def text(self) -> str:
         picture, colors = self.picture, self.colors
@@ -83,7 +88,7 @@ class _Writer:
             (tone, mark, words)
             for tone, mark, words in (
                 ("data", "●", "data (no gradient)"),
-                ("parameter", "●" if picture.circles else "■", "parameter"),
+                ("parameter", "■", "parameter"),
                 ("constant", "○", "constant"),
                 ("linear", "▬", "linear"),
                 ("activation", "▬", "activation"),
@@ -149,6 +154,8 @@ class _Writer:
             attributes.append("arrowsize=0.6")
         if turned and not back:
             attributes.append("dir=back")
+        if arrow.head in self.crowds and self.from_leaf(arrow):
+            attributes.append(f"minlen={3 if self.sideways else 2}")
         if not arrow.sideways and (arrow.label or arrow.lines or arrow.shape):
             attributes.append(f"label=<{self.label(arrow)}>")
         attributes.append(f'class="{" ".join(("edge", arrow.kind, *arrow.css))}"')
@@ -160,6 +167,9 @@ class _Writer:
         if turned:
             tail, head = head, tail
         return f" {tail} -> {head} [{', '.join(attributes)}];"
+
+    def from_leaf(self, arrow: Arrow) -> bool:
+        return self.boxes[arrow.tail].kind in ("data", "parameter", "constant") and not arrow.sideways and not arrow.head_port
 
     def port(self, port: str, side: str) -> str:
         """Where a line meets a card: the header row or a gradient row, on the side it comes from."""

@@ -57,7 +57,10 @@ class Flow:
         return expression.shorten(self.texts[self.card.root])
 
     def operand_texts(self, node: Node) -> list[str]:
-        return [self.texts[p] if p in self.inner else self.names[p] for p in node.parents]
+        """What each operand is called; one that lends nothing but its shape may not be in the picture, and has no name."""
+        return [
+            "" if lends_shape(node, i) else self.texts[p] if p in self.inner else self.names[p] for i, p in enumerate(node.parents)
+        ]
 
     def factors(self, operand: Node) -> list[list[tuple[str, str]]]:
         """For each place where `operand` enters, the steps from the card's result down to it: (kind, text)."""
@@ -139,8 +142,8 @@ class Flow:
         text_ = expression.product([*rest, words or "1"])
         if not numbers:
             return text_
-        if text_ == "1":
-            return "·".join(numbers)
+        if text_ in ("1", text.MINUS + "1"):
+            return text_[:-1] + "·".join(numbers)
         if text_.startswith(text.MINUS) and expression.strength(text_) == 5:
             return f"{text.MINUS}{'·'.join(numbers)} {text_[1:]}"
         return f"{'·'.join(numbers)} {expression.wrap(text_, 6) if expression.strength(text_) < 6 else text_}"

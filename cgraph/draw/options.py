@@ -6,9 +6,11 @@ Separate so that `draw`, `frames`, `animate`, the gallery and the command line s
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from numbers import Integral
 from typing import Any, Literal
 
+from cgraph.draw.text import clean
 from cgraph.errors import DrawError
 
 VIEWS = ("auto", "cards", "expanded", "layers", "collapsed", "neuron", "health")
@@ -51,14 +53,21 @@ class Options:
         options = cls(**given)
         if options.view not in VIEWS:
             raise DrawError(f"view={options.view!r}: there are {', '.join(VIEWS)}")
+        if not isinstance(options.theme, str):
+            raise DrawError(f"theme={options.theme!r}: a text such as 'circles dark'")
         for word in options.words:
             if word not in THEMES:
                 raise DrawError(f"theme={options.theme!r}: there are {', '.join(THEMES)} (two may be joined: 'circles dark')")
         if options.direction not in ("auto", "LR", "TB"):
             raise DrawError(f"direction={options.direction!r}: there are auto, LR, TB")
-        if not 0 <= options.precision <= 17:
-            raise DrawError(f"precision={options.precision}: between 0 and 17 decimals")
-        return options
+        if not isinstance(options.precision, Integral) or not 0 <= options.precision <= 17:
+            raise DrawError(f"precision={options.precision!r}: a whole number of decimals, 0 to 17")
+        if options.style is not None and not callable(options.style):
+            raise DrawError(f"style={options.style!r}: a function of each Box or Arrow")
+        if not (options.collapse in ("auto", None) or isinstance(options.collapse, int)):
+            raise DrawError(f"collapse={options.collapse!r}: a number of boxes, 'auto', or None for never")
+        words = {"title": options.title, "caption": options.caption}
+        return replace(options, **{key: _printable(key, value) for key, value in words.items() if value is not None})
 
     @property
     def words(self) -> list[str]:
@@ -67,3 +76,10 @@ class Options:
     @property
     def palette(self) -> str:
         return next((w for w in self.words if w in ("dark", "print")), "light")
+
+
+def _printable(key: str, words: Any) -> str:
+    """Lines of text without what no picture can hold, such as control characters."""
+    if not isinstance(words, str):
+        raise DrawError(f"{key}={words!r}: a text")
+    return "\n".join(clean(line, 2000) for line in words.split("\n"))

@@ -52,13 +52,13 @@ def _fragment(pictures: list[Picture], id: str) -> str:
         drawing = svg.finish(drawn, picture, f"{id}f{i}-")
         width, height = svg.size(drawing)
         sized = drawing.replace(
-            f'width="{width:.0f}pt" height="{height:.0f}pt"', f'style="width:{width * 4 / 3:.0f}px;max-width:100%;height:auto"', 1
+            f'width="{width:.0f}pt" height="{height:.0f}pt"', f'style="--full:{width * 4 / 3:.0f}px;height:auto"', 1
         ).replace('role="img"', 'role="group"', 1)
         drawings.append(f'<div class="frame"{"" if i == 0 else " hidden"}>{_focusable(sized)}</div>')
     data = json.dumps(
         {
             "frames": [
-                {"title": p.title, "caption": p.caption, "hide": _hidden(p)} for p in pictures
+                {"title": p.title, "caption": p.caption, "hide": _hidden(p), "see": _active(p)} for p in pictures
             ],
             "about": {box.id: [list(pair) for pair in box.detail] for box in pictures[-1].boxes if box.detail},
         },
@@ -72,7 +72,9 @@ def _fragment(pictures: list[Picture], id: str) -> str:
         )
     )  # fmt: skip
     slider = f'<input type="range" min="0" max="{len(pictures) - 1}" value="0" aria-label="Step">'
-    bar = f'<div class="bar">{buttons}{slider}<span class="at"></span></div>' if len(pictures) > 1 else ""
+    zoom = '<button type="button" class="zoom" aria-pressed="false">whole picture</button>'
+    steps = f'{buttons}{slider}<span class="at"></span>' if len(pictures) > 1 else ""
+    bar = f'<div class="bar">{steps}{zoom}</div>'
     first = pictures[0]
     return (
         f'<section class="cgraph-player" id="{id}" tabindex="0" role="region" aria-label="computational graph, step by step">'
@@ -98,6 +100,12 @@ def _hidden(picture: Picture) -> dict[str, list[str]]:
     return {"value": sorted(value), "local": sorted(rows), "grad": sorted(waiting)}
 
 
+def _active(picture: Picture) -> list[str]:
+    """What this frame is about: the box that works, or the arrow that arrives."""
+    boxes = [box.id for box in picture.boxes if box.active]
+    return boxes or [arrow.id or f"e{i}" for i, arrow in enumerate(picture.arrows) if arrow.state == "active"]
+
+
 def _palette_css() -> str:
     """Dark mode: every colour of the light palette looked up by attribute and replaced."""
 
@@ -121,14 +129,17 @@ background:#F1F3F5;color:inherit;cursor:pointer}
 .cgraph-player .at{font-size:13px;color:#566270}
 .cgraph-player h2{font-size:18px;margin:6px 0 2px}
 .cgraph-player .words p{font-size:14px;margin:0 0 6px;color:#566270;min-height:2.6em}
-.cgraph-player .stage{overflow-x:auto}.cgraph-player .frame svg{display:block}
+.cgraph-player .stage{overflow-x:auto}.cgraph-player .frame svg{display:block;width:var(--full);max-width:100%}
 .cgraph-player .node{cursor:help}.cgraph-player .node:focus{outline:2px solid #B84300;outline-offset:2px}
 .cgraph-player .about{font-size:13px;border-top:1px solid #D5DAE0;margin-top:6px;padding-top:6px;min-height:9em}
 .cgraph-player .about p{color:#566270;margin:0}
 .cgraph-player dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 14px;margin:0}
 .cgraph-player dt{color:#566270}.cgraph-player dd{margin:0;white-space:pre-wrap;overflow-wrap:anywhere;
 font-family:'DejaVu Sans Mono',Menlo,Consolas,monospace}
-@media (max-width:700px){.cgraph-player .frame svg{max-width:none!important;width:900px!important}}
+.cgraph-player .zoom{display:none;padding:0 10px;font-size:14px}
+@media (max-width:700px){.cgraph-player:not(.whole) .frame svg{
+max-width:none;width:max(calc(var(--full)*.75),min(100%,var(--full)))}.cgraph-player .zoom{display:inline-block}
+.cgraph-player:not(.whole) .stage{background:linear-gradient(to left,rgba(107,119,133,.25),rgba(107,119,133,0)) right/14px 100% no-repeat}}
 @media (prefers-color-scheme:dark){.cgraph-player{background:#12171D;color:#E6EAEF}
 .cgraph-player button{background:#232A31;border-color:#66727E}.cgraph-player button:hover{background:#1A2C42}
 .cgraph-player .at,.cgraph-player .words p,.cgraph-player .about p,.cgraph-player dt{color:#B4C0CB}
@@ -139,7 +150,7 @@ _JS = """(function(){
 var root=document.getElementById(ID),data=JSON.parse(root.querySelector('script[type="application/json"]').textContent);
 var frames=[].slice.call(root.querySelectorAll('.frame')),n=frames.length,i=0,timer=null,chosen=null;
 var title=root.querySelector('h2'),caption=root.querySelector('.words p'),about=root.querySelector('.about');
-var slider=root.querySelector('input'),at=root.querySelector('.at');
+var stage=root.querySelector('.stage'),zoom=root.querySelector('.zoom'),slider=root.querySelector('input'),at=root.querySelector('.at');
 function button(go){return root.querySelector('button[data-go="'+go+'"]');}
 function show(k){
   i=Math.max(0,Math.min(n-1,k));
@@ -148,7 +159,15 @@ function show(k){
   if(slider){slider.value=i;slider.setAttribute('aria-valuetext',data.frames[i].title);at.textContent=(i+1)+' / '+n;
     button('first').disabled=button('back').disabled=i===0;button('next').disabled=button('last').disabled=i===n-1;}
   root.setAttribute('data-frame',i);
+  follow();
   if(chosen)tell(chosen);
+}
+function follow(){
+  if(stage.scrollWidth<=stage.clientWidth)return;
+  var see=data.frames[i].see,node=see.length&&document.getElementById(ID+'f'+i+'-'+see[0]);
+  if(!node)return;
+  var box=node.getBoundingClientRect(),frame=stage.getBoundingClientRect();
+  stage.scrollLeft+=box.left+box.width/2-frame.left-frame.width/2;
 }
 function label(words){button('play').textContent=words;button('play').setAttribute('aria-label',words);}
 function stop(){if(timer){clearInterval(timer);timer=null;label('Play');}}
@@ -178,6 +197,8 @@ function tell(id){
 function pick(e){var node=e.target.closest&&e.target.closest('.node');if(node&&root.contains(node))tell(idOf(node));}
 root.addEventListener('click',function(e){
   var b=e.target.closest('button');if(b&&go[b.dataset.go]){if(b.dataset.go!=='play')stop();go[b.dataset.go]();}else pick(e);});
+zoom.addEventListener('click',function(){
+  zoom.setAttribute('aria-pressed',root.classList.toggle('whole'));follow();});
 root.addEventListener('mouseover',pick);root.addEventListener('focusin',pick);
 if(slider)slider.addEventListener('input',function(){stop();show(+slider.value);});
 root.addEventListener('keydown',function(e){

@@ -149,7 +149,7 @@ def boundary_line(room: Room) -> None:
     W, b_ = net.net.parameters
     (w1, w2), b = W.value.ravel(), float(b_.value.reshape(()))
     rows = ["w₁x₁ + w₂x₂ + b = logit(t)", "x₂ = (logit(t) − b − w₁x₁) / w₂"]
-    lines = [f"t = {t:g}: x₂ = {number((_logit(t) - b) / w2)} − {number(w1 / w2)}·x₁" for t in THRESHOLDS]
+    lines = [f"t = {number(t, 4)}: x₂ = {number((_logit(t) - b) / w2)} − {number(w1 / w2)}·x₁" for t in THRESHOLDS]
     cards = [words_card("boundary", "p̂ = t", rows, "activation"), words_card("lines", "of the trained neuron", lines, "linear")]
     room.card("fig43_boundary", "The boundary is a line", cards, "logit(t) = ln(t / (1 − t))")
     room.numbers(logits={str(t): _logit(t) for t in THRESHOLDS}, W=[w1, w2], b=b)

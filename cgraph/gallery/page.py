@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 from cgraph.draw import engine
@@ -14,20 +15,32 @@ KINDS = {"G": "graph", "S": "steps", "P": "plot", "T": "formulas", "text": "code
 def write(room: Room) -> Path:
     """Write manifest.json and index.html; returns the index."""
     engine.write(room.out / "manifest.json", dumps(room.entries).encode())
-    cards = "\n".join(_card(entry) for entry in room.entries)
+    cards = "\n".join(_card(entry, room.out) for entry in room.entries)
     page = _PAGE.replace("CARDS", cards).replace("COUNT", str(sum(len(e.files) for e in room.entries)))
     return engine.write(room.out / "index.html", page.encode())
 
 
-def _card(entry: Entry) -> str:
+def _size(path: Path) -> tuple[int, int]:
+    """Width and height of a PNG at its own dots per inch, in CSS pixels: letters are as large in every picture of the page."""
+    data = path.read_bytes()
+    width, height = struct.unpack(">II", data[16:24])
+    start = data.find(b"pHYs")
+    per_metre = struct.unpack(">I", data[start + 4 : start + 8])[0] if start > 0 else 0
+    scale = 96 / (per_metre * 0.0254) if per_metre else 1.0
+    return round(width * scale), round(height * scale)
+
+
+def _card(entry: Entry, out: Path) -> str:
     pictures = []
     for name in entry.files:
         caption = escape(entry.captions.get(name, ""))
+        width, height = _size(out / name) if name.endswith(".png") else (0, 0)
         if name.endswith(".png"):
             vector = name[:-4] + ".svg"
             more = f' · <a href="{vector}">SVG</a>' if vector in entry.files else ""
+            image = f'<img loading="lazy" src="{name}" width="{width}" height="{height}" alt="{caption or escape(entry.title)}">'
             pictures.append(
-                f'<figure><a href="{name}"><img loading="lazy" src="{name}" alt="{caption or escape(entry.title)}"></a>'
+                f'<figure><a href="{name}">{image}</a>'
                 f'<figcaption>{caption} <a href="{name}">PNG</a>{more}</figcaption></figure>'
             )
         elif not name.endswith(".svg"):

@@ -49,6 +49,13 @@ def test_hostile_scopes_and_titles():
     assert "<i>" not in cg.draw(y.backward(), title="<i>\\G</i>&").html()
 
 
+@pytest.mark.parametrize("words", ["a\x00b", "\ud800", "two\nlines", "\x1b[31m"], ids=range(4))
+def test_titles_that_no_file_can_hold(words):
+    diagram = cg.draw(cg.exp(cg.parameter("x", 1.0)).backward(), title=words, caption=words)
+    ET.fromstring(diagram.svg())
+    assert all(diagram.render(suffix) for suffix in ("png", "txt", "html", "mmd"))
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -0.0, 1e300, 5e-324, 1e-7, 12345678.9])
 def test_numbers(value):
     x = cg.parameter("x", value)

@@ -35,7 +35,8 @@ document.getElementById('seen').textContent=JSON.stringify(seen);
 
 def click(path: Path, tmp_path: Path, steps: str) -> list[dict]:
     page = tmp_path / "clicked.html"
-    page.write_text(path.read_text(encoding="utf-8").replace("</body>", CLICKS.replace("STEPS", steps)), encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    page.write_text(text.replace("</body>", CLICKS.replace("STEPS", steps)) if steps else text, encoding="utf-8")
     done = subprocess.run(
         [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()],
@@ -86,6 +87,28 @@ def test_a_node_tells_all_its_digits_and_nothing_too_early(tmp_path):
     for slope in run.grad(W).ravel():
         assert f"{slope:.6f}"[:7] in sight["End"] and f"{slope:.6f}"[:7] not in sight["Home"]
     assert "∂C/∂W₂ = ∂C/∂Z₂ · A₁ᵀ" in sight["End"] and "local gradient" not in sight["Home"]
+
+
+@pytest.mark.slow
+@browser
+def test_on_a_phone_the_step_is_in_sight_and_the_whole_can_be_seen(tmp_path):
+    path = cg.animate(neuron().backward(), tmp_path / "and.html")
+    phone = tmp_path / "phone.html"
+    inner = CLICKS.replace("look('start');\nSTEPS", """
+    var stage=r.querySelector('.stage'),at=function(){return [stage.scrollWidth,stage.clientWidth,stage.scrollLeft];};
+    var first=at();while(!/seed/.test(r.querySelector('h2').textContent))r.querySelector('[data-go=next]').click();
+    var seed=at();r.querySelector('.zoom').click();
+    seen=[first,seed,at(),r.querySelector('.zoom').getAttribute('aria-pressed')];""")
+    inner = inner.replace("document.getElementById('seen').textContent=", "parent.document.getElementById('seen').textContent=")
+    page = path.read_text(encoding="utf-8").replace("</body>", inner.replace('<pre id="seen"></pre>', ""))
+    phone.write_text(
+        f'<meta charset="utf-8"><iframe style="width:390px;height:800px;border:0" srcdoc="{html.escape(page)}"></iframe>'
+        '<pre id="seen"></pre><body></body>', encoding="utf-8",
+    )  # fmt: skip
+    first, seed, whole, pressed = click(phone, tmp_path, "")
+    assert first[0] > first[1]  # letters stay large enough to be read: wider than the screen
+    assert seed[2] > first[2] and seed[2] + seed[1] > 0.9 * seed[0]  # the seed, at the far right, has come into sight
+    assert whole[0] == whole[1] and pressed == "true"
 
 
 def test_the_page_needs_nothing_else(tmp_path):

@@ -35,6 +35,49 @@ def test_broadcasts_are_folded_until_asked_for():
     assert "⇉" in symbols(shown) and "Σ ∂C/∂v" in shown.dot
 
 
+def test_a_broadcast_against_data_of_unknown_size_can_be_shown():
+    X, W = cg.input("X", shape=(3, None)), cg.parameter("W", np.ones((2, 3)))
+    run = cg.mean(cg.tanh(W @ X + cg.parameter("b", np.zeros((2, 1)))), name="c").backward({X: np.ones((3, 2))})
+    for view in ("cards", "expanded"):
+        shown = cg.draw(run, view=view, broadcasts=True)
+        assert "⇉" in symbols(shown) and "∂c/∂b = Σ ∂c/∂v" in shown.dot and "b  (left)" not in shown.dot
+
+
+def test_a_factor_alone_is_written_as_a_number():
+    x = cg.parameter("x", 2.0)
+    (row,) = next(b for b in cg.draw(cg.exp(-x / 2.0).backward()).picture.boxes if b.symbol == "÷").rows
+    assert row.formula in ("−½", "−1/2") and row.value == "−0.5"
+
+
+def test_many_leaves_have_room_to_fan_out():
+    total = cg.parameter("w", 1.0)
+    for i in range(1, 14):
+        total = total + cg.parameter(f"w{i}", 1.0)
+    crowd = [line for line in cg.draw(cg.square(total, name="y")).dot.splitlines() if " -> " in line and "goes into" in line]
+    assert sum("minlen=" in line for line in crowd) == 14
+    assert "minlen" not in cg.draw(neuron().backward()).dot
+
+
+@pytest.mark.parametrize("theme", ["cards", "circles"])
+def test_kind_is_told_by_shape_in_every_theme(theme):
+    diagram = cg.draw(neuron().backward(), theme=theme)
+    for box in diagram.picture.boxes:
+        if box.kind in ("data", "parameter"):
+            line = next(words for words in diagram.dot.splitlines() if words.startswith(f" {box.id} ["))
+            assert ("shape=box" in line) is (box.kind == "parameter")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"precision": 2.5}, {"precision": "a"}, {"precision": 18}, {"direction": "up"}, {"dpi": 0}, {"around": 3}, {"focus": "w"},
+     {"theme": 5}, {"title": 5}, {"style": 5}, {"collapse": "x"}, {"hops": -1}],
+    ids=str,
+)  # fmt: skip
+def test_a_wrong_option_is_one_clear_error(wrong):
+    with pytest.raises(DrawError, match=next(iter(wrong))):
+        cg.draw(neuron(), **wrong)
+
+
 def test_shapes_that_are_not_known_yet():
     X = cg.input("X", shape=(2, None))
     W, b = cg.parameter("W", [[0.1, 0.6]]), cg.parameter("b", [[0.0]])
