@@ -304,11 +304,11 @@ def _logsumexp(x: Any, axes: Axes, keepdims: bool) -> Any:
     largest = np.equal(x, top)
     ties = np.add.reduce(largest, axis=axes, keepdims=True)
     rest = np.add.reduce(np.where(largest, 0, e), axis=axes, keepdims=True)
-    result = top + np.where(
-        ties > 0,
-        np.log(np.maximum(ties, 1)) + np.log1p(rest / np.maximum(ties, 1)),
-        np.log(np.where(ties > 0, 1, rest)),
-    ).astype(top.dtype)
+    # Without a finite largest term there is nothing but −inf (log 0 is meant) or something that is not a number.
+    with np.errstate(divide="ignore"):
+        nothing = np.log(rest)
+    several = np.log(np.maximum(ties, 1)) + np.log1p(rest / np.maximum(ties, 1))
+    result = top + np.where(ties > 0, several, nothing).astype(top.dtype)
     return result if keepdims else result.reshape(shapes.reduce(x.shape, axes, False))
 
 
