@@ -7,7 +7,7 @@ either a node, and answers with nodes, or a Python function of arrays, which is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -54,7 +54,7 @@ def gradient(
     >>> float(cg.run(second).value(second))
     18.0
     """
-    targets = [wrt] if isinstance(wrt, Node) else list(wrt)
+    targets = [wrt] if isinstance(wrt, Node) or not isinstance(wrt, Iterable) else list(wrt)
     if not isinstance(root, Node) or not all(isinstance(t, Node) for t in targets):
         raise GradientError(
             "gradient(root, wrt) takes nodes; for functions of arrays there is cg.grad(f)"
@@ -193,8 +193,8 @@ def _like(argnums: int | Sequence[int], found: list[Any]) -> Any:
     return found[0] if isinstance(argnums, int) else tuple(found)
 
 
-def _array(value: Any) -> Any:
-    return np.array(value)  # a copy of the caller's own
+def _array(value: Any, dtype: Any = None) -> Any:
+    return np.array(value, dtype)  # a copy of the caller's own
 
 
 def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0) -> Function:
@@ -246,7 +246,11 @@ def _numeric_vjp(run: Run, wrt: Sequence[Node], upstream: Any) -> list[Any]:
     cotangents: dict[Node, Any] = {root: float(upstream) if run._floats else upstream}
     with np.errstate(all="ignore"):
         backpropagate(run.order, cotangents, run._values, ancestors(root, wrt), {})
-    return [_array(cotangents[n]) if n in cotangents else np.zeros(n.shape, n.dtype) for n in wrt]
+        # In the dtype of the argument, also where what it met was wider.
+        return [
+            _array(cotangents[n], n.dtype) if n in cotangents else np.zeros(n.shape, n.dtype)
+            for n in wrt
+        ]
 
 
 def _numeric_jvp(run: Run, wrt: Sequence[Node], tangents: Sequence[Any]) -> Any:
@@ -257,7 +261,9 @@ def _numeric_jvp(run: Run, wrt: Sequence[Node], tangents: Sequence[Any]) -> Any:
     with np.errstate(all="ignore"):
         pushforward([n for n in run.order if n not in below], found, at)
     return (
-        _array(found[root]) if root in found else np.zeros(np.shape(run._values[root]), root.dtype)
+        _array(found[root], root.dtype)
+        if root in found
+        else np.zeros(np.shape(run._values[root]), root.dtype)
     )
 
 

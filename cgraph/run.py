@@ -144,6 +144,10 @@ class Run:
         else:
             with np.errstate(all="ignore"):
                 backpropagate(active, grads, self._values, set(active), self._masks)
+                for node in active:
+                    # Where float64 data met float32 parameters, what comes back is float64; the gradient has its node's dtype.
+                    if node in grads and grads[node].dtype is not node.dtype:
+                        grads[node] = grads[node].astype(node.dtype)
         for node in active:
             if node not in grads and node.op is PARAMETER:
                 # Reachable, but only through something without a derivative: that is a gradient of zero.
@@ -311,6 +315,8 @@ def _check_sizes(node: Node, operands: list[Any]) -> None:
 
 
 def _check_feeds(feeds: Mapping[Node, Any], nodes: list[Node]) -> Iterable[tuple[Node, Any]]:
+    if not isinstance(feeds, Mapping):
+        raise CgraphError(f"feeds are a dictionary, {{X: array}}; got {type(feeds).__name__}")
     for node, value in feeds.items():
         if not isinstance(node, Node) or node.op.family != "leaf":
             raise CgraphError(f"feeds take leaves; {node!r} is not one")

@@ -70,6 +70,22 @@ def test_gradients_of_intermediate_nodes() -> None:
     assert float(cg.run(first).value(first)) == 8.0
 
 
+def test_a_gradient_has_the_dtype_of_its_node_also_where_wider_data_came_in() -> None:
+    W, b = cg.parameter("W", np.ones((3, 2), np.float32)), cg.parameter("b", np.zeros((3, 1), np.float32))
+    X = cg.input("X", shape=(2, None))  # float64
+    hidden = W @ X + b
+    run = cg.mean(cg.tanh(hidden)).backward({X: np.ones((2, 4))})
+    for node in run.order:
+        if run.has_grad(node):
+            assert run.grad(node).dtype == node.dtype, node
+    assert W.grad.dtype == np.float32 and run.grad(hidden).dtype == np.float64
+    x, wide = np.ones(2, np.float32), np.array([1.0, 2.0])
+    assert cg.grad(lambda x: cg.sum(x * wide))(x).dtype == np.float32
+    value, tangent = cg.jvp(lambda x: x + wide, (x,), (x,))
+    assert value.dtype == tangent.dtype == np.float64
+    assert cg.jacobian(lambda x: x + wide)(x).tolist() == [[1.0, 0.0], [0.0, 1.0]]
+
+
 def test_shared_subexpressions_and_deep_reuse() -> None:
     x = cg.parameter("x", 1.0)
     shared = cg.exp(x)
