@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from cgraph import shapes
-from cgraph.errors import DTypeError, ShapeError
+from cgraph.errors import DTypeError, ShapeError, UnsupportedError
 from cgraph.leaves import constant, leaf_node
 from cgraph.node import NO_PARAMS, Node, literal, make_node, number_node, site_of_caller
 from cgraph.op import CONSTANT, OPS, Op
@@ -25,6 +25,8 @@ def build(
     op: Op, operands: tuple[Any, ...], params: Mapping[str, Any], name: str | None = None
 ) -> Node:
     """A node of `op`, its operands made nodes, its shape and dtype inferred."""
+    if op.family == "elementwise" and (params or (op.arity and len(operands) != op.arity)):
+        raise UnsupportedError(_miscalled(op, operands, params))
     if op.scalar is not None:
         # The quick way for graphs of numbers: float64 scalars in, a float64 scalar out, nothing to infer.
         active = numbers = False
@@ -122,6 +124,12 @@ def _describe(parents: tuple[Node, ...], error: Exception) -> str:
     return " but ".join(
         f"{p.label!r} has {what} {p.shape if what == 'shape' else p.dtype}" for p in parents
     )
+
+
+def _miscalled(op: Op, operands: tuple[Any, ...], params: Mapping[str, Any]) -> str:
+    takes = f"{op.arity or 'its'} operand{'s' * (op.arity != 1)} and name="
+    got = [f"{len(operands)} operand{'s' * (len(operands) != 1)}", *(f"{key}=" for key in params)]
+    return f"{op.name} takes {takes}; got {' and '.join(got)}\n  built at {site_of_caller()}"
 
 
 def _as_nodes(op: Op, operands: tuple[Any, ...]) -> tuple[Node, ...]:

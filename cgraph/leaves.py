@@ -47,6 +47,10 @@ def input(
     if value is None:
         declared = () if shape is None else tuple(shape) if np.iterable(shape) else (shape,)
         sizes = tuple(None if n is None else int(n) for n in declared)
+        if any(n is not None and n < 0 for n in sizes):
+            raise ShapeError(
+                f"{label!r}: a size in {sizes} is negative; None stands for one that is fixed when it is fed"
+            )
         return leaf_node(INPUT, name, None, sizes, real_dtype(dtype or FLOAT64, label))
     array = copied(value, label, dtype)
     leaf = leaf_node(INPUT, name, None, array.shape, array.dtype)

@@ -198,7 +198,7 @@ class Node(Operators):
     def value(self, value: Any) -> None:
         if self.op is not INPUT and self.op is not PARAMETER:
             raise CgraphError(
-                f"{self.label!r} is a {self.kind}: only inputs and parameters can be assigned a value"
+                f"{self.label!r} is {'an op' if self.kind == 'op' else 'a constant'}: only inputs and parameters can be assigned a value"
             )
         self._value = self._latest = capture(value, self)
         self._grad = None

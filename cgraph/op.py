@@ -97,6 +97,7 @@ class Op:
 
     __slots__ = (
         "_doc",
+        "arity",
         "commutative",
         "domain",
         "dtype",
@@ -116,6 +117,7 @@ class Op:
         "scalar",
         "shape",
         "symbol",
+        "unary",
         "variadic",
     )
 
@@ -153,6 +155,9 @@ class Op:
         self.linear = partials is not None and all(isinstance(p, float) for p in partials)
         # Constants beside functions, or beside operands without a derivative: for these the backward pass takes the general road.
         self.mixed = partials is not None and not self.linear and any(isinstance(p, float) for p in partials)
+        # How many operands an elementwise op takes; 0 where the row does not say.
+        self.arity = len(makers if partials is None else partials) if family == "elementwise" else 0
+        self.unary = scalar is not None and self.arity < 2
         self.shape = shape
         self.dtype = dtype
         self.scalar = scalar
@@ -171,7 +176,7 @@ class Op:
 
     def __call__(self, *operands: Any, name: str | None = None, **params: Any) -> Any:
         """Build a node, or compute, as the operands are nodes or numbers."""
-        if len(operands) == 1 and self.scalar is not None:
+        if self.unary and len(operands) == 1 and not params:
             operand = operands[0]
             if operand.__class__ is Op.node_class and operand.floats:
                 return Op.build_number(self, operands, operand.active, name)

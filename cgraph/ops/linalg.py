@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from cgraph import shapes
+from cgraph.errors import ShapeError
 from cgraph.local import Adjoint, LinearMap, MatMulLeft, MatMulRight
 from cgraph.op import Formula, Op, is_node, register
 from cgraph.operators import vocabulary
@@ -69,6 +70,7 @@ def matmul(a: Any, b: Any, *, name: str | None = None) -> Any:
         shape_a[:-2] != shape_b[:-2]
         and (is_node(a) or is_node(b))
         and min(len(shape_a), len(shape_b)) >= 1
+        and _agree(shape_a, shape_b)  # else the row says what is wrong, with the names
     ):
         # Also with a vector on one side, so that no adjoint has to sum over a batch.
         batch = shapes.broadcast(shape_a[:-2], shape_b[:-2])
@@ -80,6 +82,14 @@ def matmul(a: Any, b: Any, *, name: str | None = None) -> Any:
     ):
         return _batched_vector(a, b, shape_a, shape_b, name)
     return matmul_row(a, b, name=name)
+
+
+def _agree(shape_a: shapes.Shape, shape_b: shapes.Shape) -> bool:
+    try:
+        shapes.matmul(shape_a, shape_b)
+    except ShapeError:
+        return False
+    return True
 
 
 def _batched(x: Any, shape: shapes.Shape, batch: shapes.Shape) -> Any:

@@ -29,6 +29,39 @@ def test_shape_errors_name_both_operands_and_the_line() -> None:
         X + W
 
 
+def test_stacks_of_matrices_that_do_not_fit_are_named_too() -> None:
+    A, B = cg.input("A", shape=(2, 3, 4)), cg.input("B", shape=(3, 4, 5))
+    said = r"matmul: 'A' has shape \(2, 3, 4\) but 'B' has shape \(3, 4, 5\): sizes 2 and 3 .*\n.*built at"
+    with pytest.raises(cg.ShapeError, match=said):
+        A @ B
+
+
+@pytest.mark.parametrize("x", [cg.parameter("x", 2.0), cg.parameter("x", [2.0, 3.0]), cg.parameter("x", np.float32(2.0))])
+def test_too_many_operands_too_few_and_unknown_parameters(x: cg.Node) -> None:
+    for call, said in (
+        (lambda: cg.add(x), "add takes 2 operands and name=; got 1 operand"),
+        (lambda: cg.add(x, x, x), "add takes 2 operands and name=; got 3 operands"),
+        (lambda: cg.exp(x, 1.0), "exp takes 1 operand and name=; got 2 operands"),
+        (lambda: cg.where(x > 0, x), "where takes 3 operands and name=; got 2 operands"),
+        (lambda: cg.exp(x, axis=0), "exp takes 1 operand and name=; got 1 operand and axis="),
+    ):
+        with pytest.raises(TypeError, match=said):
+            call()
+
+
+def test_a_wrong_kind_of_argument_is_told_apart() -> None:
+    x = cg.parameter("x", 2.0)
+    with pytest.raises(cg.ShapeError, match=r"'X': a size in .* is negative"):
+        cg.input("X", shape=(2, -1))
+    with pytest.raises(cg.CgraphError, match=r"feeds are a dictionary, \{X: array\}; got list"):
+        cg.run(x * x, [2.0])
+    with pytest.raises(cg.GradientError, match="takes nodes"):
+        cg.gradient(x * x, 0)  # type: ignore[arg-type]
+    assert len(cg.gradient(x * x, (node for node in [x]))) == 1  # type: ignore[arg-type]
+    with pytest.raises(cg.CgraphError, match="'multiply' is an op: only inputs and parameters"):
+        (x * x).value = 3.0
+
+
 @pytest.mark.parametrize(
     ("build", "error", "said"),
     [
