@@ -83,6 +83,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (CgraphError, OSError) as error:
         print(f"cgraph: {error}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "matplotlib":
+            raise
+        print('cgraph: this needs matplotlib: pip install "cgraph[plots]"', file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("\ncgraph: interrupted", file=sys.stderr)
         return 130

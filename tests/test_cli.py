@@ -91,6 +91,17 @@ def test_demo_leaves_whole_pictures(demo) -> None:
 
 
 @pytest.mark.slow
+def test_what_needs_matplotlib_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    monkeypatch.setattr("cgraph.commands.doctor.run", lambda options: missing("matplotlib"))
+    assert main(["doctor"]) == 2 and 'pip install "cgraph[plots]"' in capsys.readouterr().err
+    monkeypatch.setattr("cgraph.commands.doctor.run", lambda options: missing("sequel"))
+    with pytest.raises(ModuleNotFoundError, match="sequel"):
+        main(["doctor"])
+
+
 def test_demo_without_matplotlib(tmp_path: Path) -> None:
     (tmp_path / "matplotlib").mkdir()
     (tmp_path / "matplotlib" / "__init__.py").write_text(

@@ -174,6 +174,8 @@ def test_refusals() -> None:
         ({"loss": "hinge"}, "loss"),
         ({"batch_size": 0}, "batch_size"),
         ({"init": "zero"}, "init"),
+        ({"epochs": -1}, "epochs is not negative"),
+        ({"optimizer": "Adam"}, "optimizer is one of cgraph.optim"),
     ]:
         with pytest.raises(ValueError, match=match):
             nn.BinaryClassifier(**options).fit(ROWS, LABELS)

@@ -152,6 +152,12 @@ class BinaryClassifier(Estimator):
             raise ValueError(f"loss is one of {', '.join(LOSSES)}, not {self.loss!r}")
         if self.batch_size is not None and self.batch_size < 1:
             raise ValueError(f"batch_size is at least 1, or None; got {self.batch_size}")
+        if self.epochs < 0:
+            raise ValueError(f"epochs is not negative; got {self.epochs}")
+        if not isinstance(self.optimizer, Optimizer | None):
+            raise ValueError(
+                f"optimizer is one of cgraph.optim, e.g. optim.Adam(lr=0.01), or None; got {self.optimizer!r}"
+            )
         generator = as_generator(copy.deepcopy(self.random_state))
         sizes = [n_features, *self.hidden, 1]
         layers: list[Layer] = []
