@@ -302,12 +302,16 @@ def _missing(node: Node) -> MissingValueError:
 
 
 def _check_sizes(node: Node, operands: list[Any]) -> None:
-    """Elementwise operands of a shape that was not known must agree now that it is: nothing broadcasts behind the graph's back."""
-    if node.op.family != "elementwise":
+    """Operands of a shape that was not known must agree now that it is: nothing broadcasts behind the graph's back."""
+    if node.op.name == "matmul":
+        end: int | None = -2  # stacks have to agree; the matrices in them are looked at by NumPy
+    elif node.op.family == "elementwise":
+        end = None
+    else:
         return
     full = [(p, np.shape(x)) for p, x in zip(node.parents, operands, strict=True) if p.shape != ()]
     for parent, shape in full:
-        if shape != full[0][1]:
+        if shape[:end] != full[0][1][:end]:
             a, b = full[0][0].label, parent.label
             raise ShapeError(
                 f"{node.label!r} (built at {node.site}): {a!r} came out as {full[0][1]} but {b!r} as {shape}"

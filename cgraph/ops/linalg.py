@@ -16,7 +16,7 @@ from cgraph.local import Adjoint, LinearMap, MatMulLeft, MatMulRight
 from cgraph.op import Formula, Op, is_node, register
 from cgraph.operators import vocabulary
 from cgraph.ops.elementwise import multiply
-from cgraph.ops.structure import _shape, broadcast_row, expand_dims, reshape, transpose
+from cgraph.ops.structure import _shape, broadcast_row, expand_dims, reshape, squeeze, transpose
 
 
 def _left(out: Any, a: Any, b: Any) -> LinearMap:
@@ -74,7 +74,7 @@ def matmul(a: Any, b: Any, *, name: str | None = None) -> Any:
     ):
         # Also with a vector on one side, so that no adjoint has to sum over a batch.
         batch = shapes.broadcast(shape_a[:-2], shape_b[:-2])
-        a, b = _batched(a, shape_a, batch), _batched(b, shape_b, batch)
+        a, b = _batched(a, shape_a, batch, b), _batched(b, shape_b, batch, a)
     if (
         1 in (len(shape_a), len(shape_b))
         and max(len(shape_a), len(shape_b)) > 2
@@ -92,10 +92,13 @@ def _agree(shape_a: shapes.Shape, shape_b: shapes.Shape) -> bool:
     return True
 
 
-def _batched(x: Any, shape: shapes.Shape, batch: shapes.Shape) -> Any:
-    return (
-        x if len(shape) < 2 or shape[:-2] == batch else broadcast_row(x, shape=batch + shape[-2:])
-    )
+def _batched(x: Any, shape: shapes.Shape, batch: shapes.Shape, other: Any) -> Any:
+    if len(shape) < 2 or shape[:-2] == batch:
+        return x
+    if shapes.is_static(batch + shape[-2:]):
+        return broadcast_row(x, shape=batch + shape[-2:])
+    # With sizes that are not known yet: against the other stack, its matrices (which may be empty) made one entry each.
+    return broadcast_row(x, other.sum(axis=(-2, -1), keepdims=True), shape=None)
 
 
 def _batched_vector(
@@ -104,9 +107,9 @@ def _batched_vector(
     """A vector times a stack of matrices: the vector as a matrix of one row or column."""
     if len(shape_a) == 1:
         product = matmul(expand_dims(a, 0), b)
-        return reshape(product, product.shape[:-2] + product.shape[-1:], name=name)
+        return squeeze(product, -2, name=name)
     product = matmul(a, expand_dims(b, 1))
-    return reshape(product, product.shape[:-1], name=name)
+    return squeeze(product, -1, name=name)
 
 
 @vocabulary
