@@ -21,8 +21,8 @@ import numpy as np
 
 import cgraph
 from cgraph import testing
-from cgraph.testing.random_graphs import RandomDraw, draw_graph
-from cgraph.testing.subject import topological
+from cgraph.testing.compare.subject import topological
+from cgraph.testing.generate.random_graphs import RandomDraw, draw_graph
 
 POINTS = 4
 
@@ -37,7 +37,9 @@ def points(seed: int) -> list[testing.Report]:
         if k:
             for leaf in graph.leaves:
                 jitter = 1 + 0.2 * draw.rng.standard_normal(leaf.shape)
-                leaf.value = (leaf.value * jitter + 0.02 * draw.rng.standard_normal(leaf.shape)).astype(leaf.dtype)
+                leaf.value = (
+                    leaf.value * jitter + 0.02 * draw.rng.standard_normal(leaf.shape)
+                ).astype(leaf.dtype)
         report = testing.check_gradients(
             graph.root,
             seed=seed + k,
@@ -68,7 +70,9 @@ def soak(draws: int, start: int, log: TextIO, minutes: float) -> collections.Cou
         for report in reports:
             verdicts[str(report.verdict)] += 1
             if report.verdict in (testing.Verdict.FAIL, testing.Verdict.INCONCLUSIVE):
-                line(f"{report.verdict}: seed {seed}: {report.why or (report.blame and report.blame.op)}")
+                line(
+                    f"{report.verdict}: seed {seed}: {report.why or (report.blame and report.blame.op)}"
+                )
         if seed % 10 == 0:
             nodes = topological(reports[0].subject.root)
             sizes.append(len(nodes))
@@ -76,7 +80,9 @@ def soak(draws: int, start: int, log: TextIO, minutes: float) -> collections.Cou
         seed += 1
         if done // 20000 > told:
             told = done // 20000
-            line(f"{done:>9} draws, {seed - start} graphs: {dict(verdicts)}; {(time.process_time() - cpu) / done * 1e3:.2f} ms CPU a draw")
+            line(
+                f"{done:>9} draws, {seed - start} graphs: {dict(verdicts)}; {(time.process_time() - cpu) / done * 1e3:.2f} ms CPU a draw"
+            )
     done = sum(verdicts.values())
     line(
         f"done: {done} draws of {seed - start} graphs in {(time.time() - begun) / 60:.1f} min ({(time.process_time() - cpu) / done * 1e3:.2f} ms CPU a draw)"  # noqa: E501
@@ -86,12 +92,17 @@ def soak(draws: int, start: int, log: TextIO, minutes: float) -> collections.Cou
         f"nodes a graph: median {np.median(sizes):.0f}, largest {max(sizes)}; ops met in a tenth of the graphs: {dict(sorted(kinds.items()))}"  # noqa: E501
     )
     rate = 3.0 / done
-    line(f"false failures: {verdicts['FAIL']}" + (f" (95 % confidence: fewer than {rate:.1e} of draws)" if not verdicts["FAIL"] else ""))
+    line(
+        f"false failures: {verdicts['FAIL']}"
+        + (f" (95 % confidence: fewer than {rate:.1e} of draws)" if not verdicts["FAIL"] else "")
+    )
     return verdicts
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--draws", type=int, default=20_000)
     parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("--start", type=int, default=0, help="first seed")

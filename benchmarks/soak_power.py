@@ -19,9 +19,9 @@ import numpy as np
 
 import cgraph as cg
 from cgraph import testing
-from cgraph.testing.fault_engine import _driver
-from cgraph.testing.random_graphs import RandomDraw, draw_graph
-from cgraph.testing.subject import topological
+from cgraph.testing.compare.subject import topological
+from cgraph.testing.faults.engine import _driver
+from cgraph.testing.generate.random_graphs import RandomDraw, draw_graph
 
 Say = Callable[[str], None]
 
@@ -42,9 +42,14 @@ def faults(seeds: int, say: Say) -> None:
                 with testing.plant(name):
                     small += result.report.case.after <= 4
             if not result.blamed:
-                say(f"  {name}, seed {seed}: " + (f"blamed {result.report.blame}" if result.report else "not found"))
+                say(
+                    f"  {name}, seed {seed}: "
+                    + (f"blamed {result.report.blame}" if result.report else "not found")
+                )
         worst.append((most, name))
-    say(f"{len(testing.FAULTS)} faults x {seeds} seeds: found {found}/{total} within 1000 examples, blamed rightly {blamed}/{total}")
+    say(
+        f"{len(testing.FAULTS)} faults x {seeds} seeds: found {found}/{total} within 1000 examples, blamed rightly {blamed}/{total}"
+    )
     say(f"reduced to at most 4 nodes: {small}/{len(testing.FAULTS) * min(seeds, 3)}")
     worst.sort(reverse=True)
     say("most examples needed: " + ", ".join(f"{name} {n}" for n, name in worst[:6]))
@@ -52,9 +57,9 @@ def faults(seeds: int, say: Say) -> None:
 
 def scaled_driver(delta: float) -> Callable[..., None]:
     """The right driver, with one share of the gradient off by delta: the last that is handed to a leaf."""
-    from cgraph import modes
+    from cgraph import backprop
 
-    right = modes.backpropagate
+    right = backprop.backpropagate
 
     def driver(nodes: Any, cotangents: Any, at: Any, wanted: Any, masks: Any) -> None:
         right(nodes, cotangents, at, wanted, masks)
@@ -92,9 +97,15 @@ def floor(draws: int, say: Say) -> None:
                     continue
                 n += 1
                 with _driver("backpropagate", scaled_driver(delta)):
-                    hits += testing.check_gradients(graph.root, seed=seed, modes=("vjp",)).verdict is testing.Verdict.FAIL
+                    hits += (
+                        testing.check_gradients(graph.root, seed=seed, modes=("vjp",)).verdict
+                        is testing.Verdict.FAIL
+                    )
             shares.append(100.0 * hits / n)
-        say(f"graphs {'float64' if dtype == 'f8' else 'float32'}  " + "".join(f"{s:>8.1f}" for s in shares))
+        say(
+            f"graphs {'float64' if dtype == 'f8' else 'float32'}  "
+            + "".join(f"{s:>8.1f}" for s in shares)
+        )
     shares = []
     rng = np.random.default_rng(5)
     for delta in deltas:
@@ -102,7 +113,9 @@ def floor(draws: int, say: Say) -> None:
         for k in range(draws):
             f, vjp = FUNCTIONS[k % len(FUNCTIONS)]
             x = rng.standard_normal(3) * 10 ** rng.uniform(-1, 1)
-            report = testing.check_gradients(f, x, vjp=lambda u, x, vjp=vjp, delta=delta: vjp(u, x) * (1 + delta), seed=k)
+            report = testing.check_gradients(
+                f, x, vjp=lambda u, x, vjp=vjp, delta=delta: vjp(u, x) * (1 + delta), seed=k
+            )
             hits += report.verdict is testing.Verdict.FAIL
         shares.append(100.0 * hits / draws)
     say("NumPy functions  " + "".join(f"{s:>8.1f}" for s in shares))
@@ -118,7 +131,9 @@ def times(say: Say) -> None:
     root = cg.mean(node)
     best = min(_timed(lambda: testing.check_gradients(root)) for _ in range(300))
     reverse = min(_timed(lambda: testing.check_gradients(root, modes=("vjp",))) for _ in range(300))
-    say(f"a check of {len(topological(root))} nodes: {1e3 * best:.2f} ms with forward mode, {1e3 * reverse:.2f} ms reverse mode only")
+    say(
+        f"a check of {len(topological(root))} nodes: {1e3 * best:.2f} ms with forward mode, {1e3 * reverse:.2f} ms reverse mode only"
+    )
     s: Any = cg.parameter("s", 0.3)
     n = s
     for k in range(18):
@@ -131,7 +146,9 @@ def times(say: Say) -> None:
         if found.report is not None:
             with testing.plant(name):
                 spent.append(_timed(lambda report=found.report: str(report)))
-    say(f"a failure, reduced, drawn and written: median {statistics.median(spent):.2f} s, longest {max(spent):.2f} s")
+    say(
+        f"a failure, reduced, drawn and written: median {statistics.median(spent):.2f} s, longest {max(spent):.2f} s"
+    )
 
 
 def _timed(call: Callable[[], Any]) -> float:
@@ -141,7 +158,9 @@ def _timed(call: Callable[[], Any]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--log", type=Path, default=Path("soak_power.log"))

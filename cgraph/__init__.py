@@ -19,7 +19,7 @@ from cgraph.errors import (
     UnsupportedError,
 )
 from cgraph.leaves import constant, input, parameter
-from cgraph.local import LocalGradient
+from cgraph.linear_maps import LocalGradient
 from cgraph.node import Node, scope
 from cgraph.op import Formula, Interval, Op
 from cgraph.ops.elementwise import (
@@ -235,8 +235,8 @@ _LAZY_NAMES = {
     "Diagram": "cgraph.draw",
     "animate": "cgraph.draw",
     "frames": "cgraph.draw",
-    "load": "cgraph.store",
-    "save": "cgraph.store",
+    "load": "cgraph.io.store",
+    "save": "cgraph.io.store",
 }
 
 

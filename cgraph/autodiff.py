@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from cgraph import shapes
+from cgraph.backprop import Itself, backpropagate, pushforward
 from cgraph.build import build
 from cgraph.errors import CgraphError, DTypeError, GradientError, ShapeError
 from cgraph.graph import ancestors, order
 from cgraph.leaves import constant, input
-from cgraph.modes import Itself, backpropagate, pushforward
 from cgraph.node import Node, require_scalar
 from cgraph.op import CONSTANT, OPS
 from cgraph.ops.structure import reshape, stack, zeros_like

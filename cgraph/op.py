@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cgraph.errors import DTypeError, GradientError
-from cgraph.local import Diagonal, Identity, LinearMap, Scale
+from cgraph.linear_maps import Diagonal, Identity, LinearMap, Scale
 from cgraph.operators import Operators
 
 DType = np.dtype[Any]
@@ -154,7 +154,9 @@ class Op:
         # All partials are constants (+, −): the backward pass need not look at any value.
         self.linear = partials is not None and all(isinstance(p, float) for p in partials)
         # Constants beside functions, or beside operands without a derivative: for these the backward pass takes the general road.
-        self.mixed = partials is not None and not self.linear and any(isinstance(p, float) for p in partials)
+        self.mixed = (
+            partials is not None and not self.linear and any(isinstance(p, float) for p in partials)
+        )
         # How many operands an elementwise op takes; 0 where the row does not say.
         self.arity = len(makers if partials is None else partials) if family == "elementwise" else 0
         self.unary = scalar is not None and self.arity < 2

@@ -1,7 +1,7 @@
 """Run: one evaluation of a graph, forward and, if asked, backward.
 
 A graph holds no values, so two evaluations of it can be compared, drawn and kept, and doing one twice gives the same numbers twice.
-The forward pass walks the topological order once; the backward pass is `backpropagate` (cgraph/modes.py) on the numbers of this run.
+The forward pass walks the topological order once; the backward pass is `backpropagate` (cgraph/backprop.py) on the numbers of this run.
 Local gradients are made when somebody asks to see them, and kept.
 """
 
@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from cgraph import shapes
+from cgraph.backprop import backpropagate, edge_share
 from cgraph.errors import CgraphError, GradientError, MissingValueError, NoGradientError, ShapeError
 from cgraph.explain import explain
-from cgraph.finite import check_gradients, check_values
 from cgraph.graph import order
-from cgraph.local import LocalGradient
-from cgraph.modes import backpropagate, edge_share
+from cgraph.linear_maps import LocalGradient
+from cgraph.nan_check import check_gradients, check_values
 from cgraph.node import Node, require_scalar, why_no_gradient
 from cgraph.op import FLOAT_ERRORS, PARAMETER, Formula
 from cgraph.operators import vocabulary

@@ -27,13 +27,17 @@ def row(op: Op) -> str:
         for letter, text in zip("abc", op.formula.partials, strict=False)
         if text is not None
     ]
-    return f"| `{op.name}` | {value} | {'; '.join(partials).replace('|', chr(92) + '|') or 'none'} |"
+    return (
+        f"| `{op.name}` | {value} | {'; '.join(partials).replace('|', chr(92) + '|') or 'none'} |"
+    )
 
 
 def page() -> str:
     """The whole page."""
     ours = (op for op in OPS.values() if op.module.startswith("cgraph."))
-    return HEAD + "\n".join(row(op) for op in sorted(ours, key=lambda op: (op.family, op.name))) + "\n"
+    return (
+        HEAD + "\n".join(row(op) for op in sorted(ours, key=lambda op: (op.family, op.name))) + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from cgraph.cli import main
 from cgraph.commands.train import read_csv
 from cgraph.errors import CgraphError
 
-ENGINE = cg.draw.engine._pygraphviz() is not None  # type: ignore[attr-defined]
+ENGINE = cg.draw.output.engine._pygraphviz() is not None  # type: ignore[attr-defined]
 needs_engine = pytest.mark.skipif(not ENGINE, reason="no bundled Graphviz")
 
 
@@ -91,7 +91,9 @@ def test_demo_leaves_whole_pictures(demo) -> None:
 
 
 @pytest.mark.slow
-def test_what_needs_matplotlib_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_needs_matplotlib_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def missing(name: str) -> None:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 

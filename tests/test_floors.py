@@ -22,14 +22,15 @@ PACKAGE = Path(cgraph.__file__).parent
 
 # Whoever adds a module or a folder at the top of the package gives it a floor here.
 FLOORS = {
-    "errors": 0, "files": 0, "shapes": 0, "local": 0, "operators": 0, "archive": 0,
+    "errors": 0, "shapes": 0, "linear_maps": 0, "operators": 0,
     "op": 1, "values": 1, "node": 1, "leaves": 1, "build": 1, "graph": 1,
     "ops": 2,
-    "explain": 2, "finite": 2, "modes": 2, "run": 3, "autodiff": 3,
+    "explain": 2, "nan_check": 2, "backprop": 2, "run": 3, "autodiff": 3,
     "rewrite": 4,
     "compile": 5,
+    "io": 5,
     "draw": 6, "testing": 6,
-    "nn": 7, "optim": 7, "datasets": 7, "metrics": 7, "plots": 7, "store": 7,
+    "nn": 7, "optim": 7, "datasets": 7, "metrics": 7, "plots": 7,
     "": 8,  # cgraph/__init__.py re-exports
     "gallery": 9, "commands": 9, "cli": 9, "__main__": 9,
 }  # fmt: skip

@@ -25,9 +25,13 @@ NOT_FIGURES = {75, *range(93, 97), 98}
 def made(tmp_path_factory):
     out = tmp_path_factory.mktemp("gallery")
     with warnings.catch_warnings():
-        warnings.simplefilter("error", RuntimeWarning)  # the engine has nothing to say, over all figures
+        warnings.simplefilter(
+            "error", RuntimeWarning
+        )  # the engine has nothing to say, over all figures
         gallery.make(out)
-    return out, {row["figure"]: row for row in json.loads((out / "manifest.json").read_text())["figures"]}
+    return out, {
+        row["figure"]: row for row in json.loads((out / "manifest.json").read_text())["figures"]
+    }
 
 
 def covered(rows):
@@ -36,19 +40,27 @@ def covered(rows):
         for part in numbers.split(","):
             part = re.sub(r"\.[a-z](-[a-z])?", "", part.strip())
             first, _, last = part.partition("-")
-            found |= set(range(int(first), int(last) + 1)) if last else {int(part) if part.isdigit() else part}
+            found |= (
+                set(range(int(first), int(last) + 1))
+                if last
+                else {int(part) if part.isdigit() else part}
+            )
     return found
 
 
 @pytest.mark.slow
 def test_every_figure_is_there(made):
     out, rows = made
-    assert not {n for n in INVENTORY if n not in NOT_FIGURES and not isinstance(n, str)} - covered(rows)
+    assert not {n for n in INVENTORY if n not in NOT_FIGURES and not isinstance(n, str)} - covered(
+        rows
+    )
     assert {"62b", "63b"} <= covered(rows)
     for row in rows.values():
         assert row["files"] and all((out / name).stat().st_size > 100 for name in row["files"])
     page = (out / "index.html").read_text()
-    assert all(name in page for row in rows.values() for name in row["files"] if not name.endswith(".svg"))
+    assert all(
+        name in page for row in rows.values() for name in row["files"] if not name.endswith(".svg")
+    )
     assert "http" not in page.replace("http-equiv", "")
     # Pictures stand at their own size, so letters are as large in all of them: a pixel of 144 dpi is 2/3 of the page's.
     size = re.search(r'src="fig02_neuron_expanded.png" width="(\d+)" height="(\d+)"', page)
@@ -61,14 +73,27 @@ def test_the_numbers_are_the_golden_ones(made):
     _, rows = made
     sgd = GOLDEN["and_sgd"]
     first = rows["18, 19.a-c"]["numbers"]
-    for key, name in (("z", "z"), ("p_hat", "p"), ("loss", "loss"), ("dloss/dp_hat", "dL_dp"), ("dloss/db", "dL_db")):
+    for key, name in (
+        ("z", "z"),
+        ("p_hat", "p"),
+        ("loss", "loss"),
+        ("dloss/dp_hat", "dL_dp"),
+        ("dloss/db", "dL_db"),
+    ):
         assert first[key] == pytest.approx(sgd[name], abs=1e-12)
     assert rows["23-25"]["numbers"]["after loss"] == pytest.approx(sgd["loss_after"], abs=1e-12)
     batch = GOLDEN["and_batch"]["after_updates"]
-    np.testing.assert_allclose(rows["35.a-c"]["numbers"]["dcost/dW"], np.ravel(batch["0"]["dW"])[None], atol=1e-12)
+    np.testing.assert_allclose(
+        rows["35.a-c"]["numbers"]["dcost/dW"], np.ravel(batch["0"]["dW"])[None], atol=1e-12
+    )
     assert rows["36-38"]["numbers"]["after cost"] == pytest.approx(batch["1"]["cost"], abs=1e-12)
     assert rows["39, 46"]["numbers"]["cost"] == pytest.approx(batch["5000"]["cost"], abs=1e-9)
-    assert rows["47.a-d"]["numbers"]["accuracy"] == {"1e-09": 0.25, "1e-05": 0.5, "0.5": 1.0, "0.9999": 0.75}
+    assert rows["47.a-d"]["numbers"]["accuracy"] == {
+        "1e-09": 0.25,
+        "1e-05": 0.5,
+        "0.5": 1.0,
+        "0.9999": 0.75,
+    }
     xor = GOLDEN["xor_batch"]["after_updates"]["0"]
     assert rows["70.a-e, 71"]["numbers"]["cost"] == pytest.approx(xor["cost"], abs=1e-9)
     assert rows["97, 100"]["numbers"]["accuracy"] == pytest.approx(0.96)

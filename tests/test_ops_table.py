@@ -26,4 +26,6 @@ def test_every_row_can_be_read(name: str) -> None:
     assert op.formula.text and op.formula.latex, "a formula for pictures and help"
     assert len(op.formula.partials) == (1 if op.variadic else len(op.partials or op.makers))
     for i, text in enumerate(op.formula.partials):
-        assert (text is None) == (not op.differentiable(i)), "a partial is written where there is one"
+        assert (text is None) == (not op.differentiable(i)), (
+            "a partial is written where there is one"
+        )

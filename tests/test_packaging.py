@@ -22,8 +22,8 @@ pytestmark = [
 DATA = {
     "cgraph/py.typed",
     "cgraph/datasets/iris.csv",
-    "cgraph/draw/fonts/DejaVuSans.ttf",
-    "cgraph/draw/fonts/LICENSE_DEJAVU",
+    "cgraph/draw/output/fonts/DejaVuSans.ttf",
+    "cgraph/draw/output/fonts/LICENSE_DEJAVU",
 }
 
 

@@ -21,9 +21,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import cgraph as cg
-from cgraph import archive, datasets, nn, store
+from cgraph import datasets, nn
 from cgraph.errors import StoreError
 from cgraph.graph import order
+from cgraph.io import archive, store
 
 
 def example() -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cgraph import datasets, metrics, nn, optim
-from cgraph.draw.text import matrix, number
+from cgraph.draw.model.text import matrix, number
 from cgraph.errors import DrawError
 from cgraph.leaves import input, parameter
 from cgraph.node import Node

@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     import numpy
 
     import cgraph
-    from cgraph.draw import engine
+    from cgraph.draw.output import engine
 
     facts = {
         "cgraph": f"{cgraph.__version__}  ({Path(cgraph.__file__).parent})",

@@ -68,7 +68,7 @@ def _find(graph: str) -> tuple[Any, str]:
     """(a Node, nodes, or a Run; a name for the picture)."""
     path = Path(graph)
     if path.suffix == ".cgraph" or path.exists():
-        from cgraph.store import load
+        from cgraph.io.store import load
 
         return load(path), path.stem
     module, colon, attribute = graph.partition(":")

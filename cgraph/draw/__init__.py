@@ -1,7 +1,7 @@
 """Drawing: `cg.draw(loss, run=run)` gives a Diagram of the graph at work.
 
 `cgraph.draw` is this package *and* the function, because people write `cg.draw(loss)` and tools write
-`from cgraph.draw.engine import doctor`: the module object is callable. What is shown (`diagram`, made from a graph and a Run
+`from cgraph.draw.output.engine import doctor`: the module object is callable. What is shown (`diagram`, made from a graph and a Run
 by `fold`, `names`, `expression`, `flow`, `build`), how it looks (`dot`, `theme`, `player`, `plain`) and which engine draws it
 (`engine`) know as little of one another as they can.
 """
@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from cgraph.draw.api import Diagram, draw
-from cgraph.draw.beside import compare
+from cgraph.draw.compare import compare
 from cgraph.draw.motion import Frames, animate, frames
 
 __all__ = ["Diagram", "Frames", "animate", "compare", "draw", "frames"]

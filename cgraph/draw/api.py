@@ -15,10 +15,10 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cgraph.draw import dot as dot_text
-from cgraph.draw import engine, plain, svg
-from cgraph.draw.diagram import Picture, replace
+from cgraph.draw.model.diagram import Picture, replace
 from cgraph.draw.options import Options
+from cgraph.draw.output import dot as dot_text
+from cgraph.draw.output import engine, plain, svg
 from cgraph.errors import DrawError
 from cgraph.node import Node
 
@@ -82,7 +82,11 @@ class Diagram:
         """The picture as a PNG on opaque paper, its caption inside as the alternative text."""
         dpi = dpi or self.dpi
         sized = self.dot.replace(" graph [", f" graph [dpi={dpi}, ", 1)
-        return _described(engine.render(sized, ["png"], engine=engine_name)[0], f"{self.title}. {self.caption}", dpi)
+        return _described(
+            engine.render(sized, ["png"], engine=engine_name)[0],
+            f"{self.title}. {self.caption}",
+            dpi,
+        )
 
     def pdf(self) -> bytes:
         """The picture as a PDF."""
@@ -90,7 +94,7 @@ class Diagram:
 
     def html(self) -> str:
         """One page that needs nothing else: the picture with its steps, keyboard, and everything about a node on hover."""
-        from cgraph.draw.player import page
+        from cgraph.draw.output.player import page
 
         return page(self)
 
@@ -148,14 +152,25 @@ def fluid(drawing: str) -> str:
     """SVG that fills its column up to its natural size: never clipped, never blurred."""
     width, height = svg.size(drawing)
     old = f'width="{width:.0f}pt" height="{height:.0f}pt"'
-    return drawing.replace(old, f'width="100%" style="max-width:{width * 4 / 3:.0f}px;height:auto"', 1)
+    return drawing.replace(
+        old, f'width="100%" style="max-width:{width * 4 / 3:.0f}px;height:auto"', 1
+    )
 
 
 def _described(png: bytes, words: str, dpi: int) -> bytes:
     """A PNG that says what it shows, and how large it is meant to be, in chunks after its header."""
     per_metre = round(dpi / 0.0254)
-    size = b"" if b"pHYs" in png[:100] else _chunk(b"pHYs", struct.pack(">IIB", per_metre, per_metre, 1))
-    return png[:33] + size + _chunk(b"iTXt", b"Description\x00\x00\x00\x00\x00" + words.encode()) + png[33:]
+    size = (
+        b""
+        if b"pHYs" in png[:100]
+        else _chunk(b"pHYs", struct.pack(">IIB", per_metre, per_metre, 1))
+    )
+    return (
+        png[:33]
+        + size
+        + _chunk(b"iTXt", b"Description\x00\x00\x00\x00\x00" + words.encode())
+        + png[33:]
+    )
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
@@ -186,7 +201,7 @@ def draw(
         precision: decimals; the stored values are never rounded.
         title, caption: instead of the ones made up.
         collapse: from how many boxes scopes are collapsed; None for never. force: draw above the limit of 300 boxes all the same.
-        style: a function of each Box or Arrow (`cgraph.draw.diagram`), giving another one or None for no change.
+        style: a function of each Box or Arrow (`cgraph.draw.model.diagram`), giving another one or None for no change.
 
     Returns:
         A `Diagram`: `.save("x.png")`, `.dot`, `.svg()`, `.mermaid`; shows itself in notebooks.
@@ -212,7 +227,11 @@ def draw(
             raise DrawError(f"{name}={node!r}: a node of the graph")
     if hops < 0:
         raise DrawError(f"hops={hops}: 0 or more")
-    return Diagram(compose(root, run, step, focus, around, hops, Options.of(options)), dpi=dpi, source=(root, run, options))
+    return Diagram(
+        compose(root, run, step, focus, around, hops, Options.of(options)),
+        dpi=dpi,
+        source=(root, run, options),
+    )
 
 
 __all__ = ["Diagram", "draw", "replace"]

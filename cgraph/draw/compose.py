@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from cgraph.draw import bypass, fold, health, steps, text
-from cgraph.draw import focus as focusing
-from cgraph.draw.build import Builder
-from cgraph.draw.collapse import FEW, Overview
-from cgraph.draw.diagram import Arrow, Box, Picture, replace
-from cgraph.draw.identical import identical
+from cgraph.draw.model import fold, text
+from cgraph.draw.model.build import Builder
+from cgraph.draw.model.diagram import Arrow, Box, Picture, replace
 from cgraph.draw.options import Options
+from cgraph.draw.views import bypass, health, steps
+from cgraph.draw.views import focus as focusing
+from cgraph.draw.views.collapse import FEW, Overview
+from cgraph.draw.views.identical import identical
 from cgraph.errors import DrawError
 from cgraph.graph import order
 from cgraph.node import Node
@@ -49,7 +50,11 @@ def plan(builder: Builder) -> Picture:
     if options.view == "neuron":
         return Overview(builder, 1, neuron=True).picture()
     boxes = len(builder.cards) + len(builder.leaves)
-    if options.view == "collapsed" or (options.view in ("auto", "health") and options.collapse is not None and boxes > _limit(options)):
+    if options.view == "collapsed" or (
+        options.view in ("auto", "health")
+        and options.collapse is not None
+        and boxes > _limit(options)
+    ):
         return overview(builder, forced=options.view == "collapsed")
     if boxes > MOST_BOXES and not options.force:
         raise DrawError(
@@ -83,7 +88,9 @@ def overview(builder: Builder, forced: bool) -> Picture:
     return best.picture()
 
 
-def series(root: Any, run: Run | None, forward: str, update: float | None, options: Options) -> list[tuple[str, Picture]]:
+def series(
+    root: Any, run: Run | None, forward: str, update: float | None, options: Options
+) -> list[tuple[str, Picture]]:
     """The frames of a run, as (name, picture): same canvas, same positions."""
     if not hasattr(run, "has_grad") and not hasattr(root, "has_grad"):
         raise DrawError(f"frames takes a Run: frames(loss.backward()); got {run!r}"[:200])
@@ -109,12 +116,16 @@ def targets(root: Any, run: Run | None) -> tuple[tuple[Node, ...], Run | None]:
     """
     if hasattr(root, "roots") and hasattr(root, "has_grad"):
         run, root = root, root.roots
-    roots = (root,) if isinstance(root, Node) else tuple(root) if isinstance(root, list | tuple) else ()
+    roots = (
+        (root,) if isinstance(root, Node) else tuple(root) if isinstance(root, list | tuple) else ()
+    )
     if not roots or not all(isinstance(r, Node) for r in roots):
         raise DrawError(f"draw takes a node, a list of nodes, or a Run; got {root!r}"[:200])
     if run is not None:
         if not hasattr(run, "has_grad"):
-            raise DrawError(f"run= takes a Run, as cg.run(loss) or loss.backward() gives it; got {run!r}"[:200])
+            raise DrawError(
+                f"run= takes a Run, as cg.run(loss) or loss.backward() gives it; got {run!r}"[:200]
+            )
         known = set(run.order)
         for r in roots:
             if r not in known:
@@ -123,8 +134,12 @@ def targets(root: Any, run: Run | None) -> tuple[tuple[Node, ...], Run | None]:
     return roots, run
 
 
-def make_builder(nodes: Sequence[Node], roots: Sequence[Node], run: Run | None, options: Options) -> Builder:
-    cards = fold.cards(nodes, roots, expanded=options.view == "expanded", broadcasts=options.broadcasts)
+def make_builder(
+    nodes: Sequence[Node], roots: Sequence[Node], run: Run | None, options: Options
+) -> Builder:
+    cards = fold.cards(
+        nodes, roots, expanded=options.view == "expanded", broadcasts=options.broadcasts
+    )
     return Builder(nodes, roots, cards, run, options)
 
 
@@ -139,7 +154,9 @@ def finish(picture: Picture, builder: Builder, options: Options) -> Picture:
         caption=options.caption if options.caption is not None else caption,
         circles="cards" not in options.words
         and (picture.circles or "circles" in options.words or options.view == "expanded"),
-        direction=options.direction if options.direction != "auto" else ("LR" if _width(picture) < _WIDEST else "TB"),  # type: ignore[arg-type]
+        direction=options.direction
+        if options.direction != "auto"
+        else ("LR" if _width(picture) < _WIDEST else "TB"),  # type: ignore[arg-type]
     )
 
 
@@ -152,13 +169,20 @@ def words(builder: Builder) -> tuple[str, str]:
     if builder.run is None:
         title = builder.names.title(builder.roots[0])
         result = f"the {title.lower()}" if title in ("Loss", "Cost") else builder.objective
-        return f"Computational graph of {result}", how or "values are computed from left to right, along the arrows"
+        return (
+            f"Computational graph of {result}",
+            how or "values are computed from left to right, along the arrows",
+        )
     if not builder.backward:
         scalars = [n for n in data if builder.is_scalar(n)]
-        given = ", ".join(f"{builder.names[n]} = {builder.number(builder.run.value(n))}" for n in scalars[:6])
+        given = ", ".join(
+            f"{builder.names[n]} = {builder.number(builder.run.value(n))}" for n in scalars[:6]
+        )
         return "Forward pass", "; ".join(s for s in (f"given {given}" if given else "", how) if s)
     stops = f"nothing flows into the data {names}" if data else ""
-    return "Forward and backward pass", "; ".join(s for s in ("each dashed arrow carries upstream × local", stops, how) if s)
+    return "Forward and backward pass", "; ".join(
+        s for s in ("each dashed arrow carries upstream × local", stops, how) if s
+    )
 
 
 def _width(picture: Picture) -> float:
@@ -178,7 +202,9 @@ def _width(picture: Picture) -> float:
 
 
 def _box_width(box: Box) -> float:
-    longest = max((len(w) for w in (box.formula, *box.value, *(r.text for r in box.rows))), default=0)
+    longest = max(
+        (len(w) for w in (box.formula, *box.value, *(r.text for r in box.rows))), default=0
+    )
     return 24.0 + max(7.0 * longest, 12.0 * len(box.symbol))
 
 
@@ -192,7 +218,13 @@ def styled(picture: Picture, options: Options) -> Picture:
         if changed is None:
             return item
         if not isinstance(changed, Box | Arrow):
-            raise DrawError(f"style= gave {changed!r}; it must give a Box, an Arrow, or None (see cgraph.draw.diagram)")
+            raise DrawError(
+                f"style= gave {changed!r}; it must give a Box, an Arrow, or None (see cgraph.draw.model.diagram)"
+            )
         return changed
 
-    return replace(picture, boxes=tuple(map(through, picture.boxes)), arrows=tuple(map(through, picture.arrows)))
+    return replace(
+        picture,
+        boxes=tuple(map(through, picture.boxes)),
+        arrows=tuple(map(through, picture.arrows)),
+    )

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from cgraph.draw import engine
 from cgraph.draw.api import Diagram
 from cgraph.draw.options import Options
+from cgraph.draw.output import engine
 from cgraph.errors import DrawError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Frames(Sequence[Diagram]):
 
     def html(self) -> str:
         """The player: one page, no network; arrow keys and buttons go through the frames."""
-        from cgraph.draw.player import page
+        from cgraph.draw.output.player import page
 
         return page(self)
 
@@ -64,7 +64,9 @@ class Frames(Sequence[Diagram]):
         try:
             from PIL import Image
         except ImportError:
-            raise DrawError("an animated GIF needs Pillow (`pip install pillow`); .html needs nothing") from None
+            raise DrawError(
+                "an animated GIF needs Pillow (`pip install pillow`); .html needs nothing"
+            ) from None
         images = [Image.open(io.BytesIO(d.png(dpi))).convert("RGB") for d in self]
         size = (max(i.width for i in images), max(i.height for i in images))
         palette = images[-1].quantize(128, dither=Image.Dither.NONE)
@@ -75,20 +77,36 @@ class Frames(Sequence[Diagram]):
             small.append(canvas.quantize(palette=palette, dither=Image.Dither.NONE))
         data = io.BytesIO()
         times = [int(1000 * seconds)] * (len(small) - 1) + [int(2000 * seconds)]
-        small[0].save(data, "GIF", save_all=True, append_images=small[1:], duration=times, loop=0, optimize=True)
+        small[0].save(
+            data,
+            "GIF",
+            save_all=True,
+            append_images=small[1:],
+            duration=times,
+            loop=0,
+            optimize=True,
+        )
         return data.getvalue()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         plain = "\n".join(str(d) for d in self)
         try:
-            from cgraph.draw.player import fragment
+            from cgraph.draw.output.player import fragment
 
             return {"text/plain": plain, "text/html": fragment(self)}
         except DrawError as error:
             return {"text/plain": f"{plain}\n({error})\n"}
 
 
-def frames(run: Run, root: Any = None, *, forward: str = "whole", update: float | None = None, dpi: int = 144, **options: Any) -> Frames:
+def frames(
+    run: Run,
+    root: Any = None,
+    *,
+    forward: str = "whole",
+    update: float | None = None,
+    dpi: int = 144,
+    **options: Any,
+) -> Frames:
     """The moments of a run: forward, the seed, then one Diagram per op that hands its gradients back.
 
     Args:
@@ -117,10 +135,15 @@ def frames(run: Run, root: Any = None, *, forward: str = "whole", update: float 
         raise DrawError(f"forward={forward!r}: there are 'whole' and 'nodes'")
     chosen = Options.of(options)
     named = series(run if root is None else root, run, forward, update, chosen)
-    return Frames([(name, Diagram(picture, dpi=dpi)) for name, picture in named], (run, root, forward, update, options))
+    return Frames(
+        [(name, Diagram(picture, dpi=dpi)) for name, picture in named],
+        (run, root, forward, update, options),
+    )
 
 
-def animate(run: Run, path: str | os.PathLike[str], *, seconds: float = 2.0, **options: Any) -> Path:
+def animate(
+    run: Run, path: str | os.PathLike[str], *, seconds: float = 2.0, **options: Any
+) -> Path:
     """The frames of a run as one file: `.gif` moves by itself, `.html` is stepped through with keys and buttons.
 
     Args:
@@ -134,9 +157,9 @@ def animate(run: Run, path: str | os.PathLike[str], *, seconds: float = 2.0, **o
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in (".gif", ".html"):
-        raise DrawError(f"animate writes .gif or .html, not {suffix!r}; cg.frames(run).save('x.png') writes one file a frame")
+        raise DrawError(
+            f"animate writes .gif or .html, not {suffix!r}; cg.frames(run).save('x.png') writes one file a frame"
+        )
     options.setdefault("forward", "nodes" if suffix == ".html" else "whole")
     found = frames(run, **options)
     return engine.write(path, found.html().encode() if suffix == ".html" else found.gif(seconds))
-
-

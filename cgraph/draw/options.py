@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from numbers import Integral
 from typing import Any, Literal
 
-from cgraph.draw.text import clean
+from cgraph.draw.model.text import clean
 from cgraph.errors import DrawError
 
 VIEWS = ("auto", "cards", "expanded", "layers", "collapsed", "neuron", "health")
@@ -49,7 +49,9 @@ class Options:
         """
         known = {f.name for f in fields(cls)}
         if wrong := sorted(set(given) - known):
-            raise DrawError(f"no such option of draw: {', '.join(wrong)}; there are {', '.join(sorted(known))}")
+            raise DrawError(
+                f"no such option of draw: {', '.join(wrong)}; there are {', '.join(sorted(known))}"
+            )
         options = cls(**given)
         if options.view not in VIEWS:
             raise DrawError(f"view={options.view!r}: there are {', '.join(VIEWS)}")
@@ -57,7 +59,9 @@ class Options:
             raise DrawError(f"theme={options.theme!r}: a text such as 'circles dark'")
         for word in options.words:
             if word not in THEMES:
-                raise DrawError(f"theme={options.theme!r}: there are {', '.join(THEMES)} (two may be joined: 'circles dark')")
+                raise DrawError(
+                    f"theme={options.theme!r}: there are {', '.join(THEMES)} (two may be joined: 'circles dark')"
+                )
         if options.direction not in ("auto", "LR", "TB"):
             raise DrawError(f"direction={options.direction!r}: there are auto, LR, TB")
         if not isinstance(options.precision, Integral) or not 0 <= options.precision <= 17:
@@ -65,9 +69,14 @@ class Options:
         if options.style is not None and not callable(options.style):
             raise DrawError(f"style={options.style!r}: a function of each Box or Arrow")
         if not (options.collapse in ("auto", None) or isinstance(options.collapse, int)):
-            raise DrawError(f"collapse={options.collapse!r}: a number of boxes, 'auto', or None for never")
+            raise DrawError(
+                f"collapse={options.collapse!r}: a number of boxes, 'auto', or None for never"
+            )
         words = {"title": options.title, "caption": options.caption}
-        return replace(options, **{key: _printable(key, value) for key, value in words.items() if value is not None})
+        return replace(
+            options,
+            **{key: _printable(key, value) for key, value in words.items() if value is not None},
+        )
 
     @property
     def words(self) -> list[str]:

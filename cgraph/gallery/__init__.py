@@ -39,7 +39,9 @@ def make(out: str | Path, only: str | None = None, quiet: bool = True) -> Path:
     if only and not chosen and len(only) > 2:
         chosen = [f for f in FIGURES if only.lower() in f.title.lower()]
     if not chosen:
-        raise CgraphError(f"no figure matches {only!r}; there are " + "; ".join(f.number for f in FIGURES))
+        raise CgraphError(
+            f"no figure matches {only!r}; there are " + "; ".join(f.number for f in FIGURES)
+        )
     room = Room(Path(out))
     with Progress(len(chosen), "gallery", quiet=quiet, patience=0.0) as progress:
         for i, figure in enumerate(chosen):
@@ -51,11 +53,22 @@ def make(out: str | Path, only: str | None = None, quiet: bool = True) -> Path:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line; 0 when everything was made."""
-    parser = argparse.ArgumentParser(prog="cgraph gallery", description="write every figure of the article, with a page to browse them")
-    parser.add_argument("--out", metavar="DIR", default="cgraph-gallery", help="where (default: ./cgraph-gallery)")
-    parser.add_argument("--only", metavar="FIGURE", help="only figures with this number, or this word in their title")
+    parser = argparse.ArgumentParser(
+        prog="cgraph gallery",
+        description="write every figure of the article, with a page to browse them",
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", default="cgraph-gallery", help="where (default: ./cgraph-gallery)"
+    )
+    parser.add_argument(
+        "--only",
+        metavar="FIGURE",
+        help="only figures with this number, or this word in their title",
+    )
     options = parser.parse_args(argv)
     started = time.perf_counter()
     index = make(options.out, options.only, quiet=False)
-    print(f"{len(list(index.parent.glob('*')))} files in {time.perf_counter() - started:.0f} seconds; open {index.resolve()}")
+    print(
+        f"{len(list(index.parent.glob('*')))} files in {time.perf_counter() - started:.0f} seconds; open {index.resolve()}"
+    )
     return 0

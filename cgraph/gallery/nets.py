@@ -10,7 +10,7 @@ import numpy as np
 
 from cgraph import datasets, metrics, nn, optim, plots
 from cgraph.draw import compare, draw, frames
-from cgraph.draw.text import matrix, number
+from cgraph.draw.model.text import matrix, number
 from cgraph.gallery.room import Batch, Figure, Neuron, Room, Trained, figures, words_card, xor_net
 from cgraph.leaves import input, parameter
 from cgraph.node import Node, scope
@@ -33,10 +33,17 @@ def _fit(room: Room, name: str, net: Trained, what: str, **options: Any) -> None
     """Learning curve, boundary and shaded boundary."""
 
     def boundaries(left: Any, right: Any) -> None:
-        plots.decision_boundary(net.model, net.X, net.Y, title=f"{what}: boundary", ax=left, **options)
-        plots.decision_boundary(net.model, net.X, net.Y, shaded=True, title=f"{what}: shaded", ax=right, **options)
+        plots.decision_boundary(
+            net.model, net.X, net.Y, title=f"{what}: boundary", ax=left, **options
+        )
+        plots.decision_boundary(
+            net.model, net.X, net.Y, shaded=True, title=f"{what}: shaded", ax=right, **options
+        )
 
-    room.plot(f"{name}_cost", lambda ax: plots.learning_curve(net.costs, title=f"{what}: the cost sinks", ax=ax))
+    room.plot(
+        f"{name}_cost",
+        lambda ax: plots.learning_curve(net.costs, title=f"{what}: the cost sinks", ax=ax),
+    )
     room.plot(f"{name}_boundary", boundaries, columns=2)
     room.numbers(cost=net.cost, first_cost=net.costs[0], **net.weights)
 
@@ -44,10 +51,16 @@ def _fit(room: Room, name: str, net: Trained, what: str, **options: Any) -> None
 @figure("65-67", "P, G", "The XOR data; the 2-3-1 net collapsed and expanded")
 def net(room: Room) -> None:
     X, Y = datasets.xor_gate()
-    room.plot("fig65_xor_data", lambda ax: plots.scatter(X, Y, title="XOR: no line separates it", ax=ax))
+    room.plot(
+        "fig65_xor_data", lambda ax: plots.scatter(X, Y, title="XOR: no line separates it", ax=ax)
+    )
     graph, _, _ = _xor()
-    room.diagram("fig66_xor_collapsed", draw(graph.cost, view="collapsed", title="Two layers, each one box"))
-    room.diagram("fig67_xor_expanded", draw(graph.cost, view="layers", title="The same net, layer by layer"))
+    room.diagram(
+        "fig66_xor_collapsed", draw(graph.cost, view="collapsed", title="Two layers, each one box")
+    )
+    room.diagram(
+        "fig67_xor_expanded", draw(graph.cost, view="layers", title="The same net, layer by layer")
+    )
 
 
 @figure("68.a-b, 69", "S", "Forward through both layers; the stable cost")
@@ -55,7 +68,10 @@ def forward(room: Room) -> None:
     graph, feeds, _ = _xor()
     run = evaluate(graph.cost, feeds)
     room.steps("fig68_xor_forward", run, forward="nodes")
-    room.diagram("fig69_xor_cost", draw(run, view="collapsed", title="The stable cost of the first forward pass"))
+    room.diagram(
+        "fig69_xor_cost",
+        draw(run, view="collapsed", title="The stable cost of the first forward pass"),
+    )
     room.of_run(run)
 
 
@@ -65,7 +81,9 @@ def backward(room: Room) -> None:
     run = graph.cost.backward(feeds)
     room.steps("fig70_xor_backward", run, update=1.0)
     room.diagram("fig71_xor_whole", draw(run, title="XOR: forward and backward, by layer"))
-    room.diagram("fig71_xor_collapsed", draw(run, view="collapsed", title="The same, one box a layer"))
+    room.diagram(
+        "fig71_xor_collapsed", draw(run, view="collapsed", title="The same, one box a layer")
+    )
     room.of_run(run)
 
 
@@ -73,11 +91,18 @@ def backward(room: Room) -> None:
 def second(room: Room) -> None:
     graph, feeds, layers = _xor()
     first = graph.cost.backward(feeds)
-    optim.GradientDescent(lr=1.0).step(layers.parameters, [first.grad(p) for p in layers.parameters])
+    optim.GradientDescent(lr=1.0).step(
+        layers.parameters, [first.grad(p) for p in layers.parameters]
+    )
     run = graph.cost.backward(feeds)
     cards = [words_card(f"∂C/∂{name}", "", [], "parameter", matrix(run.grad(p)) if p.size != 1 else [number(run.grad(p))])
              for name, p in zip(("W₁", "b₁", "W₂", "b₂"), layers.parameters, strict=True)]  # fmt: skip
-    room.card("fig72_second_gradients", "The gradients of the second iteration", cards, f"cost {number(run.value(graph.cost))}")
+    room.card(
+        "fig72_second_gradients",
+        "The gradients of the second iteration",
+        cards,
+        f"cost {number(run.value(graph.cost))}",
+    )
     _fit(room, "fig73_xor", room.xor_trained, "XOR")
     room.of_run(run, "second ")
 
@@ -87,7 +112,10 @@ def quality(room: Room) -> None:
     net = room.iris_trained
     called = net.P >= 0.5
     table = metrics.confusion_matrix(net.Y, called)
-    values = {f.__name__: f(net.Y, called) for f in (metrics.accuracy, metrics.precision, metrics.recall, metrics.f1)}
+    values = {
+        f.__name__: f(net.Y, called)
+        for f in (metrics.accuracy, metrics.precision, metrics.recall, metrics.f1)
+    }
 
     def paint(left: Any, middle: Any, right: Any) -> None:
         plots.confusion_matrix(table, classes=("other", "virginica"), ax=left)
@@ -96,7 +124,11 @@ def quality(room: Room) -> None:
 
     room.plot("fig74_confusion", paint, columns=3, width=5.2)
     rows = [f"{name} {number(value)}" for name, value in values.items()]
-    room.card("fig74_metrics", "How good is it?", [words_card("metrics", "of Iris virginica by its petals, threshold 0.5", rows)])
+    room.card(
+        "fig74_metrics",
+        "How good is it?",
+        [words_card("metrics", "of Iris virginica by its petals, threshold 0.5", rows)],
+    )
     room.numbers(confusion=table, **values)
 
 
@@ -136,8 +168,18 @@ def code(room: Room) -> None:
 @figure("97, 100", "P", "Iris: learning curve, boundary, shaded")
 def iris(room: Room) -> None:
     net = room.iris_trained
-    _fit(room, "fig100_iris", net, "Iris", names=datasets.IRIS_FEATURES["petals"], classes=("other", "virginica"))
-    room.numbers(accuracy=metrics.accuracy(net.Y, net.P >= 0.5), last_epochs={str(e): net.costs[e] for e in (4700, 4800, 4900, 4999)})
+    _fit(
+        room,
+        "fig100_iris",
+        net,
+        "Iris",
+        names=datasets.IRIS_FEATURES["petals"],
+        classes=("other", "virginica"),
+    )
+    room.numbers(
+        accuracy=metrics.accuracy(net.Y, net.P >= 0.5),
+        last_epochs={str(e): net.costs[e] for e in (4700, 4800, 4900, 4999)},
+    )
 
 
 # --- beyond the article -------------------------------------------------------------------------------------------------------
@@ -156,7 +198,12 @@ def fan_out(room: Room) -> None:
 @figure("b", "G", "Textbook and fused loss, side by side")
 def side_by_side(room: Room) -> None:
     both = Neuron(), Neuron(fused=True)
-    room.diagram("extra_side_by_side", compare(both[0].loss.backward(), both[1].loss.backward(), names=("textbook loss", "fused loss")))
+    room.diagram(
+        "extra_side_by_side",
+        compare(
+            both[0].loss.backward(), both[1].loss.backward(), names=("textbook loss", "fused loss")
+        ),
+    )
 
 
 def _unrolled(examples: int) -> Node:
@@ -165,7 +212,10 @@ def _unrolled(examples: int) -> Node:
     layers = []
     for number_, (n_in, n_out) in enumerate(((2, 8), (8, 8), (8, 1)), 1):
         with scope(f"params{number_}"):
-            W = [[parameter(f"w{i}{j}", rng.randn()) for j in range(1, n_in + 1)] for i in range(1, n_out + 1)]
+            W = [
+                [parameter(f"w{i}{j}", rng.randn()) for j in range(1, n_in + 1)]
+                for i in range(1, n_out + 1)
+            ]
             layers.append((W, [parameter(f"b{i}", 0.0) for i in range(1, n_out + 1)]))
     total: Node | None = None
     for e in range(examples):
@@ -173,7 +223,13 @@ def _unrolled(examples: int) -> Node:
             values: list[Any] = [input(f"x{i}", rng.randn()) for i in (1, 2)]
             for k, (W, b) in enumerate(layers, 1):
                 with scope(f"layer{k}"):
-                    rows = [sum((w * v for w, v in zip(ws[1:], values[1:], strict=True)), ws[0] * values[0]) for ws in W]
+                    rows = [
+                        sum(
+                            (w * v for w, v in zip(ws[1:], values[1:], strict=True)),
+                            ws[0] * values[0],
+                        )
+                        for ws in W
+                    ]
                     values = [sigmoid(row + bias) for row, bias in zip(rows, b, strict=True)]
             loss: Node = bce(values[0], input("y", float(e % 2)))
         total = loss if total is None else total + loss
@@ -193,7 +249,16 @@ def big(room: Room) -> None:
 @figure("d", "G", "Broadcasting made visible; dark, print and top-down pictures")
 def looks(room: Room) -> None:
     run = Batch().cost.backward()
-    room.diagram("extra_broadcasts", draw(run, view="expanded", theme="cards", broadcasts=True, title="Every op, broadcasting included"))
+    room.diagram(
+        "extra_broadcasts",
+        draw(
+            run,
+            view="expanded",
+            theme="cards",
+            broadcasts=True,
+            title="Every op, broadcasting included",
+        ),
+    )
     room.diagram("extra_dark", draw(run, theme="dark", title="Dark"))
     room.diagram("extra_print", draw(run, theme="print", title="For print: greys"))
     room.diagram("extra_top_down", draw(run, direction="TB", title="From top to bottom"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from cgraph.draw import engine
-from cgraph.draw.text import escape
+from cgraph.draw.model.text import escape
+from cgraph.draw.output import engine
 from cgraph.gallery.room import Entry, Room, dumps, singly
 
 KINDS = {"G": "graph", "S": "steps", "P": "plot", "T": "formulas", "text": "code"}
@@ -16,7 +16,9 @@ def write(room: Room) -> Path:
     """Write manifest.json and index.html; returns the index."""
     engine.write(room.out / "manifest.json", dumps(room.entries).encode())
     cards = "\n".join(_card(entry, room.out) for entry in room.entries)
-    page = _PAGE.replace("CARDS", cards).replace("COUNT", str(sum(len(e.files) for e in room.entries)))
+    page = _PAGE.replace("CARDS", cards).replace(
+        "COUNT", str(sum(len(e.files) for e in room.entries))
+    )
     return engine.write(room.out / "index.html", page.encode())
 
 
@@ -45,13 +47,19 @@ def _card(entry: Entry, out: Path) -> str:
             )
         elif not name.endswith(".svg"):
             pictures.append(f'<p><a href="{name}">{escape(name)}</a> {caption}</p>')
-    numbers = "".join(f"<tr><th>{escape(k)}</th><td>{escape(str(v))}</td></tr>" for k, v in entry.numbers.items())
-    table = f"<details><summary>the numbers</summary><table>{numbers}</table></details>" if numbers else ""
+    numbers = "".join(
+        f"<tr><th>{escape(k)}</th><td>{escape(str(v))}</td></tr>" for k, v in entry.numbers.items()
+    )
+    table = (
+        f"<details><summary>the numbers</summary><table>{numbers}</table></details>"
+        if numbers
+        else ""
+    )
     words = escape(f"{entry.figure} {entry.title} {KINDS[entry.kind.split(',')[0]]}".lower())
     figures = escape(" ".join(singly(entry.figure)))
     return (
         f'<section data-words="{words}" data-figures=" {figures} ">'
-        f'<h2><span>{escape(entry.figure)}</span> {escape(entry.title)}</h2>{"".join(pictures)}{table}</section>'
+        f"<h2><span>{escape(entry.figure)}</span> {escape(entry.title)}</h2>{''.join(pictures)}{table}</section>"
     )
 
 

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from cgraph import datasets, nn, optim
-from cgraph.draw import Diagram, engine, frames
-from cgraph.draw.diagram import Box, Picture, Row
+from cgraph.draw import Diagram, frames
+from cgraph.draw.model.diagram import Box, Picture, Row
+from cgraph.draw.output import engine
 from cgraph.errors import CgraphError
 from cgraph.leaves import input, parameter
 from cgraph.node import Node
@@ -120,9 +121,19 @@ class Room:
         found = frames(run, **options)
         for i, (step, diagram) in enumerate(zip(found.names, found, strict=True)):
             self.diagram(f"{name}_{i:02d}_{step}", diagram)
-        self._keep(f"{name}.html", found.html().encode(), "the same to step through, with keys and buttons")
+        self._keep(
+            f"{name}.html", found.html().encode(), "the same to step through, with keys and buttons"
+        )
 
-    def plot(self, name: str, paint: Callable[..., Any], *, columns: int = 1, width: float = 6.4, height: float = 4.6) -> None:
+    def plot(
+        self,
+        name: str,
+        paint: Callable[..., Any],
+        *,
+        columns: int = 1,
+        width: float = 6.4,
+        height: float = 4.6,
+    ) -> None:
         """A plot: `paint` gets one axes, or `columns` of them."""
         import io
 
@@ -157,7 +168,9 @@ class Room:
             if node.name and node.kind != "constant":
                 self.entry.numbers[prefix + node.name] = _plain(run.value(node))
                 if run.has_grad(node):
-                    self.entry.numbers[f"{prefix}d{run.roots[0].basename}/d{node.name}"] = _plain(run.grad(node))
+                    self.entry.numbers[f"{prefix}d{run.roots[0].basename}/d{node.name}"] = _plain(
+                        run.grad(node)
+                    )
 
     # --- shared nets ----------------------------------------------------------------------------------------------------------
 
@@ -176,7 +189,10 @@ class Room:
     @functools.cached_property
     def iris_trained(self) -> Trained:
         """Virginica by its petals after 5000 epochs."""
-        return Trained(nn.Sequential(nn.Linear(2, 1, init="plain", rng=48)), *datasets.iris("petals", shuffle=48))
+        return Trained(
+            nn.Sequential(nn.Linear(2, 1, init="plain", rng=48)),
+            *datasets.iris("petals", shuffle=48),
+        )
 
 
 class Trained:
@@ -185,7 +201,9 @@ class Trained:
     def __init__(self, net: nn.Sequential, X: Array, Y: Array) -> None:
         self.net, self.X, self.Y = net, X, Y
         self.graph = nn.classifier_graph(net, X.shape[0])
-        training = nn.Training(self.graph, net.parameters, optim.GradientDescent(lr=1.0), np.random.RandomState(0))
+        training = nn.Training(
+            self.graph, net.parameters, optim.GradientDescent(lr=1.0), np.random.RandomState(0)
+        )
         self.costs = list(training.epochs(X, Y, EPOCHS))
         run = evaluate([self.graph.P, self.graph.cost], {self.graph.X: X, self.graph.Y: Y})
         self.P, self.cost = run.value(self.graph.P), float(run.value(self.graph.cost))
@@ -202,7 +220,11 @@ class Trained:
 def xor_net() -> nn.Sequential:
     """2-3-1 with the article's weights: RandomState(48), xavier."""
     rng = np.random.RandomState(48)
-    return nn.Sequential(nn.Linear(2, 3, init="xavier", rng=rng), nn.Sigmoid(), nn.Linear(3, 1, init="xavier", rng=rng))
+    return nn.Sequential(
+        nn.Linear(2, 3, init="xavier", rng=rng),
+        nn.Sigmoid(),
+        nn.Linear(3, 1, init="xavier", rng=rng),
+    )
 
 
 @dataclass
@@ -213,18 +235,28 @@ class Neuron:
 
     def __post_init__(self) -> None:
         (a, b), y = datasets.and_gate()[0][:, 0], datasets.and_gate()[1][0, 0]
-        self.x1, self.x2, self.y = input("x1", float(a)), input("x2", float(b)), input("y", float(y))
+        self.x1, self.x2, self.y = (
+            input("x1", float(a)),
+            input("x2", float(b)),
+            input("y", float(y)),
+        )
         self.w1, self.w2, self.b = parameter("w1", 0.1), parameter("w2", 0.6), parameter("b", 0.0)
         self.z: Node = add(self.w1 * self.x1 + self.w2 * self.x2, self.b, name="z")
         self.p: Node = sigmoid(self.z, name="p_hat")
-        self.loss: Node = stable_bce(self.z, self.y, name="loss") if self.fused else bce(self.p, self.y, name="loss")
+        self.loss: Node = (
+            stable_bce(self.z, self.y, name="loss")
+            if self.fused
+            else bce(self.p, self.y, name="loss")
+        )
 
     @property
     def parameters(self) -> list[Node]:
         return [self.w1, self.w2, self.b]
 
     def update(self, run: Run) -> None:
-        optim.GradientDescent(lr=1.0).step(self.parameters, [run.grad(node) for node in self.parameters])
+        optim.GradientDescent(lr=1.0).step(
+            self.parameters, [run.grad(node) for node in self.parameters]
+        )
 
 
 @dataclass
@@ -240,15 +272,19 @@ class Batch:
         self.W, self.b = parameter("W", [[0.1, 0.6]]), parameter("b", [[0.0]])
         self.Z: Node = add(matmul(self.W, self.X), self.b, name="Z")
         self.P: Node = sigmoid(self.Z, name="P_hat")
-        self.cost: Node = mean(stable_bce(self.Z, self.Y) if self.fused else bce(self.P, self.Y), name="cost")
+        self.cost: Node = mean(
+            stable_bce(self.Z, self.Y) if self.fused else bce(self.P, self.Y), name="cost"
+        )
 
     def update(self, run: Run) -> None:
         optim.GradientDescent(lr=1.0).step([self.W, self.b], [run.grad(self.W), run.grad(self.b)])
 
 
-def op_card(name: str, operands: Mapping[str, str] | tuple[str, ...], out: str, notes: tuple[str, ...] = ()) -> Box:
+def op_card(
+    name: str, operands: Mapping[str, str] | tuple[str, ...], out: str, notes: tuple[str, ...] = ()
+) -> Box:
     """The row of an op in the derivative tables, as a card: its formula and its local gradients."""
-    from cgraph.draw import expression
+    from cgraph.draw.model import expression
 
     op = OPS[name]
     words = tuple(operands)
@@ -257,12 +293,30 @@ def op_card(name: str, operands: Mapping[str, str] | tuple[str, ...], out: str, 
         for word, partial in zip(words, op.formula.partials, strict=False)
         if partial is not None
     )
-    return Box("", "op", op.role, op.symbol, formula=f"{out} = {expression.fill(op.formula.text, words)}", rows=rows, notes=notes)
+    return Box(
+        "",
+        "op",
+        op.role,
+        op.symbol,
+        formula=f"{out} = {expression.fill(op.formula.text, words)}",
+        rows=rows,
+        notes=notes,
+    )
 
 
-def words_card(symbol: str, formula: str, rows: list[str], tone: str = "other", value: list[str] | None = None) -> Box:
+def words_card(
+    symbol: str, formula: str, rows: list[str], tone: str = "other", value: list[str] | None = None
+) -> Box:
     """A card with lines of its own, and a matrix."""
-    return Box("", "op", tone, symbol, formula=formula, rows=tuple(map(Row, rows)), value=tuple(value or ()))
+    return Box(
+        "",
+        "op",
+        tone,
+        symbol,
+        formula=formula,
+        rows=tuple(map(Row, rows)),
+        value=tuple(value or ()),
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -278,5 +332,14 @@ def _plain(value: Any) -> Any:
 
 def dumps(entries: list[Entry]) -> str:
     """The manifest."""
-    rows = [{"figure": e.figure, "kind": e.kind, "title": e.title, "files": e.files, "numbers": e.numbers} for e in entries]
+    rows = [
+        {
+            "figure": e.figure,
+            "kind": e.kind,
+            "title": e.title,
+            "files": e.files,
+            "numbers": e.numbers,
+        }
+        for e in entries
+    ]
     return json.dumps({"figures": rows}, indent=1, ensure_ascii=False) + "\n"

@@ -6,8 +6,8 @@ from typing import Any
 
 from cgraph import datasets, plots
 from cgraph.draw import Diagram, compare, draw
-from cgraph.draw.diagram import Arrow, Box, replace
-from cgraph.draw.text import number
+from cgraph.draw.model.diagram import Arrow, Box, replace
+from cgraph.draw.model.text import number
 from cgraph.gallery.room import Figure, Neuron, Room, figures, op_card, words_card
 from cgraph.leaves import input, parameter
 from cgraph.ops.elementwise import add, sigmoid
@@ -17,14 +17,30 @@ from cgraph.run import run as evaluate
 FIGURES: list[Figure] = []
 figure = figures(FIGURES)
 
-_ROLES = {"x₁": "input", "x₂": "input", "w₁": "weight", "w₂": "weight", "b": "bias", "z": "weighted sum", "σ": "activation"}
+_ROLES = {
+    "x₁": "input",
+    "x₂": "input",
+    "w₁": "weight",
+    "w₂": "weight",
+    "b": "bias",
+    "z": "weighted sum",
+    "σ": "activation",
+}
 
 
 @figure("1-3", "G", "A neuron: collapsed, expanded, annotated")
 def neuron(room: Room) -> None:
     net = Neuron()
-    room.diagram("fig01_neuron_collapsed", draw(net.p, view="neuron", title="A neuron", caption="two inputs, one output"))
-    expanded = draw(net.p, view="expanded", title="The same neuron, expanded", caption="every operation is a node")
+    room.diagram(
+        "fig01_neuron_collapsed",
+        draw(net.p, view="neuron", title="A neuron", caption="two inputs, one output"),
+    )
+    expanded = draw(
+        net.p,
+        view="expanded",
+        title="The same neuron, expanded",
+        caption="every operation is a node",
+    )
     room.diagram("fig02_neuron_expanded", expanded)
 
     def annotate(item: Box | Arrow) -> Box | None:
@@ -33,17 +49,37 @@ def neuron(room: Room) -> None:
 
     room.diagram(
         "fig03_neuron_annotated",
-        draw(net.p, style=annotate, title="The parts of a neuron", caption="p̂ estimates the probability that the example is positive"),
+        draw(
+            net.p,
+            style=annotate,
+            title="The parts of a neuron",
+            caption="p̂ estimates the probability that the example is positive",
+        ),
     )
 
 
-@figure("4-6", "G", "The sigmoid node; neuron = linear + bias + sigmoid; the output layer of any binary classifier")
+@figure(
+    "4-6",
+    "G",
+    "The sigmoid node; neuron = linear + bias + sigmoid; the output layer of any binary classifier",
+)
 def sigmoid_node(room: Room) -> None:
     z = input("z", 0.0)
     p = sigmoid(z, name="p_hat")
-    room.diagram("fig04_sigmoid_node", draw(p, title="The sigmoid node", caption="any number in, a probability out"))
+    room.diagram(
+        "fig04_sigmoid_node",
+        draw(p, title="The sigmoid node", caption="any number in, a probability out"),
+    )
     net = Neuron()
-    room.diagram("fig05_neuron", draw(net.p, theme="circles", title="Neuron = linear node with bias, then a sigmoid node", caption=""))
+    room.diagram(
+        "fig05_neuron",
+        draw(
+            net.p,
+            theme="circles",
+            title="Neuron = linear node with bias, then a sigmoid node",
+            caption="",
+        ),
+    )
     hidden = [input(f"a{i}", 0.0) for i in (1, 2, 3)]
     weights = [parameter(f"w{i}", 0.1) for i in (1, 2, 3)]
     total = weights[0] * hidden[0] + weights[1] * hidden[1] + weights[2] * hidden[2]
@@ -57,7 +93,12 @@ def sigmoid_node(room: Room) -> None:
 
 @figure("7", "T", "Formula: the sigmoid")
 def formula_sigmoid(room: Room) -> None:
-    room.card("fig07_sigmoid", "The sigmoid", [op_card("sigmoid", ("z",), "p̂")], "formula and local gradient, from the table of ops")
+    room.card(
+        "fig07_sigmoid",
+        "The sigmoid",
+        [op_card("sigmoid", ("z",), "p̂")],
+        "formula and local gradient, from the table of ops",
+    )
     z = parameter("z", 0.0)
     p = sigmoid(z, name="p")
     run = p.backward()
@@ -74,7 +115,12 @@ def and_data(room: Room) -> None:
     X, Y = datasets.and_gate()
     room.plot("fig09_and_data", lambda ax: plots.scatter(X, Y, title="The AND gate", ax=ax))
     trained = room.and_trained
-    room.plot("fig10_and_line", lambda ax: plots.decision_boundary(trained.model, X, Y, title="One line separates it", ax=ax))
+    room.plot(
+        "fig10_and_line",
+        lambda ax: plots.decision_boundary(
+            trained.model, X, Y, title="One line separates it", ax=ax
+        ),
+    )
     room.numbers(X=X, Y=Y, **trained.weights)
 
 
@@ -82,14 +128,25 @@ def and_data(room: Room) -> None:
 def forward(room: Room) -> None:
     net = Neuron()
     run = evaluate(net.loss)
-    room.diagram("fig11_forward_probability", draw(net.p, run=run, title="Forward: the probability of the first example"))
-    room.diagram("fig17_forward_loss", draw(net.loss, run=run, title="Forward: the loss of the first example"))
+    room.diagram(
+        "fig11_forward_probability",
+        draw(net.p, run=run, title="Forward: the probability of the first example"),
+    )
+    room.diagram(
+        "fig17_forward_loss",
+        draw(net.loss, run=run, title="Forward: the loss of the first example"),
+    )
     room.of_run(run)
 
 
 @figure("12", "T", "Formula: binary cross-entropy")
 def formula_bce(room: Room) -> None:
-    room.card("fig12_bce", "Binary cross-entropy", [op_card("bce", ("p̂", "y"), "L")], "formula and local gradients, from the table of ops")
+    room.card(
+        "fig12_bce",
+        "Binary cross-entropy",
+        [op_card("bce", ("p̂", "y"), "L")],
+        "formula and local gradients, from the table of ops",
+    )
 
 
 def _piece(y: float) -> tuple[float, float]:
@@ -119,7 +176,11 @@ def curve_bce(room: Room) -> None:
             plots.bce(y, derivative=False, ax=ax)
 
     room.plot("fig14_bce", paint, columns=2)
-    room.plot("fig16_bce_derivative", lambda left, right: (plots.bce(1.0, ax=left), plots.bce(0.0, ax=right)), columns=2)
+    room.plot(
+        "fig16_bce_derivative",
+        lambda left, right: (plots.bce(1.0, ax=left), plots.bce(0.0, ax=right)),
+        columns=2,
+    )
 
 
 @figure("15", "T", "Formula: the derivative of the loss")
@@ -130,7 +191,12 @@ def formula_derivative(room: Room) -> None:
         words_card("y = 1", "∂L/∂p̂ = −1/p̂", [f"{number(one[1])} at p̂ = 0.5"], "loss"),
         words_card("y = 0", "∂L/∂p̂ = 1/(1−p̂)", [f"{number(zero[1])} at p̂ = 0.5"], "loss"),
     ]
-    room.card("fig15_bce_derivative", "The derivative of the loss", cards, "in general, and for each label")
+    room.card(
+        "fig15_bce_derivative",
+        "The derivative of the loss",
+        cards,
+        "in general, and for each label",
+    )
     room.numbers(slope_y1=one[1], slope_y0=zero[1])
 
 
@@ -138,7 +204,12 @@ def formula_derivative(room: Room) -> None:
 def backprop(room: Room) -> None:
     net = Neuron()
     run = net.loss.backward()
-    flow = draw(run, values=False, title="How gradients flow back", caption="every node multiplies what arrives by its local gradient")
+    flow = draw(
+        run,
+        values=False,
+        title="How gradients flow back",
+        caption="every node multiplies what arrives by its local gradient",
+    )
     room.diagram("fig18_gradient_flow", flow)
     room.steps("fig19_backprop", run)
     room.diagram("fig19_circles", draw(run, theme="circles", title="The same in circles"))
@@ -154,8 +225,17 @@ def formula_linear(room: Room) -> None:
         f"∂L/∂{name} = {upstream} × {number(run.local(product, i).array)} = {number(run.grad(w))}"
         for name, w, product, i in (*_products(net), ("b", net.b, net.z, 1))
     ]
-    room.card("fig20_linear", "The linear node hands back upstream × local", [words_card("z", "w₁x₁ + w₂x₂ + b", rows, "linear")])
-    room.numbers(dL_dz=run.grad(net.z), dL_dw1=run.grad(net.w1), dL_dw2=run.grad(net.w2), dL_db=run.grad(net.b))
+    room.card(
+        "fig20_linear",
+        "The linear node hands back upstream × local",
+        [words_card("z", "w₁x₁ + w₂x₂ + b", rows, "linear")],
+    )
+    room.numbers(
+        dL_dz=run.grad(net.z),
+        dL_dw1=run.grad(net.w1),
+        dL_dw2=run.grad(net.w2),
+        dL_db=run.grad(net.b),
+    )
 
 
 def _products(net: Neuron) -> list[tuple[str, Any, Any, int]]:
@@ -165,7 +245,10 @@ def _products(net: Neuron) -> list[tuple[str, Any, Any, int]]:
 
 @figure("21", "P", "Descending the loss curve: steps that shrink")
 def descent(room: Room) -> None:
-    room.plot("fig21_descent", lambda ax: plots.descent(lambda b: bce(sigmoid(b), 0.0), 0.0, lr=1.0, x="b", ax=ax))
+    room.plot(
+        "fig21_descent",
+        lambda ax: plots.descent(lambda b: bce(sigmoid(b), 0.0), 0.0, lr=1.0, x="b", ax=ax),
+    )
     net = Neuron()
     values = []
     for _ in range(9):
@@ -183,7 +266,11 @@ def formula_update(room: Room) -> None:
     net.update(run)
     rows = [f"{name} ← {number(before)} − 1 · {number(run.grad(p))} = {number(p.value)}"
             for name, before, p in zip(("w₁", "w₂", "b"), old, net.parameters, strict=True)]  # fmt: skip
-    room.card("fig22_update", "Gradient descent, learning rate η = 1", [words_card("w ← w − η · ∂L/∂w", "", rows, "linear")])
+    room.card(
+        "fig22_update",
+        "Gradient descent, learning rate η = 1",
+        [words_card("w ← w − η · ∂L/∂w", "", rows, "linear")],
+    )
     room.numbers(w1=net.w1.value, w2=net.w2.value, b=net.b.value)
 
 
@@ -194,8 +281,14 @@ def update(room: Room) -> None:
     room.diagram("fig23_update", _last(before))
     net.update(before)
     after = evaluate(net.loss)
-    room.diagram("fig24_second_forward", draw(net.loss, run=after, title=f"Forward again, with b = {number(net.b.value)}"))
-    room.diagram("fig25_before_and_after", compare(before, net.loss.backward(), names=("before the update", "after the update")))
+    room.diagram(
+        "fig24_second_forward",
+        draw(net.loss, run=after, title=f"Forward again, with b = {number(net.b.value)}"),
+    )
+    room.diagram(
+        "fig25_before_and_after",
+        compare(before, net.loss.backward(), names=("before the update", "after the update")),
+    )
     room.of_run(before, "before ")
     room.of_run(after, "after ")
 
@@ -204,5 +297,3 @@ def _last(run: Any) -> Diagram:
     from cgraph.draw import frames
 
     return frames(run, update=1.0)[-1]
-
-

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cgraph import store
-from cgraph.archive import Arrays, damage_is_told
 from cgraph.errors import StoreError
+from cgraph.io import store
+from cgraph.io.archive import Arrays, damage_is_told
 from cgraph.optim import from_config
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.local import Select
+from cgraph.linear_maps import Select
 from cgraph.op import REAL, Formula, Interval, Op, Partial, register
 from cgraph.operators import VOCABULARY
 

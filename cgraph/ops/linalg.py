@@ -12,7 +12,7 @@ import numpy as np
 
 from cgraph import shapes
 from cgraph.errors import ShapeError
-from cgraph.local import Adjoint, LinearMap, MatMulLeft, MatMulRight
+from cgraph.linear_maps import Adjoint, LinearMap, MatMulLeft, MatMulRight
 from cgraph.op import Formula, Op, is_node, register
 from cgraph.operators import vocabulary
 from cgraph.ops.elementwise import multiply

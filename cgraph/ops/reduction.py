@@ -15,7 +15,7 @@ import numpy as np
 
 from cgraph import shapes
 from cgraph.errors import UnsupportedError
-from cgraph.local import Adjoint, LinearMap
+from cgraph.linear_maps import Adjoint, LinearMap
 from cgraph.op import Formula, Op, register
 from cgraph.operators import vocabulary
 from cgraph.ops.elementwise import divide, equal, not_equal, sqrt, square, subtract, where

@@ -16,7 +16,7 @@ import numpy as np
 from cgraph import shapes
 from cgraph.errors import ShapeError, UnsupportedError
 from cgraph.leaves import constant
-from cgraph.local import Adjoint, LinearMap, Rearrange
+from cgraph.linear_maps import Adjoint, LinearMap, Rearrange
 from cgraph.op import Formula, Op, is_node, register
 from cgraph.operators import vocabulary
 from cgraph.ops.elementwise import not_equal, where

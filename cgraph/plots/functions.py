@@ -101,7 +101,9 @@ def bce(
     ax.set_xlim(0, 1)
     if derivative:
         ax.set_ylim((-11, 6) if y > 0.5 else (-1.5, 11))
-    style.legend(ax, loc="upper left" if y < 0.5 else "lower right" if derivative else "upper right")
+    style.legend(
+        ax, loc="upper left" if y < 0.5 else "lower right" if derivative else "upper right"
+    )
     return ax
 
 

@@ -15,23 +15,33 @@ _WHERE = {
     "Verdict": "report",
     "Blame": "report",
     "GradientMismatch": "report",
-    "FAULTS": "faults",
-    "Fault": "faults",
-    "plant": "faults",
-    "find": "faults",
-    "reduce_graph": "reduce",
+    "FAULTS": "faults.registry",
+    "Fault": "faults.registry",
+    "plant": "faults.registry",
+    "find": "faults.registry",
+    "reduce_graph": "failure.shrink",
     "check_op": "op_check",
     "gradient_test": "op_check",
     "assert_detects": "op_check",
     "faults_for": "op_check",
     "OpReport": "op_check",
     **dict.fromkeys(
-        ("graphs", "graph_with_inputs", "coincident_shapes", "arrays_in", "cotangents_like", "op_calls", "attrs_for", "ops"), "strategies"
+        (
+            "graphs",
+            "graph_with_inputs",
+            "coincident_shapes",
+            "arrays_in",
+            "cotangents_like",
+            "op_calls",
+            "attrs_for",
+            "ops",
+        ),
+        "generate.strategies",
     ),
-    "GraphMachine": "machine",
-    "RandomDraw": "random_graphs",
-    "RandomGraph": "random_graphs",
-    "random_graph": "random_graphs",
+    "GraphMachine": "generate.state_machine",
+    "RandomDraw": "generate.random_graphs",
+    "RandomGraph": "generate.random_graphs",
+    "random_graph": "generate.random_graphs",
 }
 
 __all__ = sorted(_WHERE)
@@ -41,7 +51,7 @@ def __getattr__(name: str) -> Any:
     if name == "strategies":
         from importlib import import_module
 
-        return import_module("cgraph.testing.strategies")
+        return import_module("cgraph.testing.generate.strategies")
     if name in _WHERE:
         from importlib import import_module
 

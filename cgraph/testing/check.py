@@ -1,7 +1,7 @@
 """`check_gradients`: is this gradient the derivative of this function? PASS, FAIL, KINK, DOMAIN or INCONCLUSIVE, and why.
 
 The public face of the checks. What may be checked is in `adapters.py`, how two derivatives are compared in `comparison.py`, what
-happens when they differ in `inquiry.py`, who is to blame in `localise.py`.
+happens when they differ in `compare/inquiry.py`, who is to blame in `localize/`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cgraph.testing.adapters import as_subject
-from cgraph.testing.comparison import Check
+from cgraph.testing.compare.adapters import as_subject
+from cgraph.testing.compare.comparison import Check
 from cgraph.testing.report import GradientMismatch, Report, Verdict
 
 

@@ -30,7 +30,9 @@ def find(target: str) -> Any:
     if not name:
         if target in OPS:
             return OPS[target]
-        raise CgraphError(f"no op {target!r}: give MODULE:OP, or a name out of cgraph.ops.OPS ({', '.join(sorted(OPS)[:8])}, ...)")
+        raise CgraphError(
+            f"no op {target!r}: give MODULE:OP, or a name out of cgraph.ops.OPS ({', '.join(sorted(OPS)[:8])}, ...)"
+        )
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     if module.endswith(".py"):
@@ -42,7 +44,9 @@ def find(target: str) -> Any:
     for part in name.split("."):
         if not hasattr(found, part):
             ops = [key for key, value in vars(found).items() if isinstance(value, Op)]
-            raise CgraphError(f"{module!r} has no {part!r}" + (f"; its ops: {', '.join(ops)}" if ops else ""))
+            raise CgraphError(
+                f"{module!r} has no {part!r}" + (f"; its ops: {', '.join(ops)}" if ops else "")
+            )
         found = getattr(found, part)
     return found
 
@@ -58,7 +62,12 @@ def progress(label: str, total: int) -> Any:
             shown[0] = now
             left = (now - begun) / max(done, 1) * (total - done)
             end = "\n" if done == total else ""
-            print(f"\r{label}: {done}/{total}  {left:4.0f} s left ", end=end, file=sys.stderr, flush=True)
+            print(
+                f"\r{label}: {done}/{total}  {left:4.0f} s left ",
+                end=end,
+                file=sys.stderr,
+                flush=True,
+            )
 
     return show
 
@@ -75,7 +84,13 @@ def _check(target: str, found: Any, examples: int, seed: int, control: bool) -> 
         else None
     )
     if row is not None:
-        report: Any = check_op(row, examples, seed=seed, negative_control=control, progress=progress(row.name, examples))
+        report: Any = check_op(
+            row,
+            examples,
+            seed=seed,
+            negative_control=control,
+            progress=progress(row.name, examples),
+        )
     elif isinstance(found, Node):
         report = check_gradients(found, seed=seed, order=2, modes=("vjp", "jvp", "graph"))
     else:
@@ -89,7 +104,7 @@ def _check(target: str, found: Any, examples: int, seed: int, control: bool) -> 
 def _soak(count: int, seed: int) -> bool:
     """Random graphs over all rows."""
     from cgraph.testing.check import check_gradients
-    from cgraph.testing.random_graphs import RandomDraw, draw_graph
+    from cgraph.testing.generate.random_graphs import RandomDraw, draw_graph
 
     verdicts: Counter[str] = Counter()
     show = progress("random graphs", count)
@@ -100,17 +115,33 @@ def _soak(count: int, seed: int) -> bool:
         if not report.ok:
             print(report)
             break
-    print(f"{sum(verdicts.values())} random graphs: " + ", ".join(f"{n} {v}" for v, n in sorted(verdicts.items())))
+    print(
+        f"{sum(verdicts.values())} random graphs: "
+        + ", ".join(f"{n} {v}" for v, n in sorted(verdicts.items()))
+    )
     return not verdicts["FAIL"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when all is right, 1 when a gradient is wrong, 2 when there is nothing to check."""
-    parser = argparse.ArgumentParser(prog="cgraph check", description="Check the gradients of an op, a graph, or of everything.")
-    parser.add_argument("target", nargs="?", help="MODULE:OP, MODULE:NODE, the name of a built-in op, or 'all'")
-    parser.add_argument("--soak", type=int, metavar="N", help="how many examples (default 200); without a target, random graphs")
+    parser = argparse.ArgumentParser(
+        prog="cgraph check", description="Check the gradients of an op, a graph, or of everything."
+    )
+    parser.add_argument(
+        "target", nargs="?", help="MODULE:OP, MODULE:NODE, the name of a built-in op, or 'all'"
+    )
+    parser.add_argument(
+        "--soak",
+        type=int,
+        metavar="N",
+        help="how many examples (default 200); without a target, random graphs",
+    )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--no-control", action="store_true", help="do not plant faults to see whether they are noticed")
+    parser.add_argument(
+        "--no-control",
+        action="store_true",
+        help="do not plant faults to see whether they are noticed",
+    )
     options = parser.parse_args(argv)
     try:
         if options.target is None:
@@ -118,7 +149,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 parser.error("give MODULE:OP, or --soak N for random graphs")
             return 0 if _soak(options.soak, options.seed) else 1
         names = sorted(OPS) if options.target == "all" else [options.target]
-        results = [_check(name, find(name), options.soak or 200, options.seed, not options.no_control) for name in names]
+        results = [
+            _check(name, find(name), options.soak or 200, options.seed, not options.no_control)
+            for name in names
+        ]
         return 0 if all(results) else 1
     except CgraphError as error:
         print(f"cgraph check: {error}", file=sys.stderr)

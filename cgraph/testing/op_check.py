@@ -19,10 +19,10 @@ import numpy as np
 
 from cgraph.node import Node
 from cgraph.op import OPS, Op
-from cgraph.testing import measure
 from cgraph.testing.check import check_gradients
+from cgraph.testing.compare import measure
+from cgraph.testing.generate.op_calls import arity, calls
 from cgraph.testing.report import GradientMismatch, Report, Verdict
-from cgraph.testing.row_calls import arity, calls
 
 ENOUGH = 5e-3  # how many checks may stay inconclusive
 
@@ -53,10 +53,14 @@ class OpReport:
         if self.skipped:
             return f"ok: {self.op.name}: {self.skipped}"
         counts = ", ".join(f"{n} {v}" for v, n in sorted(self.verdicts.items()))
-        lines = [f"{'ok' if self.ok else 'FAILED'}: {self.op.name}: {self.examples} examples ({counts})"]
+        lines = [
+            f"{'ok' if self.ok else 'FAILED'}: {self.op.name}: {self.examples} examples ({counts})"
+        ]
         if self.control:
             missed = [name for name, seen in self.control.items() if not seen]
-            lines.append(f"  negative control: {len(self.control) - len(missed)} of {len(self.control)} planted faults noticed")
+            lines.append(
+                f"  negative control: {len(self.control) - len(missed)} of {len(self.control)} planted faults noticed"
+            )
             lines += [f"  not noticed: {name}" for name in missed]
         lines += [f"  {told}" for told in self.broken]
         if self.failure is not None:
@@ -92,7 +96,10 @@ def check_op(op: Op | str, examples: int = 200, *, seed: int = 0, negative_contr
         return report
     for k, node in calls(row, examples, seed, params):
         found = check_gradients(
-            node, seed=seed + k, order=2 if k % 4 == 1 else 1, modes=("vjp", "jvp", "graph") if k % 2 else ("vjp", "jvp")
+            node,
+            seed=seed + k,
+            order=2 if k % 4 == 1 else 1,
+            modes=("vjp", "jvp", "graph") if k % 2 else ("vjp", "jvp"),
         )
         report.examples += 1
         report.verdicts[str(found.verdict)] += 1
@@ -100,23 +107,33 @@ def check_op(op: Op | str, examples: int = 200, *, seed: int = 0, negative_contr
             report.failure = found
             return report
         if found.verdict in (Verdict.PASS, Verdict.KINK):
-            report.broken += [f"{told}   [{node.op.name} at {[p.shape for p in node.parents]}]" for told in properties(node, seed + k)]
+            report.broken += [
+                f"{told}   [{node.op.name} at {[p.shape for p in node.parents]}]"
+                for told in properties(node, seed + k)
+            ]
         if report.broken:
             return report
         if progress is not None:
             progress(report.examples)
     _enough(report)
     if negative_control and report.ok:
-        report.control = {name: _notices(row, install, examples, seed, params) for name, install in controls(row, live)}
+        report.control = {
+            name: _notices(row, install, examples, seed, params)
+            for name, install in controls(row, live)
+        }
     return report
 
 
 def _enough(report: OpReport) -> None:
     told = report.verdicts
     if not report.examples:
-        report.broken.append("no example could be drawn: give params=, or declare domain in the row")
+        report.broken.append(
+            "no example could be drawn: give params=, or declare domain in the row"
+        )
     elif told["INCONCLUSIVE"] > max(2, ENOUGH * report.examples):
-        report.broken.append(f"{told['INCONCLUSIVE']} of {report.examples} checks are inconclusive: declare domain and margin in the row")
+        report.broken.append(
+            f"{told['INCONCLUSIVE']} of {report.examples} checks are inconclusive: declare domain and margin in the row"
+        )
     elif told["PASS"] + told["KINK"] < 0.5 * report.examples:
         report.broken.append(
             f"only {told['PASS'] + told['KINK']} of {report.examples} checks had a derivative to check: declare domain in the row"
@@ -134,7 +151,10 @@ def properties(node: Node, seed: int) -> list[str]:
 
     def gradients(upstream: Any) -> list[Any]:
         run = node.backward(upstream=upstream)
-        return [np.array(run.grad(leaf)) if run.has_grad(leaf) else np.zeros(leaf.shape) for leaf in leaves]
+        return [
+            np.array(run.grad(leaf)) if run.has_grad(leaf) else np.zeros(leaf.shape)
+            for leaf in leaves
+        ]
 
     first, again, other = gradients(u), gradients(u), gradients(v)
     both, none = gradients(u + v), gradients(np.zeros(shape, node.dtype))
@@ -148,7 +168,10 @@ def properties(node: Node, seed: int) -> list[str]:
             broken.append(f"the gradient of {leaf.label} is not linear in the upstream")
         if np.any(z) and np.all(np.isfinite(a)):
             broken.append(f"a zero upstream gives a gradient of {leaf.label} that is not zero")
-    if any(not np.array_equal(x, leaf.value, equal_nan=True) for x, leaf in zip(before, leaves, strict=True)):
+    if any(
+        not np.array_equal(x, leaf.value, equal_nan=True)
+        for x, leaf in zip(before, leaves, strict=True)
+    ):
         broken.append("the backward pass writes into an operand")
     run = node.backward(upstream=u)
     held = [run.grad(leaf) for leaf in leaves if run.has_grad(leaf)]
@@ -160,21 +183,34 @@ def properties(node: Node, seed: int) -> list[str]:
 # --- negative control -------------------------------------------------------------------------------------------------------------
 
 
-def controls(op: Op, live: Sequence[int]) -> Iterator[tuple[str, Callable[[], AbstractContextManager[Any]]]]:
+def controls(
+    op: Op, live: Sequence[int]
+) -> Iterator[tuple[str, Callable[[], AbstractContextManager[Any]]]]:
     """Faults for a row, whatever row it is: the sign, a factor, nothing, NaN, one part in a million, for every operand."""
-    from cgraph.testing import fault_maps, fault_rows
+    from cgraph.testing.faults import maps, partials
 
-    factors = {"sign": -1.0, "double": 2.0, "zero": 0.0, "off by 1e-6": 1.000001, "nan": float("nan")}
+    factors = {
+        "sign": -1.0,
+        "double": 2.0,
+        "zero": 0.0,
+        "off by 1e-6": 1.000001,
+        "nan": float("nan"),
+    }
     for i in live:
-        if op.partials is not None and op.partials[i] == 0.0:  # zero everywhere: only something that is not zero shows
-            yield f"{op.name}/{i}:one", partial(fault_rows.broken_partial, op, i, 1.0)
+        if (
+            op.partials is not None and op.partials[i] == 0.0
+        ):  # zero everywhere: only something that is not zero shows
+            yield f"{op.name}/{i}:one", partial(partials.broken_partial, op, i, 1.0)
             continue
         for mistake, factor in factors.items():
             if op.partials is not None:
-                wrong = fault_rows.GENERAL[mistake][0](op.partials[i])
-                yield f"{op.name}/{i}:{mistake}", partial(fault_rows.broken_partial, op, i, wrong)
+                wrong = partials.GENERAL[mistake][0](op.partials[i])
+                yield f"{op.name}/{i}:{mistake}", partial(partials.broken_partial, op, i, wrong)
             else:
-                yield f"{op.name}/{i}:{mistake}", partial(fault_maps.broken_maker, op, i, fault_maps.scaled(factor))
+                yield (
+                    f"{op.name}/{i}:{mistake}",
+                    partial(maps.broken_maker, op, i, maps.scaled(factor)),
+                )
 
 
 def faults_for(op: Op | str) -> dict[str, Callable[[], AbstractContextManager[Any]]]:
@@ -183,7 +219,13 @@ def faults_for(op: Op | str) -> dict[str, Callable[[], AbstractContextManager[An
     return dict(controls(row, [i for i in range(arity(row)) if row.differentiable(i)]))
 
 
-def _notices(op: Op, install: Callable[[], AbstractContextManager[Any]], examples: int, seed: int, params: Any) -> bool:
+def _notices(
+    op: Op,
+    install: Callable[[], AbstractContextManager[Any]],
+    examples: int,
+    seed: int,
+    params: Any,
+) -> bool:
     with install():
         for k, node in calls(op, examples, seed, params):
             report = check_gradients(node, seed=seed + k)

@@ -18,13 +18,25 @@ _WORST: list[tuple[float, str]] = []
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("cgraph", "gradient checks")
     group.addoption(
-        "--cgraph-artifacts", default=None, metavar="DIR", help="where failing gradient checks put picture, DOT and reproduction"
+        "--cgraph-artifacts",
+        default=None,
+        metavar="DIR",
+        help="where failing gradient checks put picture, DOT and reproduction",
     )
-    group.addoption("--cgraph-seed", default=0, type=int, metavar="N", help="seed of the directions of the gradient checks")
+    group.addoption(
+        "--cgraph-seed",
+        default=0,
+        type=int,
+        metavar="N",
+        help="seed of the directions of the gradient checks",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "gradcheck(**options): options of `check_gradients` for the fixture gradcheck of this test")
+    config.addinivalue_line(
+        "markers",
+        "gradcheck(**options): options of `check_gradients` for the fixture gradcheck of this test",
+    )
     directory = config.getoption("--cgraph-artifacts", None)
     if directory:
         import os
@@ -33,7 +45,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
-    directory, seed = config.getoption("--cgraph-artifacts", None), config.getoption("--cgraph-seed", 0)
+    directory, seed = (
+        config.getoption("--cgraph-artifacts", None),
+        config.getoption("--cgraph-seed", 0),
+    )
     if not directory and not seed:
         return None
     return f"cgraph: gradient checks from seed {seed}, artifacts in {directory or '.cgraph'}"
@@ -45,7 +60,10 @@ def gradcheck(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
     from cgraph.testing import assert_gradients
 
     marker = request.node.get_closest_marker("gradcheck")
-    fixed = {"seed": request.config.getoption("--cgraph-seed", 0), **(marker.kwargs if marker is not None else {})}
+    fixed = {
+        "seed": request.config.getoption("--cgraph-seed", 0),
+        **(marker.kwargs if marker is not None else {}),
+    }
 
     def check(checked: Any, *inputs: Any, **options: Any) -> Any:
         from cgraph.testing import GradientMismatch
@@ -58,7 +76,9 @@ def gradcheck(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
             raise
         _TOTALS[str(report.verdict)] = _TOTALS.get(str(report.verdict), 0) + 1
         if report.tolerance and report.tolerance == report.tolerance:
-            _WORST.append((abs(report.got - report.expected) / report.tolerance, request.node.nodeid))
+            _WORST.append(
+                (abs(report.got - report.expected) / report.tolerance, request.node.nodeid)
+            )
             _WORST.sort(reverse=True)
             del _WORST[1:]
         return report

@@ -88,7 +88,9 @@ def short(array: Any, limit: int = 12) -> str:
     """An array in at most two lines."""
     array = np.asarray(array)
     if array.size <= limit:
-        return np.array2string(array, precision=6, separator=", ", floatmode="maxprec", max_line_width=10**6).replace("\n", "")
+        return np.array2string(
+            array, precision=6, separator=", ", floatmode="maxprec", max_line_width=10**6
+        ).replace("\n", "")
     head = ", ".join(f"{x:.6g}" for x in array.ravel()[:6].tolist())
     return f"[{head}, … {array.size - 6} more]"
 
@@ -125,7 +127,7 @@ class Report:
     def case(self) -> Any:
         """The smallest graph found that fails in the same way, with its own blame: see `reduce.Case`."""
         if self._case is None:
-            from cgraph.testing.reduce import minimal_case
+            from cgraph.testing.failure.shrink import minimal_case
 
             self._case = minimal_case(self)
         return self._case
@@ -140,33 +142,37 @@ class Report:
 
     def to_dot(self) -> str:
         """The minimal graph as DOT, the wrong edge red."""
-        from cgraph.testing.picture import dot
+        from cgraph.testing.failure.picture import dot
 
         return dot(self.case)
 
     def to_png(self, path: Any) -> Path:
         """The same, drawn. Raises `DrawError` without an engine."""
-        from cgraph.testing.picture import png
+        from cgraph.testing.failure.picture import png
 
         return png(self.case, Path(path))
 
     def repro(self) -> str:
         """A Python file that fails in the same way."""
-        from cgraph.testing.repro import script
+        from cgraph.testing.failure.repro import script
 
         return script(self)
 
     def save(self, directory: Any = None) -> dict[str, Path]:
         """Write picture, DOT and reproduction into a directory (default: $CGRAPH_ARTIFACTS or .cgraph), once."""
-        from cgraph.testing.picture import save_all
+        from cgraph.testing.failure.picture import save_all
 
-        return save_all(self, Path(directory or self.directory or os.environ.get(ARTIFACTS) or ".cgraph"))
+        return save_all(
+            self, Path(directory or self.directory or os.environ.get(ARTIFACTS) or ".cgraph")
+        )
 
     def __str__(self) -> str:
         if self.verdict is not Verdict.FAIL:
-            told = f"{self.verdict.value}: {self.subject.name}" + (f": {self.why}" if self.why else "")
+            told = f"{self.verdict.value}: {self.subject.name}" + (
+                f": {self.why}" if self.why else ""
+            )
             return "\n".join([told, *(f"  note: {note}" for note in self.notes)])
-        from cgraph.testing.message import message
+        from cgraph.testing.failure.message import message
 
         return message(self)
 

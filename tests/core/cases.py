@@ -86,7 +86,11 @@ YES_NO = {"logical_and", "logical_or", "logical_not"}
 
 def truth_of(row: Op) -> Callable[..., Array]:
     """NumPy's or SciPy's function of the row's name; a row that neither has is held against its own forward."""
-    for place in (TRUTH.get, lambda n: getattr(np, n, None), lambda n: getattr(scipy.special, n, None)):
+    for place in (
+        TRUTH.get,
+        lambda n: getattr(np, n, None),
+        lambda n: getattr(scipy.special, n, None),
+    ):
         found = place(row.name)
         if found is not None:
             return found
@@ -117,10 +121,16 @@ def operands(row: Op, shapes: tuple[Shape, ...], rng: np.random.Generator) -> li
             return rng.random(shapes[i]) < 0.5
         if row.name in RANGES:
             low, high = RANGES[row.name][i if len(RANGES[row.name]) > 1 else 0]
-            sign = rng.choice([-1.0, 1.0], shapes[i]) if SIGNED.get(row.name, [True] * count)[i] else 1.0
+            sign = (
+                rng.choice([-1.0, 1.0], shapes[i])
+                if SIGNED.get(row.name, [True] * count)[i]
+                else 1.0
+            )
             return rng.uniform(low, high, shapes[i]) * sign
         if not any(map(row.differentiable, range(count))):
-            return rng.integers(-1, 2, shapes[i]).astype(float)  # comparisons: equal entries are wanted
+            return rng.integers(-1, 2, shapes[i]).astype(
+                float
+            )  # comparisons: equal entries are wanted
         return draw(rng, domain[i], shapes[i])
 
     for _ in range(200):
@@ -136,7 +146,9 @@ def elementwise_cases(row: Op) -> Iterator[Case]:
     wrt = tuple(i for i in range(count) if row.differentiable(i))
     static = [(shapes, shapes) for shapes in SHAPES[count]]
     for declared, shapes in [*static, *DYNAMIC[count]]:
-        name = f"{row.name}-" + "-".join("x".join(str(n or "?" if n != 0 else 0) for n in s) or "scalar" for s in declared)
+        name = f"{row.name}-" + "-".join(
+            "x".join(str(n or "?" if n != 0 else 0) for n in s) or "scalar" for s in declared
+        )
         args = operands(row, shapes, rng_of(name))
         yield Case(name, public, truth_of(row), tuple(args), wrt, declared)
 
@@ -159,7 +171,9 @@ def shaped(name: str, f: Any, truth: Any, *args: Any, **options: Any) -> Case:
             signs = rng.choice([-1.0, 1.0], arg) if low > 0 and not options.get("positive") else 1.0
             # Distinct sizes, at least 0.02 apart, so that maxima have no ties within the steps of the differences.
             n = int(np.prod(arg))
-            arg = (rng.permutation(np.linspace(low, high, n)) if n else np.zeros(0)).reshape(arg) * signs
+            arg = (rng.permutation(np.linspace(low, high, n)) if n else np.zeros(0)).reshape(
+                arg
+            ) * signs
         else:
             arg = np.asarray(arg)
             declared.append(arg.shape)
@@ -192,24 +206,63 @@ def reductions() -> Iterator[Case]:
                 )  # fmt: skip
     for name in ("sum", "prod", "mean", "logsumexp"):
         f, truth = getattr(cg, name), truths[name]
-        options = {} if name in ("sum", "prod") else {"wrt": ()}  # no differences of what is not finite
-        yield shaped(f"{name}-nothing", lambda x, f=f: f(x, axis=0), lambda x, t=truth: t(x, axis=0), (0, 3), **options)
+        options = (
+            {} if name in ("sum", "prod") else {"wrt": ()}
+        )  # no differences of what is not finite
+        yield shaped(
+            f"{name}-nothing",
+            lambda x, f=f: f(x, axis=0),
+            lambda x, t=truth: t(x, axis=0),
+            (0, 3),
+            **options,
+        )
     for name in ("var", "std"):
         f, truth = getattr(cg, name), truths[name]
-        yield shaped(f"{name}-ddof", lambda x, f=f: f(x, axis=0, ddof=1), lambda x, t=truth: t(x, axis=0, ddof=1), (4, 2))
-    for values in ([0.0, 2.0, 3.0], [0.0, 2.0, 0.0], [[1.5, 0.0], [0.0, 0.0], [2.0, 3.0]], [2.0], [2.0, 0.5, 3.0, 1.5, -1.0]):
-        yield shaped(f"prod-zeros-{values}", lambda x: cg.prod(x, axis=0), lambda x: np.prod(x, axis=0), np.array(values))
-    for axis in (-1, 0, (0, 1), None):
-        yield shaped(f"softmax-{axis}", lambda x, a=axis: cg.softmax(x, a), lambda x, a=axis: scipy.special.softmax(x, a), (2, 3))
         yield shaped(
-            f"log_softmax-{axis}", lambda x, a=axis: cg.log_softmax(x, a), lambda x, a=axis: scipy.special.log_softmax(x, a), (2, 3)
+            f"{name}-ddof",
+            lambda x, f=f: f(x, axis=0, ddof=1),
+            lambda x, t=truth: t(x, axis=0, ddof=1),
+            (4, 2),
+        )
+    for values in (
+        [0.0, 2.0, 3.0],
+        [0.0, 2.0, 0.0],
+        [[1.5, 0.0], [0.0, 0.0], [2.0, 3.0]],
+        [2.0],
+        [2.0, 0.5, 3.0, 1.5, -1.0],
+    ):
+        yield shaped(
+            f"prod-zeros-{values}",
+            lambda x: cg.prod(x, axis=0),
+            lambda x: np.prod(x, axis=0),
+            np.array(values),
+        )
+    for axis in (-1, 0, (0, 1), None):
+        yield shaped(
+            f"softmax-{axis}",
+            lambda x, a=axis: cg.softmax(x, a),
+            lambda x, a=axis: scipy.special.softmax(x, a),
+            (2, 3),
+        )
+        yield shaped(
+            f"log_softmax-{axis}",
+            lambda x, a=axis: cg.log_softmax(x, a),
+            lambda x, a=axis: scipy.special.log_softmax(x, a),
+            (2, 3),
         )
     yield shaped("softmax-?", cg.softmax, lambda x: scipy.special.softmax(x, -1), (2, None))
     for axis in (None, 0, -1):
-        yield shaped(f"cumsum-{axis}", lambda x, a=axis: cg.cumsum(x, a), lambda x, a=axis: np.cumsum(x, a), (2, 3))
+        yield shaped(
+            f"cumsum-{axis}",
+            lambda x, a=axis: cg.cumsum(x, a),
+            lambda x, a=axis: np.cumsum(x, a),
+            (2, 3),
+        )
     yield shaped("cumsum-?", lambda x: cg.cumsum(x, 1), lambda x: np.cumsum(x, 1), (2, None))
     yield shaped("cumsum-0", lambda x: cg.cumsum(x, 1), lambda x: np.cumsum(x, 1), (2, 0))
-    yield shaped("count", lambda x: ROW["count"](x, axes=(0,)), lambda x: np.float64(3), (3, 2), wrt=())
+    yield shaped(
+        "count", lambda x: ROW["count"](x, axes=(0,)), lambda x: np.float64(3), (3, 2), wrt=()
+    )
 
 
 def products() -> Iterator[Case]:
@@ -220,7 +273,15 @@ def products() -> Iterator[Case]:
     ]  # fmt: skip
     for a, b in pairs:
         yield shaped(f"matmul-{a}-{b}", cg.matmul, np.matmul, a, b)
-    for a, b in [((), (2, 3)), ((3,), (3,)), ((2, 3), (3, 2)), ((2, 3), (3,)), ((2, 3), (4, 3, 5)), ((3,), (4, 3, 5)), ((2, 2, 3), (3,))]:
+    for a, b in [
+        ((), (2, 3)),
+        ((3,), (3,)),
+        ((2, 3), (3, 2)),
+        ((2, 3), (3,)),
+        ((2, 3), (4, 3, 5)),
+        ((3,), (4, 3, 5)),
+        ((2, 2, 3), (3,)),
+    ]:
         yield shaped(f"dot-{a}-{b}", cg.dot, np.dot, a, b)
     for a, b in [((3,), (2,)), ((2, 2), (3,)), ((), (2,))]:
         yield shaped(f"outer-{a}-{b}", cg.outer, np.outer, a, b)
@@ -270,10 +331,20 @@ def moves() -> Iterator[Case]:
         yield shaped(name, f, truth, *args)
     yield shaped("stop_gradient", cg.stop_gradient, lambda x: x, (2, 3), wrt=())
     yield shaped(
-        "keras_bce", cg.keras_bce, lambda p, y: -(y * np.log(p) + (1 - y) * np.log(1 - p)), (2, 3), (2, 3), between=(0.1, 0.9), positive=1
+        "keras_bce",
+        cg.keras_bce,
+        lambda p, y: -(y * np.log(p) + (1 - y) * np.log(1 - p)),
+        (2, 3),
+        (2, 3),
+        between=(0.1, 0.9),
+        positive=1,
     )
     yield shaped(
-        "keras_bce-logits", lambda z, y: cg.keras_bce(z, y, from_logits=True), lambda z, y: np.logaddexp(0, z) - y * z, (2, 3), (2, 3)
+        "keras_bce-logits",
+        lambda z, y: cg.keras_bce(z, y, from_logits=True),
+        lambda z, y: np.logaddexp(0, z) - y * z,
+        (2, 3),
+        (2, 3),
     )
 
 
@@ -290,7 +361,12 @@ INDICES: list[tuple[Shape, Any]] = [
 
 def indexing() -> Iterator[Case]:
     for k, (shape, index) in enumerate(INDICES):
-        yield shaped(f"getitem-{k}-{shape}", lambda x, i=index: x[i], lambda x, i=index: np.asarray(x)[i], shape)
+        yield shaped(
+            f"getitem-{k}-{shape}",
+            lambda x, i=index: x[i],
+            lambda x, i=index: np.asarray(x)[i],
+            shape,
+        )
 
     def scattered(index: Any, shape: Shape) -> Callable[[Array], Array]:
         def truth(x: Array) -> Array:
@@ -301,11 +377,22 @@ def indexing() -> Iterator[Case]:
         return truth
 
     for k, (x, index, shape) in enumerate(
-        [((2,), (slice(1, 3),), (4,)), ((3,), (np.array([0, 0, 2]),), (4,)), ((2, 3), (slice(None, None, -1),), (2, 3))]
+        [
+            ((2,), (slice(1, 3),), (4,)),
+            ((3,), (np.array([0, 0, 2]),), (4,)),
+            ((2, 3), (slice(None, None, -1),), (2, 3)),
+        ]
     ):
-        yield shaped(f"scatter-{k}", lambda x, i=index, s=shape: ROW["scatter"](x, index=i, shape=s), scattered(index, shape), x)
+        yield shaped(
+            f"scatter-{k}",
+            lambda x, i=index, s=shape: ROW["scatter"](x, index=i, shape=s),
+            scattered(index, shape),
+            x,
+        )
 
 
 SHAPED = [*reductions(), *products(), *moves(), *indexing()]
-CASES = [case for row in OPS.values() if row.family == "elementwise" for case in elementwise_cases(row)] + SHAPED
+CASES = [
+    case for row in OPS.values() if row.family == "elementwise" for case in elementwise_cases(row)
+] + SHAPED
 IDS = [case.name for case in CASES]

@@ -59,7 +59,12 @@ def test_nodes_against_closed_forms() -> None:
     close(value(cg.gradient(cg.sum(g * v), x)), rosen_hess_prod(X, V))
     # third order, from differences of the Hessian
     third = cg.gradient(cg.hvp(cg.sum(g * v), x, V) @ np.ones(5), x)
-    expected = numeric.gradient(lambda y: np.asarray(cg.hvp(lambda z: cg.sum(cg.gradient(rosenbrock(z), z) * V), y, V)), [X], 0, np.ones(5))
+    expected = numeric.gradient(
+        lambda y: np.asarray(cg.hvp(lambda z: cg.sum(cg.gradient(rosenbrock(z), z) * V), y, V)),
+        [X],
+        0,
+        np.ones(5),
+    )
     close(value(third), expected, 1e-7)
     # the graphs are run again with other values
     x.value = X * 0.5
@@ -114,16 +119,35 @@ def test_nested_functions() -> None:
     assert float(cg.grad(lambda x: cg.grad(lambda y: y * y)(x) * x)(3.0)) == 12.0
     assert float(cg.grad(lambda x: cg.grad(lambda y: x * y)(x))(3.0)) == 1.0
     # the same through every other door: d/dx of (3x² at y = x), d/dx of x²·2y at y = 3 ...
-    assert float(cg.grad(lambda x: cg.value_and_gradient(cube)(x)[1] + cg.value_and_gradient(lambda y: x * y)(1.0)[0])(2.0)) == 13.0
+    assert (
+        float(
+            cg.grad(
+                lambda x: (
+                    cg.value_and_gradient(cube)(x)[1]
+                    + cg.value_and_gradient(lambda y: x * y)(1.0)[0]
+                )
+            )(2.0)
+        )
+        == 13.0
+    )
     assert float(cg.grad(lambda x: cg.jvp(lambda y: x * y * y, (3.0,), (1.0,))[1])(2.0)) == 6.0
     assert float(cg.grad(lambda x: cg.vjp(lambda y: x * y * y, 3.0)[1](1.0)[0])(2.0)) == 6.0
-    assert float(cg.grad(lambda x: cg.sum(cg.jacobian(lambda y: x * y * y)(X)))(2.0)) == pytest.approx(2 * X.sum())
-    assert float(cg.grad(lambda x: cg.sum(cg.hessian(lambda y: cg.sum(x * y**3))(X)))(2.0)) == pytest.approx(6 * X.sum())
-    assert float(cg.grad(lambda x: cg.sum(cg.hvp(lambda y: cg.sum(x * y**3), X, V)))(2.0)) == pytest.approx(6 * X @ V)
+    assert float(
+        cg.grad(lambda x: cg.sum(cg.jacobian(lambda y: x * y * y)(X)))(2.0)
+    ) == pytest.approx(2 * X.sum())
+    assert float(
+        cg.grad(lambda x: cg.sum(cg.hessian(lambda y: cg.sum(x * y**3))(X)))(2.0)
+    ) == pytest.approx(6 * X.sum())
+    assert float(
+        cg.grad(lambda x: cg.sum(cg.hvp(lambda y: cg.sum(x * y**3), X, V)))(2.0)
+    ) == pytest.approx(6 * X @ V)
     w = cg.parameter("w", 5.0)  # not an argument of anything: its current value counts
     assert float(cg.grad(lambda x: w * x)(1.0)) == 5.0
     close(cg.hessian(lambda x: cg.sum(x**3))(X), np.diag(6 * X))
-    close(cg.grad(lambda x: cg.sum(cg.grad(lambda y: cg.sum(cg.sin(y)))(x) ** 2))(X), -2 * np.cos(X) * np.sin(X))
+    close(
+        cg.grad(lambda x: cg.sum(cg.grad(lambda y: cg.sum(cg.sin(y)))(x) ** 2))(X),
+        -2 * np.cos(X) * np.sin(X),
+    )
 
 
 def test_constants_and_disconnected_arguments() -> None:
@@ -176,7 +200,10 @@ def test_inputs_and_intermediate_nodes_as_targets() -> None:
 # --- an op of the user's own ------------------------------------------------------------------------------------------------------
 
 swish = cg.elementwise(
-    "test_swish", lambda x: x / (1.0 + np.exp(-x)), lambda out, x: cg.sigmoid(x) + out * cg.sigmoid(-x), symbol="swish"
+    "test_swish",
+    lambda x: x / (1.0 + np.exp(-x)),
+    lambda out, x: cg.sigmoid(x) + out * cg.sigmoid(-x),
+    symbol="swish",
 )
 hypot = cg.elementwise("test_hypot", np.hypot, lambda out, a, b: a / out, lambda out, a, b: b / out)
 
@@ -197,12 +224,16 @@ def test_an_op_of_the_users_own_works_everywhere() -> None:
     close(run.grad(x), expected, 1e-11)
     g = cg.gradient(cg.sum(y * V), x)
     close(value(g), expected, 1e-11)
-    close(value(cg.jvp(y, x, V)), numeric.directional(truth, [X.astype(np.longdouble)], 0, V), 1e-11)
+    close(
+        value(cg.jvp(y, x, V)), numeric.directional(truth, [X.astype(np.longdouble)], 0, V), 1e-11
+    )
     along = numeric.along(lambda h: cg.grad(lambda z: cg.sum(swish(z)))(X + h * V), 2e-3)
     close(cg.hvp(lambda z: cg.sum(swish(z)), X, V), along, 1e-9)
     assert swish(cg.parameter("f", X.astype(np.float32))).dtype == np.float32
     number = cg.parameter("z", 0.7)
-    assert float(swish(number).backward().grad(number)) == pytest.approx(float(cg.grad(swish)(np.float64(0.7))), rel=1e-15)
+    assert float(swish(number).backward().grad(number)) == pytest.approx(
+        float(cg.grad(swish)(np.float64(0.7))), rel=1e-15
+    )
     both = hypot(x, 3.0)
     close(value(cg.gradient(cg.sum(both), x)), X / np.hypot(X, 3.0))
     assert hypot(cg.parameter("f", X.astype(np.float32)), 3.0).dtype == np.float32

@@ -66,7 +66,9 @@ KINKS: list[tuple[str, Callable[..., Any], list[Any], list[Any]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("f", "args", "expected"), [k[1:] for k in KINKS], ids=[k[0] for k in KINKS])
+@pytest.mark.parametrize(
+    ("f", "args", "expected"), [k[1:] for k in KINKS], ids=[k[0] for k in KINKS]
+)
 def test_kinks_and_ties(f: Any, args: Any, expected: Any) -> None:
     for mode, found in zip(("reverse", "graph", "forward"), slopes(f, *args), strict=True):
         assert found == expected, mode

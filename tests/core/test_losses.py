@@ -15,7 +15,11 @@ import pytest
 
 import cgraph as cg
 
-HARD = list(itertools.product([s * z for z in (0.0, 20.0, 40.0, 100.0, 800.0) for s in (1, -1)][1:], [0.0, 1.0, 0.3]))
+HARD = list(
+    itertools.product(
+        [s * z for z in (0.0, 20.0, 40.0, 100.0, 800.0) for s in (1, -1)][1:], [0.0, 1.0, 0.3]
+    )
+)
 LABELS = [0.0, 1.0, 0.5, 0.3, 1e-6, 1 - 1e-6, 0.1, 0.9]
 LOGITS = sorted({s * z for z in [0.0, *np.geomspace(1e-8, 800, 60)] for s in (1, -1)})
 
@@ -60,7 +64,9 @@ def test_the_27_cases() -> None:
                 assert error(curve, exact[2]) <= 1e-15, f"second derivative at {z}, {y}"
 
 
-@pytest.mark.parametrize(("dtype", "eps"), [(np.float64, 2.2e-16), (np.float32, 1.2e-7)], ids=["float64", "float32"])
+@pytest.mark.parametrize(
+    ("dtype", "eps"), [(np.float64, 2.2e-16), (np.float32, 1.2e-7)], ids=["float64", "float32"]
+)
 def test_a_grid_of_logits_and_labels(dtype: Any, eps: float) -> None:
     bound = 80.0 if dtype == np.float32 else 800.0
     grid = [(dtype(z), dtype(y)) for z, y in itertools.product(LOGITS, LABELS) if abs(z) <= bound]
@@ -82,7 +88,9 @@ def test_infinite_logits() -> None:
     ]:  # fmt: skip
         for shape in ((), (1,)):
             found, gradient, second = all_derivatives(np.full(shape, z), np.full(shape, y))
-            assert found.ravel()[0] == value and gradient.ravel()[0] == pytest.approx(slope, abs=1e-15)
+            assert found.ravel()[0] == value and gradient.ravel()[0] == pytest.approx(
+                slope, abs=1e-15
+            )
             assert second.ravel()[0] == 0.0
 
 
@@ -106,7 +114,10 @@ def test_bce_is_the_textbook_formula() -> None:
 
 def test_bce_of_sigmoid_agrees_where_it_can() -> None:
     z, y = cg.parameter("z", np.linspace(-5, 5, 11)), np.tile([0.0, 1.0], 6)[:11]
-    long, fused = cg.sum(cg.bce(cg.sigmoid(z), y)).backward(), cg.sum(cg.stable_bce(z, y)).backward()
+    long, fused = (
+        cg.sum(cg.bce(cg.sigmoid(z), y)).backward(),
+        cg.sum(cg.stable_bce(z, y)).backward(),
+    )
     np.testing.assert_allclose(long.value(long.roots[0]), fused.value(fused.roots[0]), rtol=1e-13)
     np.testing.assert_allclose(long.grad(z), fused.grad(z), rtol=1e-12)
 
@@ -116,9 +127,13 @@ def test_keras_bce() -> None:
     assert float(cg.keras_bce(0.0, 1.0)) == pytest.approx(-np.log(1e-7), rel=1e-12)
     assert float(cg.keras_bce(1.0, 1.0)) == pytest.approx(1e-7, rel=1e-6)
     p, y = np.array([0.2, 0.7]), np.array([1.0, 0.0])
-    np.testing.assert_allclose(cg.keras_bce(p, y), -(y * np.log(p) + (1 - y) * np.log(1 - p)), rtol=1e-13)
+    np.testing.assert_allclose(
+        cg.keras_bce(p, y), -(y * np.log(p) + (1 - y) * np.log(1 - p)), rtol=1e-13
+    )
     node = cg.parameter("p", p)
-    np.testing.assert_allclose(cg.sum(cg.keras_bce(node, y)).backward().grad(node), (p - y) / (p * (1 - p)), rtol=1e-12)
+    np.testing.assert_allclose(
+        cg.sum(cg.keras_bce(node, y)).backward().grad(node), (p - y) / (p * (1 - p)), rtol=1e-12
+    )
     z = np.array([-800.0, 3.0])
     np.testing.assert_array_equal(cg.keras_bce(z, y, from_logits=True), cg.stable_bce(z, y))
     wide = cg.parameter("p", np.float32(0.25))

@@ -14,8 +14,27 @@ import pytest
 import cgraph as cg
 from cgraph.ops import OPS
 
-NASTY = [0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, 1e-320, 1e-200, 1e200, -1e200, 720.0, -720.0, np.inf, -np.inf, np.nan]
-differentiable = [r for r in OPS.values() if r.partials and any(map(r.differentiable, range(len(r.partials))))]
+NASTY = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    0.5,
+    -2.5,
+    3.0,
+    1e-320,
+    1e-200,
+    1e200,
+    -1e200,
+    720.0,
+    -720.0,
+    np.inf,
+    -np.inf,
+    np.nan,
+]
+differentiable = [
+    r for r in OPS.values() if r.partials and any(map(r.differentiable, range(len(r.partials))))
+]
 
 
 def close(a: Any, b: Any) -> bool:
@@ -43,7 +62,9 @@ def test_numbers_as_arrays(row: Any) -> None:
         run = out.backward()
         assert close(run.value(out), wide.value(wide.roots[0])[k]), f"{row.name}{tuple(point)}"
         for i, (n, a) in enumerate(zip(numbers, arrays, strict=True)):
-            assert close(run.grad(n), wide.grad(a)[k]), f"∂{row.name}{tuple(point)}/∂{i}: {run.grad(n)} and {wide.grad(a)[k]}"
+            assert close(run.grad(n), wide.grad(a)[k]), (
+                f"∂{row.name}{tuple(point)}/∂{i}: {run.grad(n)} and {wide.grad(a)[k]}"
+            )
             if row.differentiable(i):
                 assert close(run.local(out, i).vjp(1.0), wide.grad(a)[k])
                 assert close(run.share(out, i), wide.grad(a)[k])
@@ -51,14 +72,27 @@ def test_numbers_as_arrays(row: Any) -> None:
 
 def test_no_warnings_no_exceptions_where_floats_would_raise(recwarn: Any) -> None:
     x = cg.parameter("x", 0.0)
-    for out in (1.0 / x, cg.log(x), cg.sqrt(x), x**-1.0, cg.exp(x + 1e4), cg.log(x - 1.0), cg.reciprocal(x), cg.sinh(x + 1e3)):
+    for out in (
+        1.0 / x,
+        cg.log(x),
+        cg.sqrt(x),
+        x**-1.0,
+        cg.exp(x + 1e4),
+        cg.log(x - 1.0),
+        cg.reciprocal(x),
+        cg.sinh(x + 1e3),
+    ):
         out.backward()
     assert not recwarn.list
 
 
 # --- digits -------------------------------------------------------------------------------------------------------------------
 
-TAILS = [s * z for z in (1e-300, 1e-12, 1e-3, 0.3, 1.0, 5.0, 19.0, 37.0, 40.0, 100.0, 600.0, 740.0) for s in (1, -1)]
+TAILS = [
+    s * z
+    for z in (1e-300, 1e-12, 1e-3, 0.3, 1.0, 5.0, 19.0, 37.0, 40.0, 100.0, 600.0, 740.0)
+    for s in (1, -1)
+]
 
 
 def softplus(z: Any) -> Any:
@@ -77,6 +111,7 @@ EXACT: dict[str, tuple[Any, Any]] = {
     "arctan": (mpmath.atan, lambda z: 1 / (1 + mpmath.mpf(z) ** 2)),
     "exp": (mpmath.exp, mpmath.exp),
 }
+
 
 def relative(found: float, truth: Any) -> float:
     truth = mpmath.mpf(truth)
@@ -106,7 +141,17 @@ def test_activations_keep_their_digits_in_both_tails(name: str) -> None:
 
 
 def test_logsumexp_keeps_what_small_terms_add() -> None:
-    x = np.array([[0.0, -40.0], [0.0, 0.0], [-3.0, -3.5], [1000.0, 999.0], [-1000.0, -1040.0], [-np.inf, 2.0], [-np.inf, -np.inf]])
+    x = np.array(
+        [
+            [0.0, -40.0],
+            [0.0, 0.0],
+            [-3.0, -3.5],
+            [1000.0, 999.0],
+            [-1000.0, -1040.0],
+            [-np.inf, 2.0],
+            [-np.inf, -np.inf],
+        ]
+    )
     found = cg.logsumexp(x, axis=1)
     with mpmath.workdps(100):
         for row, value in zip(x[:5], found, strict=False):

@@ -20,7 +20,9 @@ from cgraph.ops import OPS
 
 every_case = pytest.mark.parametrize("case", CASES, ids=IDS)
 smooth_cases = [c for c in CASES if c.wrt]
-every_smooth_case = pytest.mark.parametrize("case", smooth_cases, ids=[c.name for c in smooth_cases])
+every_smooth_case = pytest.mark.parametrize(
+    "case", smooth_cases, ids=[c.name for c in smooth_cases]
+)
 
 Leaves = tuple[list[cg.Node], dict[cg.Node, Any]]
 
@@ -122,7 +124,12 @@ def test_jvp_against_differences_and_dot_test(case: Case) -> None:
         direction = cg.input("t", t)
         tangent = cg.jvp(out, nodes[i], direction)
         moved = cg.run(tangent, feeds).value(tangent)
-        assert_close(moved, numeric.directional(truth_quiet(case), args, i, long(t)), 1e-11, f"{case.name} along {i}")
+        assert_close(
+            moved,
+            numeric.directional(truth_quiet(case), args, i, long(t)),
+            1e-11,
+            f"{case.name} along {i}",
+        )
         # <upstream, J t> = <Jᵀ upstream, t>
         left, right = np.sum(upstream * moved), np.sum(run.grad(nodes[i]) * t)
         assert abs(left - right) <= 1e-12 * max(1.0, np.sum(np.abs(upstream * moved)))
@@ -163,7 +170,9 @@ def test_gradient_graph_equals_numeric_gradient(case: Case) -> None:
     upstream = like(cg.run(out, feeds).value(out), case, "up")
     run = out.backward(feeds, upstream)
     seed = cg.input("u", upstream, shape=out.shape)
-    for i, found in zip(case.wrt, cg.gradient(out, [nodes[i] for i in case.wrt], seed), strict=True):
+    for i, found in zip(
+        case.wrt, cg.gradient(out, [nodes[i] for i in case.wrt], seed), strict=True
+    ):
         again = cg.run([found], feeds)
         assert_close(again.value(found), run.grad(nodes[i]), 1e-13, f"{case.name} to {i}")
         assert found.dtype == np.float64 and cg.shapes.agrees(again.value(found).shape, found.shape)
@@ -198,13 +207,23 @@ def test_second_order(case: Case) -> None:
     expected = numeric.along(along, 2e-3)
     turned = [cg.jvp(g, targets, directions) for g in first]
     forward = cg.run(turned, feeds)
-    assert_close(np.concatenate([np.ravel(forward.value(g)) for g in turned]), expected, 1e-8, f"{case.name}: forward over reverse")
+    assert_close(
+        np.concatenate([np.ravel(forward.value(g)) for g in turned]),
+        expected,
+        1e-8,
+        f"{case.name}: forward over reverse",
+    )
     total = cg.constant(0.0)
     for g, v in zip(first, directions, strict=True):
         total = total + cg.sum(g * cg.input("v", v, shape=g.shape))
     second = cg.gradient(total, targets, disconnected="zero")
     reverse = cg.run(second, feeds)
-    assert_close(np.concatenate([np.ravel(reverse.value(g)) for g in second]), expected, 1e-8, f"{case.name}: reverse over reverse")
+    assert_close(
+        np.concatenate([np.ravel(reverse.value(g)) for g in second]),
+        expected,
+        1e-8,
+        f"{case.name}: reverse over reverse",
+    )
 
 
 @every_smooth_case
@@ -222,20 +241,36 @@ def test_float32_stays_float32(case: Case) -> None:
             assert run.grad(node).dtype == np.float32, f"the gradient of {node!r}"
     double_nodes, double_feeds = leaves(case)
     double = case.f(*double_nodes).backward(double_feeds, upstream)
-    first = cg.gradient(out, [nodes[i] for i in case.wrt], upstream=cg.input("u", upstream, shape=out.shape))
+    first = cg.gradient(
+        out, [nodes[i] for i in case.wrt], upstream=cg.input("u", upstream, shape=out.shape)
+    )
     again = cg.run(first, feeds)
     for i, g in zip(case.wrt, first, strict=True):
         assert_close(run.grad(nodes[i]), double.grad(double_nodes[i]), 2e-4)
-        assert g.dtype == np.float32 and again.value(g).dtype == np.float32, f"the gradient graph to argument {i}"
-        tangent = cg.jvp(out, nodes[i], cg.input("t", np.ones(np.shape(case.args[i]), np.float32), shape=nodes[i].shape))
+        assert g.dtype == np.float32 and again.value(g).dtype == np.float32, (
+            f"the gradient graph to argument {i}"
+        )
+        tangent = cg.jvp(
+            out,
+            nodes[i],
+            cg.input("t", np.ones(np.shape(case.args[i]), np.float32), shape=nodes[i].shape),
+        )
         assert tangent.dtype == np.float32
         moved = cg.run(tangent, feeds)
         assert moved.value(tangent).dtype == np.float32
         for node in moved.order:
-            assert node.dtype in (np.float32, np.bool_) or node.weak or (node.dtype == np.float64 and node.kind != "op"), repr(node)
+            assert (
+                node.dtype in (np.float32, np.bool_)
+                or node.weak
+                or (node.dtype == np.float64 and node.kind != "op")
+            ), repr(node)
 
 
-several = [r for r in OPS.values() if r.family == "elementwise" and len(r.partials or r.makers) > 1 and r.name != "where"]
+several = [
+    r
+    for r in OPS.values()
+    if r.family == "elementwise" and len(r.partials or r.makers) > 1 and r.name != "where"
+]
 
 
 @pytest.mark.parametrize("row", several, ids=lambda r: r.name)

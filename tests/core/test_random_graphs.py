@@ -23,8 +23,12 @@ class NumPy:
     """The operations a recipe uses, as NumPy and SciPy have them."""
 
     add, mul, sub = staticmethod(np.add), staticmethod(np.multiply), staticmethod(np.subtract)
-    tanh, sin, exp, log1p, sqrt = (staticmethod(f) for f in (np.tanh, np.sin, np.exp, np.log1p, np.sqrt))
-    square, neg, sigmoid, absolute = (staticmethod(f) for f in (np.square, np.negative, expit, np.abs))
+    tanh, sin, exp, log1p, sqrt = (
+        staticmethod(f) for f in (np.tanh, np.sin, np.exp, np.log1p, np.sqrt)
+    )
+    square, neg, sigmoid, absolute = (
+        staticmethod(f) for f in (np.square, np.negative, expit, np.abs)
+    )
     maximum, matmul = staticmethod(np.maximum), staticmethod(np.matmul)
 
     @staticmethod
@@ -62,8 +66,12 @@ class NumPy:
 
 class CGraph(NumPy):
     add, mul, sub = staticmethod(cg.add), staticmethod(cg.multiply), staticmethod(cg.subtract)
-    tanh, sin, exp, log1p, sqrt = (staticmethod(f) for f in (cg.tanh, cg.sin, cg.exp, cg.log1p, cg.sqrt))
-    square, neg, sigmoid, absolute = (staticmethod(f) for f in (cg.square, cg.negative, cg.sigmoid, cg.abs))
+    tanh, sin, exp, log1p, sqrt = (
+        staticmethod(f) for f in (cg.tanh, cg.sin, cg.exp, cg.log1p, cg.sqrt)
+    )
+    square, neg, sigmoid, absolute = (
+        staticmethod(f) for f in (cg.square, cg.negative, cg.sigmoid, cg.abs)
+    )
     maximum, matmul, relu = staticmethod(cg.maximum), staticmethod(cg.matmul), staticmethod(cg.relu)
 
 
@@ -72,9 +80,17 @@ def torch_operations() -> Any:
 
     class Torch(NumPy):
         add, mul, sub = staticmethod(torch.add), staticmethod(torch.mul), staticmethod(torch.sub)
-        tanh, sin, exp, log1p, sqrt = (staticmethod(f) for f in (torch.tanh, torch.sin, torch.exp, torch.log1p, torch.sqrt))
-        square, neg, sigmoid, absolute = (staticmethod(f) for f in (torch.square, torch.neg, torch.sigmoid, torch.abs))
-        maximum, matmul, relu = staticmethod(torch.maximum), staticmethod(torch.matmul), staticmethod(torch.relu)
+        tanh, sin, exp, log1p, sqrt = (
+            staticmethod(f) for f in (torch.tanh, torch.sin, torch.exp, torch.log1p, torch.sqrt)
+        )
+        square, neg, sigmoid, absolute = (
+            staticmethod(f) for f in (torch.square, torch.neg, torch.sigmoid, torch.abs)
+        )
+        maximum, matmul, relu = (
+            staticmethod(torch.maximum),
+            staticmethod(torch.matmul),
+            staticmethod(torch.relu),
+        )
 
         @staticmethod
         def constant(x: Any) -> Any:
@@ -102,7 +118,11 @@ def torch_operations() -> Any:
 UNARY = ["tanh", "sin", "exp", "log1p", "sqrt", "square", "neg", "sigmoid", "absolute", "relu"]
 BINARY = ["add", "mul", "sub", "maximum"]
 SHAPED = ["total", "mean", "turn", "cut", "join", "matmul", "where"]
-SAFE = {"exp": "tanh", "log1p": "square", "sqrt": "square"}  # what makes an operand fit: bounded, or not negative
+SAFE = {
+    "exp": "tanh",
+    "log1p": "square",
+    "sqrt": "square",
+}  # what makes an operand fit: bounded, or not negative
 
 
 class Recipe:
@@ -112,7 +132,10 @@ class Recipe:
         rng = np.random.default_rng(seed)
         shape = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
         smaller = [(1, shape[1]), (shape[0], 1), (1, 1)]
-        shapes: list[Any] = [() if scalar else shape if rng.random() < 0.7 else smaller[rng.integers(3)] for _ in range(3)]
+        shapes: list[Any] = [
+            () if scalar else shape if rng.random() < 0.7 else smaller[rng.integers(3)]
+            for _ in range(3)
+        ]
         self.leaves = [rng.uniform(0.3, 1.5, s) * rng.choice([-1.0, 1.0], s) for s in shapes]
         self.steps: list[Step] = []
         have = list(shapes)
@@ -137,12 +160,22 @@ class Recipe:
                 if other is None:
                     put(name, (i,), float(rng.uniform(-1.5, 1.5)), have[i])
                 else:
-                    put(name, (i, j), None, np.broadcast_shapes(have[i], have[j]) if _fit(have[i], have[j]) else None)
+                    put(
+                        name,
+                        (i, j),
+                        None,
+                        np.broadcast_shapes(have[i], have[j]) if _fit(have[i], have[j]) else None,
+                    )
                     if have[-1] is None:
                         have.pop(), self.steps.pop()
             elif name in ("total", "mean"):
                 axis = [None, 0, 1][rng.integers(3)]
-                put(name, (i,), (axis,), tuple(1 if axis is None or a == axis else n for a, n in enumerate(have[i])))
+                put(
+                    name,
+                    (i,),
+                    (axis,),
+                    tuple(1 if axis is None or a == axis else n for a, n in enumerate(have[i])),
+                )
             elif name == "turn":
                 put(name, (i,), (None,), have[i][::-1])
             elif name == "cut":
@@ -176,9 +209,13 @@ class Recipe:
             found.append(getattr(ops, name)(*args))
         return found
 
-    def root(self, ops: Any, leaves: list[Any], total: Callable[[Any], Any]) -> tuple[Any, list[Any]]:
+    def root(
+        self, ops: Any, leaves: list[Any], total: Callable[[Any], Any]
+    ) -> tuple[Any, list[Any]]:
         found = self.values(ops, leaves)
-        parts = [total(found[i] * ops.constant(w)) for i, w in zip(self.sinks, self.weights, strict=True)]
+        parts = [
+            total(found[i] * ops.constant(w)) for i, w in zip(self.sinks, self.weights, strict=True)
+        ]
         out = parts[0]
         for part in parts[1:]:
             out = out + part
@@ -250,7 +287,9 @@ def test_against_differences(batch: int) -> None:
             moved = [cg.parameter("x", x + h * v) for x, v in zip(recipe.leaves, t, strict=True)]
             root, _ = recipe.root(CGraph, moved, cg.sum)
             r = root.backward()
-            return np.concatenate([np.ravel(r.grad(p)) if p in set(r.order) else np.zeros(p.size) for p in moved])
+            return np.concatenate(
+                [np.ravel(r.grad(p)) if p in set(r.order) else np.zeros(p.size) for p in moved]
+            )
 
         turned = [cg.jvp(g, leaves, t) for g in graphs]
         along = cg.run(turned)
@@ -271,7 +310,9 @@ def test_against_torch(batch: int) -> None:
             if tensor.requires_grad:
                 tensor.retain_grad()
         root.backward()
-        gradients = [(n, t.grad.numpy()) for n, t in zip(found, theirs, strict=True) if t.grad is not None]
+        gradients = [
+            (n, t.grad.numpy()) for n, t in zip(found, theirs, strict=True) if t.grad is not None
+        ]
         if max([abs(float(root.detach())), *(np.abs(g).max() for _, g in gradients)]) > 1e8:
             continue  # digits are lost by both
         numeric.assert_close(run.value(out), root.detach().numpy(), 1e-11)

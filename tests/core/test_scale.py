@@ -131,7 +131,9 @@ def test_time_is_linear_on_diamonds() -> None:
         for _ in range(n):
             x = (x + w) * 0.5
         loss = cg.sum(x)
-        return min(timed(lambda: loss.backward()) + timed(lambda: cg.gradient(loss, w)) for _ in range(3))
+        return min(
+            timed(lambda: loss.backward()) + timed(lambda: cg.gradient(loss, w)) for _ in range(3)
+        )
 
     def timed(f: object) -> float:
         start = time.perf_counter()

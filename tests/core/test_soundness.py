@@ -56,7 +56,9 @@ def test_both_edges_of_x_times_x() -> None:
     vector = cg.parameter("v", [1.0, 2.0])
     np.testing.assert_array_equal((vector - vector).sum().backward().grad(vector), [0.0, 0.0])
     square = cg.parameter("m", [[1.0, 2.0], [3.0, 4.0]])
-    np.testing.assert_array_equal((square @ square).sum().backward().grad(square), [[7.0, 11.0], [9.0, 13.0]])
+    np.testing.assert_array_equal(
+        (square @ square).sum().backward().grad(square), [[7.0, 11.0], [9.0, 13.0]]
+    )
 
 
 def test_gradients_of_intermediate_nodes() -> None:
@@ -71,7 +73,10 @@ def test_gradients_of_intermediate_nodes() -> None:
 
 
 def test_a_gradient_has_the_dtype_of_its_node_also_where_wider_data_came_in() -> None:
-    W, b = cg.parameter("W", np.ones((3, 2), np.float32)), cg.parameter("b", np.zeros((3, 1), np.float32))
+    W, b = (
+        cg.parameter("W", np.ones((3, 2), np.float32)),
+        cg.parameter("b", np.zeros((3, 1), np.float32)),
+    )
     X = cg.input("X", shape=(2, None))  # float64
     hidden = W @ X + b
     run = cg.mean(cg.tanh(hidden)).backward({X: np.ones((2, 4))})
@@ -94,11 +99,18 @@ def test_shared_subexpressions_and_deep_reuse() -> None:
         total = total + shared * total
     # total = e^x (1 + e^x)^5
     e = np.e
-    assert float(total.backward().grad(x)) == pytest.approx(e * (1 + e) ** 5 + 5 * e * e * (1 + e) ** 4, rel=1e-14)
+    assert float(total.backward().grad(x)) == pytest.approx(
+        e * (1 + e) ** 5 + 5 * e * e * (1 + e) ** 4, rel=1e-14
+    )
 
 
 def test_an_array_mutated_after_capture_changes_nothing() -> None:
-    data, start, factor, index = np.array([1.0, 2.0]), np.array([3.0, 4.0]), np.array([5.0, 6.0]), np.array([0, 1])
+    data, start, factor, index = (
+        np.array([1.0, 2.0]),
+        np.array([3.0, 4.0]),
+        np.array([5.0, 6.0]),
+        np.array([0, 1]),
+    )
     x, w = cg.input("x", data), cg.parameter("w", start)
     fed = cg.input("fed", shape=(2,))
     loss = cg.sum(w[index] * x * factor * fed)
@@ -118,7 +130,15 @@ def test_an_array_mutated_after_capture_changes_nothing() -> None:
 def test_what_is_handed_out_is_read_only() -> None:
     loss, (W, b) = small_net()
     run = loss.backward()
-    for array in (run.value(W), run.grad(W), W.value, W.grad, run.value(loss), run.grad(b), run.local(loss.parents[0], 0).array):
+    for array in (
+        run.value(W),
+        run.grad(W),
+        W.value,
+        W.grad,
+        run.value(loss),
+        run.grad(b),
+        run.local(loss.parents[0], 0).array,
+    ):
         with pytest.raises(ValueError):
             array[...] = 0.0
 
@@ -127,7 +147,10 @@ def test_upstream() -> None:
     x = cg.parameter("x", [1.0, 2.0, 3.0])
     y = x * x
     for refused in (lambda: y.backward(), lambda: cg.gradient(y, x)):
-        with pytest.raises(cg.GradientError, match=r"backward needs a scalar; 'multiply' has shape \(3,\). Reduce it"):
+        with pytest.raises(
+            cg.GradientError,
+            match=r"backward needs a scalar; 'multiply' has shape \(3,\). Reduce it",
+        ):
             refused()
     np.testing.assert_array_equal(y.backward(upstream=[1.0, 0.0, 10.0]).grad(x), [2.0, 0.0, 60.0])
     with pytest.raises(cg.ShapeError, match="upstream has shape"):
@@ -210,12 +233,21 @@ def test_a_genuine_zero_times_infinity_surfaces() -> None:
 # --- copies, memory, threads ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x)), lambda x: pickle.loads(pickle.dumps(x, 2))])
+@pytest.mark.parametrize(
+    "how",
+    [
+        copy.deepcopy,
+        lambda x: pickle.loads(pickle.dumps(x)),
+        lambda x: pickle.loads(pickle.dumps(x, 2)),
+    ],
+)
 def test_copies_are_whole_and_apart(how: Any) -> None:
     loss, weights = small_net()
     new_loss, new_weights = how((loss, weights))
     assert new_loss is not loss and repr(new_loss) == repr(loss) and str(new_loss) == str(loss)
-    np.testing.assert_array_equal(new_loss.backward().grad(new_weights[0]), loss.backward().grad(weights[0]))
+    np.testing.assert_array_equal(
+        new_loss.backward().grad(new_weights[0]), loss.backward().grad(weights[0])
+    )
     before = float(cg.run(loss).value(loss))
     new_weights[0].value = new_weights[0].value * 0.0
     assert float(cg.run(new_loss).value(new_loss)) != before == float(cg.run(loss).value(loss))
@@ -225,7 +257,10 @@ def test_copies_are_whole_and_apart(how: Any) -> None:
 def test_copies_keep_leaves_shared() -> None:
     w = cg.parameter("w", 2.0)
     first, second = w * w, cg.exp(w)
-    for a, b, leaf in (copy.deepcopy([first, second, w]), pickle.loads(pickle.dumps([first, second, w]))):
+    for a, b, leaf in (
+        copy.deepcopy([first, second, w]),
+        pickle.loads(pickle.dumps([first, second, w])),
+    ):
         assert a.parents[0] is leaf and b.parents[0] is leaf and a.parents[1] is leaf
     for leaf, a in (copy.deepcopy([w, first]), pickle.loads(pickle.dumps((w, first)))):
         assert a.parents[0] is leaf

@@ -23,9 +23,14 @@ def test_shape_errors_name_both_operands_and_the_line() -> None:
     with pytest.raises(cg.ShapeError) as caught:
         X @ W
     said = str(caught.value)
-    assert "matmul: 'X' has shape (5, 3) but 'W2' has shape (4, 1): inner dimensions 3 and 4 differ" in said
+    assert (
+        "matmul: 'X' has shape (5, 3) but 'W2' has shape (4, 1): inner dimensions 3 and 4 differ"
+        in said
+    )
     assert re.search(rf"built at {HERE}:\d+", said)
-    with pytest.raises(ValueError, match=r"add: 'X' has shape \(5, 3\) but 'W2' has shape \(4, 1\)"):
+    with pytest.raises(
+        ValueError, match=r"add: 'X' has shape \(5, 3\) but 'W2' has shape \(4, 1\)"
+    ):
         X + W
 
 
@@ -36,7 +41,9 @@ def test_stacks_of_matrices_that_do_not_fit_are_named_too() -> None:
         A @ B
 
 
-@pytest.mark.parametrize("x", [cg.parameter("x", 2.0), cg.parameter("x", [2.0, 3.0]), cg.parameter("x", np.float32(2.0))])
+@pytest.mark.parametrize(
+    "x", [cg.parameter("x", 2.0), cg.parameter("x", [2.0, 3.0]), cg.parameter("x", np.float32(2.0))]
+)
 def test_too_many_operands_too_few_and_unknown_parameters(x: cg.Node) -> None:
     for call, said in (
         (lambda: cg.add(x), "add takes 2 operands and name=; got 1 operand"),
@@ -69,7 +76,11 @@ def test_a_wrong_kind_of_argument_is_told_apart() -> None:
         (lambda x: x[5], cg.ShapeError, "out of bounds"),
         (lambda x: x.sum(axis=2), cg.ShapeError, "axis 2 is out of range for 2 dimensions"),
         (lambda x: x.sum(axis=(0, -2)), cg.ShapeError, "twice"),
-        (lambda x: cg.concatenate([x, cg.input("y", shape=(2, 4))]), cg.ShapeError, "differ in more than axis 0"),
+        (
+            lambda x: cg.concatenate([x, cg.input("y", shape=(2, 4))]),
+            cg.ShapeError,
+            "differ in more than axis 0",
+        ),
         (lambda x: cg.stack([x, x[0]]), cg.ShapeError, "differ"),
         (lambda x: cg.split(x, 4), cg.ShapeError, "not divisible"),
         (lambda x: cg.squeeze(x, 0), cg.ShapeError, "size is not 1"),
@@ -86,8 +97,16 @@ def test_a_wrong_kind_of_argument_is_told_apart() -> None:
         (lambda x: cg.input("v", cg.input("u")), cg.DTypeError, "'v'"),
         (lambda x: cg.clip(x), ValueError, "give min, max or both"),
         (lambda x: x[cg.input("i", 1)], cg.UnsupportedError, "index"),
-        (lambda x: cg.gradient(x.sum(), cg.input("b2")), cg.GradientError, "'sum' does not depend on 'b2'"),
-        (lambda x: cg.gradient(x.sum() * 2.0, [cg.constant(2.0, name="c")]), cg.GradientError, "'c' is a constant"),
+        (
+            lambda x: cg.gradient(x.sum(), cg.input("b2")),
+            cg.GradientError,
+            "'sum' does not depend on 'b2'",
+        ),
+        (
+            lambda x: cg.gradient(x.sum() * 2.0, [cg.constant(2.0, name="c")]),
+            cg.GradientError,
+            "'c' is a constant",
+        ),
         (lambda x: cg.gradient(x.sum(), [3.0]), cg.GradientError, "takes nodes"),
         (lambda x: cg.run(3.0), (cg.CgraphError, TypeError), "float"),
         (lambda x: cg.run(x, check="inf"), ValueError, "check"),
@@ -105,7 +124,9 @@ def test_values_that_do_not_fit() -> None:
     total = X.sum()
     with pytest.raises(cg.MissingValueError, match="no value for input 'X'"):
         cg.run(total)
-    with pytest.raises(cg.ShapeError, match=r"'X' has shape \(2, None\); got a value of shape \(3, 3\)"):
+    with pytest.raises(
+        cg.ShapeError, match=r"'X' has shape \(2, None\); got a value of shape \(3, 3\)"
+    ):
         cg.run(total, {X: np.ones((3, 3))})
     with pytest.raises(cg.DTypeError, match="'n' has dtype int64"):
         n = cg.input("n", shape=(2,), dtype=np.int64)
@@ -178,7 +199,12 @@ def test_a_missing_gradient_says_why() -> None:
     data = x * 2.0
     loss = w * data + c
     run = loss.backward()
-    for node, why in [(x, "inputs are data"), (c, "constants"), (data, "no parameter"), (cg.parameter("v", 1.0), "does not depend on 'v'")]:
+    for node, why in [
+        (x, "inputs are data"),
+        (c, "constants"),
+        (data, "no parameter"),
+        (cg.parameter("v", 1.0), "does not depend on 'v'"),
+    ]:
         assert not run.has_grad(node)
         with pytest.raises(cg.NoGradientError, match=why):
             run.grad(node)
@@ -207,9 +233,15 @@ def test_no_parameter_below() -> None:
 def test_a_gradient_of_zero_is_there() -> None:
     """Reached only through something flat: the gradient exists and is 0."""
     w = cg.parameter("w", [1.0, -2.0])
-    for out in (cg.sum(cg.stop_gradient(w)) + cg.sum(w * 0.0), cg.sum(cg.sign(w)), cg.sum(cg.where(w > 0, 1.0, 2.0)) + 0.0 * w[0]):
+    for out in (
+        cg.sum(cg.stop_gradient(w)) + cg.sum(w * 0.0),
+        cg.sum(cg.sign(w)),
+        cg.sum(cg.where(w > 0, 1.0, 2.0)) + 0.0 * w[0],
+    ):
         np.testing.assert_array_equal(out.backward().grad(w), [0.0, 0.0])
-    np.testing.assert_array_equal(cg.run(cg.gradient(cg.sum(cg.sign(w)), w)).roots[0].value, [0.0, 0.0])
+    np.testing.assert_array_equal(
+        cg.run(cg.gradient(cg.sum(cg.sign(w)), w)).roots[0].value, [0.0, 0.0]
+    )
 
 
 # --- where a NaN comes from -------------------------------------------------------------------------------------------------------
@@ -236,7 +268,9 @@ def test_check_names_the_first_bad_edge() -> None:
     said = str(caught.value)
     assert "'root' (sqrt, built at" in said and "hands to 'w'" in said and "upstream" in said
     x = cg.parameter("x", [0.0, 1.0])
-    cg.run(cg.sum(cg.where(x > 0, cg.log(x + 0.0), 0.0))).backward()  # inf is computed, but not selected
+    cg.run(
+        cg.sum(cg.where(x > 0, cg.log(x + 0.0), 0.0))
+    ).backward()  # inf is computed, but not selected
     good = cg.run(cg.sum(x * x), check="nan").backward()
     assert good.grad(x).tolist() == [0.0, 2.0]
 
@@ -256,7 +290,9 @@ def test_explain_lists_paths_whose_products_add_up() -> None:
     for line in said.splitlines():
         if "×" in line:
             left, _, right = line.partition(" = ")
-            factors = [float(re.match(r"\s*\(?(-?[\d.e+-]+)", part).group(1)) for part in left.split("×")]  # type: ignore[union-attr]
+            factors = [
+                float(re.match(r"\s*\(?(-?[\d.e+-]+)", part).group(1)) for part in left.split("×")
+            ]  # type: ignore[union-attr]
             assert np.prod(factors) == pytest.approx(float(right))
             products.append(float(right))
     assert len(products) == 3 and sum(products) == 14.0 == float(run.grad(w))
@@ -315,7 +351,9 @@ def test_a_graph_prints_as_equations() -> None:
     x, w = cg.input("x", 2.0), cg.parameter("w", np.ones((2, 3), np.float32))
     loss = cg.mean(cg.exp(w * x)[0, 1:], name="loss")
     said = str(loss)
-    assert [line.split()[0] for line in said.splitlines()] == [str(i) for i in range(1, len(said.splitlines()) + 1)]
+    assert [line.split()[0] for line in said.splitlines()] == [
+        str(i) for i in range(1, len(said.splitlines()) + 1)
+    ]
     for part in ("x: input", "w: parameter", "multiply(", "exp(", "getitem(", "loss = mean("):
         assert part in said
     assert "float32" in str(w) and repr(w) == "<parameter 'w' (2, 3) float32>" and f"{w}" == repr(w)

@@ -32,10 +32,17 @@ def test_matmul_of_stacks(declared_a, a, declared_b, b) -> None:
     run = cg.run([product, *gradients], {x: A, y: B})
     assert np.allclose(run.value(product), np.matmul(A, B), rtol=1e-13)
     step = 1e-6
-    for node, direction in ((gradients[0], (RNG.normal(size=a), 0.0)), (gradients[1], (0.0, RNG.normal(size=b)))):
+    for node, direction in (
+        (gradients[0], (RNG.normal(size=a), 0.0)),
+        (gradients[1], (0.0, RNG.normal(size=b))),
+    ):
         d, e = direction
-        difference = np.sum(np.sin((A + step * d) @ (B + step * e)) - np.sin((A - step * d) @ (B - step * e))) / (2 * step)
-        assert np.sum(run.value(node) * (d if node is gradients[0] else e)) == pytest.approx(difference, rel=1e-7)
+        difference = np.sum(
+            np.sin((A + step * d) @ (B + step * e)) - np.sin((A - step * d) @ (B - step * e))
+        ) / (2 * step)
+        assert np.sum(run.value(node) * (d if node is gradients[0] else e)) == pytest.approx(
+            difference, rel=1e-7
+        )
 
 
 def test_two_unknown_batches_have_to_agree() -> None:

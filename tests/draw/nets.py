@@ -35,10 +35,16 @@ def xor():
     X = cg.input("X", np.array([[0.0, 0, 1, 1], [0, 1, 0, 1]]))
     Y = cg.input("Y", np.array([[0.0, 1, 1, 0]]))
     with cg.scope("layer1"):
-        W, b = cg.parameter("W1", rs.randn(3, 2) * np.sqrt(1 / 2)), cg.parameter("b1", np.zeros((3, 1)))
+        W, b = (
+            cg.parameter("W1", rs.randn(3, 2) * np.sqrt(1 / 2)),
+            cg.parameter("b1", np.zeros((3, 1))),
+        )
         A = cg.sigmoid(cg.add(W @ X, b, name="Z1"), name="A1")
     with cg.scope("layer2"):
-        W, b = cg.parameter("W2", rs.randn(1, 3) * np.sqrt(1 / 3)), cg.parameter("b2", np.zeros((1, 1)))
+        W, b = (
+            cg.parameter("W2", rs.randn(1, 3) * np.sqrt(1 / 3)),
+            cg.parameter("b2", np.zeros((1, 1))),
+        )
         Z = cg.add(W @ A, b, name="Z2")
     return cg.mean(cg.stable_bce(Z, Y), name="cost")
 
@@ -50,7 +56,9 @@ BINARY = (cg.add, cg.subtract, cg.multiply, cg.maximum)
 def random_graph(seed):
     """A scalar graph of 3 to 14 ops, some named, with sharing, data, constants and a loss."""
     rng = np.random.default_rng(seed)
-    values = [cg.parameter(f"w{i}", round(float(rng.normal()), 3)) for i in range(rng.integers(1, 4))]
+    values = [
+        cg.parameter(f"w{i}", round(float(rng.normal()), 3)) for i in range(rng.integers(1, 4))
+    ]
     values += [cg.input(f"x{i}", round(float(rng.normal()), 3)) for i in range(rng.integers(0, 3))]
     for i in range(rng.integers(3, 15)):
         name = f"a{i}" if rng.random() < 0.5 else None
@@ -74,7 +82,9 @@ def mlp(examples, sizes=(2, 8, 8, 1), scoped=True):
     layers = []
     for n_in, n_out in pairwise(sizes):
         with scope(f"params{len(layers) + 1}"):
-            W = [[cg.parameter(f"w{i}{j}", rng.normal()) for j in range(n_in)] for i in range(n_out)]
+            W = [
+                [cg.parameter(f"w{i}{j}", rng.normal()) for j in range(n_in)] for i in range(n_out)
+            ]
             layers.append((W, [cg.parameter(f"b{i}", 0.0) for i in range(n_out)]))
     total = None
     for e in range(examples):

@@ -14,7 +14,11 @@ def groups(svg):
     for group in root.iter(f"{SVG}g"):
         classes = group.get("class", "").split()
         if "node" in classes or "edge" in classes:
-            yield classes, group.get("id"), [(t.text or "").replace("\xa0", " ").strip() for t in group.iter(f"{SVG}text")]
+            yield (
+                classes,
+                group.get("id"),
+                [(t.text or "").replace("\xa0", " ").strip() for t in group.iter(f"{SVG}text")],
+            )
 
 
 def arrows(dot):
@@ -32,6 +36,8 @@ def positions(svg):
             # the outline: the first path or ellipse with a stroke
             for shape in group:
                 if shape.tag in (f"{SVG}path", f"{SVG}ellipse", f"{SVG}polygon"):
-                    places[group.get("id").rpartition("-")[2]] = tuple(shape.get(k) for k in ("d", "cx", "cy", "points"))
+                    places[group.get("id").rpartition("-")[2]] = tuple(
+                        shape.get(k) for k in ("d", "cx", "cy", "points")
+                    )
                     break
     return root.get("viewBox"), places

@@ -10,7 +10,7 @@ import pytest
 from draw.reading import groups
 
 import cgraph as cg
-from cgraph.draw.text import symbol
+from cgraph.draw.model.text import symbol
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")  # the engine has nothing to say
 
@@ -45,7 +45,9 @@ def test_hostile_scopes_and_titles():
         x = cg.parameter("x", 1.0)
         y = cg.exp(x, name="y")
     for view in ("auto", "collapsed"):
-        ET.fromstring(cg.draw(y.backward(), view=view, title="<i>\\G</i>&", caption="</script>\\n").svg())
+        ET.fromstring(
+            cg.draw(y.backward(), view=view, title="<i>\\G</i>&", caption="</script>\\n").svg()
+        )
     assert "<i>" not in cg.draw(y.backward(), title="<i>\\G</i>&").html()
 
 

@@ -16,7 +16,7 @@ from draw.nets import batch, neuron, random_graph, xor
 from draw.reading import groups, positions
 
 import cgraph as cg
-from cgraph.draw import engine
+from cgraph.draw.output import engine
 from cgraph.errors import DrawError
 
 HERE = Path(__file__).parent
@@ -66,7 +66,9 @@ def test_golden_dot(name):
     assert dot == file.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("make", [neuron, batch, xor, lambda: neuron("fused"), lambda: random_graph(3)])
+@pytest.mark.parametrize(
+    "make", [neuron, batch, xor, lambda: neuron("fused"), lambda: random_graph(3)]
+)
 @pytest.mark.parametrize("update", [None, 1.0])
 def test_frames_share_canvas_and_positions(make, update):
     found = cg.frames(make().backward(), forward="nodes", update=update)
@@ -85,7 +87,9 @@ def test_frames_reveal_one_op_after_the_other():
     assert "∂L/∂b = 0.5" not in words[3] and "∂L/∂b = 0.5" in words[4]
     assert "b ← 0 − 1·0.5 = −0.5" in words[5]
     assert found[3].caption == "∂L/∂z = upstream × local = 2 × 0.25 = 0.5"
-    assert [cg.draw(neuron().backward(), step=k).title for k in ("forward", 0, 3)] == [found[k].title for k in (0, 1, 4)]
+    assert [cg.draw(neuron().backward(), step=k).title for k in ("forward", 0, 3)] == [
+        found[k].title for k in (0, 1, 4)
+    ]
     with pytest.raises(DrawError, match=r"step=7.*step3"):
         cg.draw(neuron().backward(), step=7)
 
@@ -93,7 +97,9 @@ def test_frames_reveal_one_op_after_the_other():
 def test_the_seed_is_the_one_that_was_given():
     loss = neuron()
     found = cg.frames(loss.backward(upstream=3.0))
-    assert found[1].title == "Backward pass, seed: ∂L/∂L = 3" and "that was given" in found[1].caption
+    assert (
+        found[1].title == "Backward pass, seed: ∂L/∂L = 3" and "that was given" in found[1].caption
+    )
     assert "3 × 2" in found[2].dot
     vector = cg.exp(cg.parameter("x", [1.0, 2.0]), name="y")
     found = cg.frames(vector.backward(upstream=[1.0, -1.0]))
@@ -116,20 +122,23 @@ def test_frames_of_collapsed_graphs_go_scope_by_scope():
 
 
 def test_a_first_graph_in_a_fresh_process_keeps_its_labels():
-    code = "from cgraph.draw import engine; print(engine.render('digraph{a[label=\"A!\"]; b; a->b}', ['svg'])[0].decode())"
-    svg = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    code = "from cgraph.draw.output import engine; print(engine.render('digraph{a[label=\"A!\"]; b; a->b}', ['svg'])[0].decode())"
+    svg = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
     assert ">b</text>" in svg and ">A!</text>" in svg
 
 
 def test_no_fonts_on_the_system(tmp_path):
     """With nothing but the shipped faces, symbols are drawn, not boxes."""
     code = (
-        "import cgraph.draw.engine as e, sys; e.SYSTEM_FONTS = (); "
-        "print(e.doctor()['text'])"
+        "import cgraph.draw.output.engine as e, sys; e.SYSTEM_FONTS = (); print(e.doctor()['text'])"
     )
     env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)}
     env.pop("FONTCONFIG_FILE", None)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env
+    )
     assert done.stdout.strip() == "symbols are drawn" and done.stderr == ""
 
 
@@ -144,7 +153,10 @@ def test_formats(tmp_path):
     bundle = diagram._repr_mimebundle_()
     assert set(bundle) == {"text/plain", "image/svg+xml", "text/html"}
     again = diagram._repr_mimebundle_()
-    ids = [{g.get("id") for g in ET.fromstring(b["image/svg+xml"]).iter() if g.get("id")} for b in (bundle, again)]
+    ids = [
+        {g.get("id") for g in ET.fromstring(b["image/svg+xml"]).iter() if g.get("id")}
+        for b in (bundle, again)
+    ]
     assert not ids[0] & ids[1], "two pictures on one page must not share ids"
     assert "viewBox" in bundle["text/html"] and 'width="100%"' in bundle["text/html"]
     with pytest.raises(DrawError, match="webp"):
@@ -168,7 +180,9 @@ def test_both_engines_draw_the_same_structure():
     if "none" in engine.doctor()["system dot"]:
         pytest.skip("no dot on the PATH")
     diagram = cg.draw(batch().backward())
-    bundled, system = (list(groups(diagram.svg("", engine_name=name))) for name in ("bundled", "system"))
+    bundled, system = (
+        list(groups(diagram.svg("", engine_name=name))) for name in ("bundled", "system")
+    )
     assert bundled == system
 
 
@@ -177,7 +191,7 @@ def test_a_dot_on_the_path_stands_in(tmp_path, monkeypatch):
     script = tmp_path / "dot"
     script.write_text(
         f"#!{sys.executable}\n"
-        "import sys; from cgraph.draw import engine; from cgraph.errors import DrawError\n"
+        "import sys; from cgraph.draw.output import engine; from cgraph.errors import DrawError\n"
         "text = sys.stdin.buffer.read().decode()\n"
         "try: sys.stdout.buffer.write(engine.render(text, [sys.argv[1][2:]], engine='bundled')[0])\n"
         "except DrawError as e: sys.stderr.write('Error: ' + str(e)); sys.exit(1)\n"
@@ -250,16 +264,36 @@ def test_many_threads():
 
 def test_options():
     run = xor().backward()
-    bare = cg.draw(run, values=False, grads=False, formulas=False, legend=False, shapes=False, title="", caption="")
+    bare = cg.draw(
+        run,
+        values=False,
+        grads=False,
+        formulas=False,
+        legend=False,
+        shapes=False,
+        title="",
+        caption="",
+    )
     words = [w for _, _, ws in groups(bare.svg()) for w in ws]
-    assert not [w for w in words if "∂" in w or "×" in w or "=" in w] and "parameter" not in bare.svg().split("<g", 2)[1]
+    assert (
+        not [w for w in words if "∂" in w or "×" in w or "=" in w]
+        and "parameter" not in bare.svg().split("<g", 2)[1]
+    )
     assert "∂C/∂W₁" in cg.draw(run, locals=False).dot
     assert "0.71205" in cg.draw(run, precision=5).dot
     assert "float64" in cg.draw(run, dtypes=True).dot
     assert "rankdir=TB" in cg.draw(run, direction="TB").dot
     assert 'bgcolor="#12171D"' in cg.draw(run, theme="dark").dot
-    assert len(cg.draw(run, view="expanded", broadcasts=True).picture.boxes) > len(cg.draw(run, view="expanded").picture.boxes)
-    for wrong in ({"theme": "neon"}, {"colour": 1}, {"view": "x"}, {"direction": "RL"}, {"precision": -1}):
+    assert len(cg.draw(run, view="expanded", broadcasts=True).picture.boxes) > len(
+        cg.draw(run, view="expanded").picture.boxes
+    )
+    for wrong in (
+        {"theme": "neon"},
+        {"colour": 1},
+        {"view": "x"},
+        {"direction": "RL"},
+        {"precision": -1},
+    ):
         with pytest.raises(DrawError, match=next(iter(wrong))):
             cg.draw(run, **wrong)
     with pytest.raises(DrawError, match="not evaluated in this run"):
@@ -270,8 +304,14 @@ def test_options():
 
 def test_style_hook():
     def loud(item):
-        return cg.draw.diagram.replace(item, badge="!") if getattr(item, "symbol", "") == "σ" else None
+        return (
+            cg.draw.model.diagram.replace(item, badge="!")
+            if getattr(item, "symbol", "") == "σ"
+            else None
+        )
 
-    assert [b.badge for b in cg.draw(neuron(), style=loud).picture.boxes if b.symbol == "σ"] == ["!"]
+    assert [b.badge for b in cg.draw(neuron(), style=loud).picture.boxes if b.symbol == "σ"] == [
+        "!"
+    ]
     with pytest.raises(DrawError, match="style="):
         cg.draw(neuron(), style=lambda item: 3)

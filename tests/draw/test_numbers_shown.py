@@ -11,19 +11,25 @@ from draw.nets import batch, neuron, random_graph, xor
 from draw.reading import arrows, groups
 
 import cgraph as cg
-from cgraph.draw import text
-from cgraph.draw.text import parse_number
+from cgraph.draw.model import text
+from cgraph.draw.model.text import parse_number
 
 NUMBER = r"−?(?:\d+(?:\.\d+)?(?:·10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?|∞)|NaN"
 
 
 def close(shown, value):
     """Whether a shown number is the value rounded to three decimals, or to four digits."""
-    return math.isclose(parse_number(shown), value, rel_tol=6e-4, abs_tol=6e-4) or (math.isnan(value) and shown == "NaN")
+    return math.isclose(parse_number(shown), value, rel_tol=6e-4, abs_tol=6e-4) or (
+        math.isnan(value) and shown == "NaN"
+    )
 
 
 def by_symbol(run):
-    return {text.symbol(n.basename): n for n in run.order if n.name and n.basename not in ("loss", "cost")}
+    return {
+        text.symbol(n.basename): n
+        for n in run.order
+        if n.name and n.basename not in ("loss", "cost")
+    }
 
 
 @pytest.mark.parametrize("view", ["cards", "expanded"])
@@ -63,17 +69,27 @@ def test_sums_of_shares_add_up(seed):
             total = re.fullmatch(rf"∂L/∂(\S+) = (.*) = ({NUMBER})", word)
             if total and "(left)" not in word and " + " in total[2]:
                 shares = [parse_number(s.strip("()")) for s in total[2].split(" + ")]
-                value = float(run.grad(nodes[total[1]])) if total[1] in nodes else parse_number(total[3])
+                value = (
+                    float(run.grad(nodes[total[1]]))
+                    if total[1] in nodes
+                    else parse_number(total[3])
+                )
                 assert close(total[3], value)
-                assert abs(sum(shares) - value) <= 6e-4 * (len(shares) + 1) + 1e-3 * sum(map(abs, shares))
+                assert abs(sum(shares) - value) <= 6e-4 * (len(shares) + 1) + 1e-3 * sum(
+                    map(abs, shares)
+                )
 
 
-@pytest.mark.parametrize("make", [neuron, batch, xor, lambda: neuron("fused"), lambda: batch("fused")])
+@pytest.mark.parametrize(
+    "make", [neuron, batch, xor, lambda: neuron("fused"), lambda: batch("fused")]
+)
 @pytest.mark.parametrize("view", ["auto", "cards", "expanded", "collapsed", "neuron", "layers"])
 def test_no_gradient_enters_data(make, view):
     diagram = cg.draw(make().backward(), view=view)
     data = {box.id for box in diagram.picture.boxes if box.kind in ("data", "constant")}
-    backward = [(tail, head) for tail, head, classes in arrows(diagram.dot) if "gradient" in classes]
+    backward = [
+        (tail, head) for tail, head, classes in arrows(diagram.dot) if "gradient" in classes
+    ]
     assert backward
     assert not [1 for pair in backward if data & set(pair)]
 
@@ -92,11 +108,18 @@ def test_nothing_is_drawn_that_was_not_computed(make):
 def test_matrices_hold_the_engines_numbers():
     run = batch().backward()
     nodes = {n.basename: n for n in run.order if n.name}
-    wanted = {"W": run.grad(nodes["W"]), "b": run.grad(nodes["b"]), "Z": run.grad(nodes["Z"]), "P̂": run.grad(nodes["P_hat"])}
+    wanted = {
+        "W": run.grad(nodes["W"]),
+        "b": run.grad(nodes["b"]),
+        "Z": run.grad(nodes["Z"]),
+        "P̂": run.grad(nodes["P_hat"]),
+    }
     seen = set()
     for classes, _, words in groups(cg.draw(run).svg()):
         if "gradient" in classes and (name := re.fullmatch(r"∂C/∂(\S+)", words[0])):
-            numbers = [parse_number(n) for w in words[1:] if "×" not in w for n in re.findall(NUMBER, w)]
+            numbers = [
+                parse_number(n) for w in words[1:] if "×" not in w for n in re.findall(NUMBER, w)
+            ]
             np.testing.assert_allclose(numbers, wanted[name[1]].ravel(), atol=6e-4)
             seen.add(name[1])
     assert seen == set(wanted)
@@ -114,7 +137,9 @@ def test_a_stopped_gradient_has_no_arrow():
     loss = cg.square(still + w, name="loss")
     diagram = cg.draw(loss.backward(), view="expanded")
     box = next(b for b in diagram.picture.boxes if b.border == "dotted")
-    assert not [1 for a in diagram.picture.arrows if a.kind == "gradient" and box.id in (a.tail, a.head)]
+    assert not [
+        1 for a in diagram.picture.arrows if a.kind == "gradient" and box.id in (a.tail, a.head)
+    ]
 
 
 def test_a_zero_gradient_is_drawn():
@@ -128,4 +153,7 @@ def test_the_bypass_says_what_the_long_way_would_give():
     assert "(same as 2 × 0.25 the long way)" in diagram.dot.replace("\xa0", " ")
     assert any(box.bypassed for box in diagram.picture.boxes)
     z = cg.parameter("z", 800.0)  # σ is 1 and the textbook's gradient 1/0: no long way to speak of
-    assert "the long way" not in cg.draw(cg.stable_bce(z, cg.input("y", 0.0), name="loss").backward()).dot
+    assert (
+        "the long way"
+        not in cg.draw(cg.stable_bce(z, cg.input("y", 0.0), name="loss").backward()).dot
+    )

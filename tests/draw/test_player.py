@@ -16,7 +16,9 @@ from draw.nets import neuron, xor
 import cgraph as cg
 from cgraph.errors import DrawError
 
-CHROMIUM = next((p for p in ("chromium", "chromium-browser", "google-chrome") if shutil.which(p)), None)
+CHROMIUM = next(
+    (p for p in ("chromium", "chromium-browser", "google-chrome") if shutil.which(p)), None
+)
 browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium to click with")
 
 # Presses keys, clicks and points, and writes down what it sees after each.
@@ -36,7 +38,9 @@ document.getElementById('seen').textContent=JSON.stringify(seen);
 def click(path: Path, tmp_path: Path, steps: str) -> list[dict]:
     page = tmp_path / "clicked.html"
     text = path.read_text(encoding="utf-8")
-    page.write_text(text.replace("</body>", CLICKS.replace("STEPS", steps)) if steps else text, encoding="utf-8")
+    page.write_text(
+        text.replace("</body>", CLICKS.replace("STEPS", steps)) if steps else text, encoding="utf-8"
+    )
     done = subprocess.run(
         [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()],
@@ -79,7 +83,12 @@ def test_a_node_tells_all_its_digits_and_nothing_too_early(tmp_path):
     focus = node + "FocusEvent('focusin',{bubbles:true}));look('focused');"
     sight = {}
     for when in ("Home", "End"):
-        seen = click(path, tmp_path, f"key('{when}');" + "".join((point + focus).replace("NODE", str(i)) for i in range(len(names) - 1)))
+        seen = click(
+            path,
+            tmp_path,
+            f"key('{when}');"
+            + "".join((point + focus).replace("NODE", str(i)) for i in range(len(names) - 1)),
+        )
         sight[when] = " ".join(s["about"] for s in seen)
     W = next(n for n in run.order if n.basename == "W2")
     for value in np.asarray(run.value(W)).ravel():
@@ -94,20 +103,30 @@ def test_a_node_tells_all_its_digits_and_nothing_too_early(tmp_path):
 def test_on_a_phone_the_step_is_in_sight_and_the_whole_can_be_seen(tmp_path):
     path = cg.animate(neuron().backward(), tmp_path / "and.html")
     phone = tmp_path / "phone.html"
-    inner = CLICKS.replace("look('start');\nSTEPS", """
+    inner = CLICKS.replace(
+        "look('start');\nSTEPS",
+        """
     var stage=r.querySelector('.stage'),at=function(){return [stage.scrollWidth,stage.clientWidth,stage.scrollLeft];};
     var first=at();while(!/seed/.test(r.querySelector('h2').textContent))r.querySelector('[data-go=next]').click();
     var seed=at();r.querySelector('.zoom').click();
-    seen=[first,seed,at(),r.querySelector('.zoom').getAttribute('aria-pressed')];""")
-    inner = inner.replace("document.getElementById('seen').textContent=", "parent.document.getElementById('seen').textContent=")
-    page = path.read_text(encoding="utf-8").replace("</body>", inner.replace('<pre id="seen"></pre>', ""))
+    seen=[first,seed,at(),r.querySelector('.zoom').getAttribute('aria-pressed')];""",
+    )
+    inner = inner.replace(
+        "document.getElementById('seen').textContent=",
+        "parent.document.getElementById('seen').textContent=",
+    )
+    page = path.read_text(encoding="utf-8").replace(
+        "</body>", inner.replace('<pre id="seen"></pre>', "")
+    )
     phone.write_text(
         f'<meta charset="utf-8"><iframe style="width:390px;height:800px;border:0" srcdoc="{html.escape(page)}"></iframe>'
         '<pre id="seen"></pre><body></body>', encoding="utf-8",
     )  # fmt: skip
     first, seed, whole, pressed = click(phone, tmp_path, "")
     assert first[0] > first[1]  # letters stay large enough to be read: wider than the screen
-    assert seed[2] > first[2] and seed[2] + seed[1] > 0.9 * seed[0]  # the seed, at the far right, has come into sight
+    assert (
+        seed[2] > first[2] and seed[2] + seed[1] > 0.9 * seed[0]
+    )  # the seed, at the far right, has come into sight
     assert whole[0] == whole[1] and pressed == "true"
 
 
@@ -120,9 +139,18 @@ def test_the_page_needs_nothing_else(tmp_path):
 
 def test_it_can_be_read_aloud():
     page = cg.frames(neuron().backward()).html()
-    for needed in ('lang="en"', 'role="region"', 'aria-live="polite"', 'aria-label="Next step"', "color-scheme:dark", 'name="viewport"'):
+    for needed in (
+        'lang="en"',
+        'role="region"',
+        'aria-live="polite"',
+        'aria-label="Next step"',
+        "color-scheme:dark",
+        'name="viewport"',
+    ):
         assert needed in page
-    nodes = re.findall(r'<(?:\w+:)?g tabindex="0" role="img"|tabindex="0" role="img" class="node', page)
+    nodes = re.findall(
+        r'<(?:\w+:)?g tabindex="0" role="img"|tabindex="0" role="img" class="node', page
+    )
     assert len(nodes) >= 8
     assert "w₁: parameter, value 0.1, gradient ∂L/∂w₁ 0" in page
 
@@ -147,6 +175,14 @@ def test_animations(tmp_path):
 
 def test_notebooks_show_the_player():
     bundle = cg.frames(neuron().backward())._repr_mimebundle_()
-    assert 'class="cgraph-player"' in bundle["text/html"] and "Backward pass, step 2 of 3" in bundle["text/plain"]
-    ids = [re.search(r'id="(cg\d+)"', cg.frames(neuron().backward())._repr_mimebundle_()["text/html"])[1] for _ in range(2)]
+    assert (
+        'class="cgraph-player"' in bundle["text/html"]
+        and "Backward pass, step 2 of 3" in bundle["text/plain"]
+    )
+    ids = [
+        re.search(r'id="(cg\d+)"', cg.frames(neuron().backward())._repr_mimebundle_()["text/html"])[
+            1
+        ]
+        for _ in range(2)
+    ]
     assert ids[0] != ids[1]

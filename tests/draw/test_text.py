@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from cgraph.draw import text
+from cgraph.draw.model import text
 
 hypothesis = pytest.importorskip("hypothesis")
 st = hypothesis.strategies
@@ -26,7 +26,9 @@ def test_number(value, shown):
 @hypothesis.given(st.floats(-1e300, 1e300), st.integers(0, 12))
 def test_numbers_parse_back(value, precision):
     back = text.parse_number(text.number(value, precision))
-    assert math.isclose(back, value, rel_tol=0.51 * 10.0**-precision, abs_tol=0.51 * 10.0**-precision)
+    assert math.isclose(
+        back, value, rel_tol=0.51 * 10.0**-precision, abs_tol=0.51 * 10.0**-precision
+    )
     assert value == 0 or back != 0 or abs(value) < 10.0**-precision
     assert (value == 0) == (text.number(value, max(precision, 3)) == "0"), "only zero is shown as 0"
 
@@ -49,7 +51,9 @@ def test_any_name_becomes_one_printable_line(name):
 def test_matrices_line_up_and_are_elided():
     assert text.matrix(np.array([[1.5, -2.0], [10.25, 3.0]])) == ["⎡   1.5 −2 ⎤", "⎣ 10.25  3 ⎦"]
     assert text.matrix(np.zeros((5, 9)))[2] == "⎢ ⋮ ⋮ ⋱ ⋮ ⎥"
-    assert len({len(line) for line in text.matrix(np.random.default_rng(0).normal(size=(9, 9)))}) == 1
+    assert (
+        len({len(line) for line in text.matrix(np.random.default_rng(0).normal(size=(9, 9)))}) == 1
+    )
 
 
 def test_tensors():

@@ -6,7 +6,7 @@ import pytest
 from draw.nets import neuron
 
 import cgraph as cg
-from cgraph.draw.theme import PALETTES
+from cgraph.draw.output.theme import PALETTES
 
 
 def luminance(colour):

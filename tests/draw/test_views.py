@@ -37,15 +37,23 @@ def test_broadcasts_are_folded_until_asked_for():
 
 def test_a_broadcast_against_data_of_unknown_size_can_be_shown():
     X, W = cg.input("X", shape=(3, None)), cg.parameter("W", np.ones((2, 3)))
-    run = cg.mean(cg.tanh(W @ X + cg.parameter("b", np.zeros((2, 1)))), name="c").backward({X: np.ones((3, 2))})
+    run = cg.mean(cg.tanh(W @ X + cg.parameter("b", np.zeros((2, 1)))), name="c").backward(
+        {X: np.ones((3, 2))}
+    )
     for view in ("cards", "expanded"):
         shown = cg.draw(run, view=view, broadcasts=True)
-        assert "⇉" in symbols(shown) and "∂c/∂b = Σ ∂c/∂v" in shown.dot and "b  (left)" not in shown.dot
+        assert (
+            "⇉" in symbols(shown)
+            and "∂c/∂b = Σ ∂c/∂v" in shown.dot
+            and "b  (left)" not in shown.dot
+        )
 
 
 def test_a_factor_alone_is_written_as_a_number():
     x = cg.parameter("x", 2.0)
-    (row,) = next(b for b in cg.draw(cg.exp(-x / 2.0).backward()).picture.boxes if b.symbol == "÷").rows
+    (row,) = next(
+        b for b in cg.draw(cg.exp(-x / 2.0).backward()).picture.boxes if b.symbol == "÷"
+    ).rows
     assert row.formula in ("−½", "−1/2") and row.value == "−0.5"
 
 
@@ -53,7 +61,11 @@ def test_many_leaves_have_room_to_fan_out():
     total = cg.parameter("w", 1.0)
     for i in range(1, 14):
         total = total + cg.parameter(f"w{i}", 1.0)
-    crowd = [line for line in cg.draw(cg.square(total, name="y")).dot.splitlines() if " -> " in line and "goes into" in line]
+    crowd = [
+        line
+        for line in cg.draw(cg.square(total, name="y")).dot.splitlines()
+        if " -> " in line and "goes into" in line
+    ]
     assert sum("minlen=" in line for line in crowd) == 14
     assert "minlen" not in cg.draw(neuron().backward()).dot
 
@@ -63,7 +75,9 @@ def test_kind_is_told_by_shape_in_every_theme(theme):
     diagram = cg.draw(neuron().backward(), theme=theme)
     for box in diagram.picture.boxes:
         if box.kind in ("data", "parameter"):
-            line = next(words for words in diagram.dot.splitlines() if words.startswith(f" {box.id} ["))
+            line = next(
+                words for words in diagram.dot.splitlines() if words.startswith(f" {box.id} [")
+            )
             assert ("shape=box" in line) is (box.kind == "parameter")
 
 
@@ -90,15 +104,18 @@ def test_shapes_that_are_not_known_yet():
 def test_layers_and_collapsed_layers():
     run = xor().backward()
     layers = cg.draw(run)
-    assert [g.label for g in layers.picture.groups] == ["layer 1   linear 2→3, σ   9 parameters", "layer 2   linear 3→1   4 parameters"]
+    assert [g.label for g in layers.picture.groups] == [
+        "layer 1   linear 2→3, σ   9 parameters",
+        "layer 2   linear 3→1   4 parameters",
+    ]
     collapsed = cg.draw(run, view="collapsed")
     assert set(symbols(collapsed, "scope")) == {"layer 1", "layer 2"}
     box = next(b for b in collapsed.picture.boxes if b.symbol == "layer 1")
     inside = [n for n in run.order if n.scope == "layer1"]
     largest = max(float(np.abs(run.value(n)).max()) for n in inside)
     slope = max(float(np.abs(run.grad(n)).max()) for n in inside if run.has_grad(n))
-    assert box.value == (f"max |value| {cg.draw.text.number(largest)}",)
-    assert box.total == (f"max |∂| {cg.draw.text.number(slope)}",)
+    assert box.value == (f"max |value| {cg.draw.model.text.number(largest)}",)
+    assert box.total == (f"max |∂| {cg.draw.model.text.number(slope)}",)
     assert symbols(cg.draw(neuron().backward(), view="neuron"), "scope") == ["neuron"]
 
 
@@ -148,7 +165,10 @@ def test_focus():
     run = root.backward()
     W = next(n for n in run.order if n.basename == "W1")
     diagram = cg.draw(run, focus=W)
-    assert symbols(diagram) == ["Z₁", "σ", "Z₂", "Cost"] and diagram.title == "Focus: how does W₁ reach the cost?"
+    assert (
+        symbols(diagram) == ["Z₁", "σ", "Z₂", "Cost"]
+        and diagram.title == "Focus: how does W₁ reach the cost?"
+    )
     assert symbols(diagram, "pill") == ["X, b₁", "W₂, b₂", "Y"]
     big = mlp(10).backward()
     w = next(n for n in big.order if n.kind == "parameter")
@@ -176,12 +196,18 @@ def test_health():
     w, x, y = cg.parameter("w", -800.0), cg.input("x", 1.0), cg.input("y", 1.0)
     p = cg.sigmoid(w * x, name="p_hat")
     loss = cg.negative(y * cg.log(p), name="loss")
-    marks = {b.symbol: (b.health, b.badge) for b in cg.draw(loss.backward(), view="health").picture.boxes if b.kind == "op"}
+    marks = {
+        b.symbol: (b.health, b.badge)
+        for b in cg.draw(loss.backward(), view="health").picture.boxes
+        if b.kind == "op"
+    }
     assert marks["ln"] == ("bad", "❶ first non-finite")
     assert marks["Loss"] == ("after", "")
     assert marks["σ"] == ("saturated", "▲ saturated")
     healthy = cg.draw(neuron().backward(), view="health")
-    assert "every value is finite" in healthy.caption and not any(b.health for b in healthy.picture.boxes)
+    assert "every value is finite" in healthy.caption and not any(
+        b.health for b in healthy.picture.boxes
+    )
 
 
 def test_two_runs_side_by_side():
@@ -199,7 +225,10 @@ def test_two_runs_side_by_side():
 def test_several_roots_and_lonely_leaves():
     x = cg.parameter("x", 1.0)
     a, b = cg.exp(x, name="a"), cg.sin(x, name="b")
-    assert len([1 for box in cg.draw([a, b], run=cg.run([a, b])).picture.boxes if box.kind == "end"]) == 2
+    assert (
+        len([1 for box in cg.draw([a, b], run=cg.run([a, b])).picture.boxes if box.kind == "end"])
+        == 2
+    )
     for leaf in (x, cg.input("y"), cg.constant(2.0), cg.constant(np.eye(3))):
         cg.draw(leaf).svg()
     cg.draw(x.backward()).svg()
@@ -218,4 +247,6 @@ def test_text_and_mermaid():
     text = str(cg.draw(neuron().backward()))
     assert "├─ w₂  = 0.6   ◂ ∂L/∂w₂ = 0 = 0.5 × 0" in text
     mermaid = cg.draw(neuron("fused").backward()).mermaid
-    assert mermaid.startswith("flowchart LR\n") and "-.->" in mermaid and mermaid.count('"') % 2 == 0
+    assert (
+        mermaid.startswith("flowchart LR\n") and "-.->" in mermaid and mermaid.count('"') % 2 == 0
+    )

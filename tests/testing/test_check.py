@@ -30,7 +30,10 @@ def test_a_small_factor_is_found(delta: float) -> None:
 def test_value_and_gradient_in_one() -> None:
     report = testing.check_gradients(lambda x: (np.sum(x**2), 2 * x), np.array([1.0, -3.0]))
     assert report.verdict is Verdict.PASS, str(report)
-    assert testing.check_gradients(lambda x: (np.sum(x**2), x), np.array([1.0, -3.0])).verdict is Verdict.FAIL
+    assert (
+        testing.check_gradients(lambda x: (np.sum(x**2), x), np.array([1.0, -3.0])).verdict
+        is Verdict.FAIL
+    )
     report = testing.check_gradients(lambda x: (x**2, lambda w: 2 * w * x), np.array([1.0, -3.0]))
     assert report.verdict is Verdict.PASS, str(report)
 

@@ -31,7 +31,9 @@ def test_nothing_is_left_behind() -> None:
         with testing.plant(fault):
             pass
     for k in range(30):
-        report = testing.check_gradients(testing.random_graph(k).root, modes=("vjp", "jvp", "graph"), order=2)
+        report = testing.check_gradients(
+            testing.random_graph(k).root, modes=("vjp", "jvp", "graph"), order=2
+        )
         assert report.ok, str(report)
 
 
@@ -40,7 +42,16 @@ def test_an_unknown_fault_is_refused() -> None:
         pass
 
 
-@pytest.mark.parametrize("name", ["matmul/0:transposed", "engine:overwrite", "tanh/0:half", "broadcast_to/0:wrong axis", "sum/0:jvp"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "matmul/0:transposed",
+        "engine:overwrite",
+        "tanh/0:half",
+        "broadcast_to/0:wrong axis",
+        "sum/0:jvp",
+    ],
+)
 def test_reduced_to_a_few_nodes(name: str) -> None:
     found = testing.find(name, seed=5)
     assert found.report is not None

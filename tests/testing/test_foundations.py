@@ -14,19 +14,38 @@ import pytest
 import cgraph as cg
 from cgraph import testing
 from cgraph.op import OPS
-from cgraph.testing.row_calls import arity, calls
-from cgraph.testing.subject import GraphSubject
+from cgraph.testing.compare.subject import GraphSubject
+from cgraph.testing.generate.op_calls import arity, calls
 
 PACKAGE = Path(testing.__file__).parent
 
 
-@pytest.mark.parametrize("module", ["reference", "twins", "probe", "noise", "differences", "measure", "entries"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "oracle/tape",
+        "oracle/complex_forwards",
+        "oracle/complex_step",
+        "oracle/noise",
+        "oracle/differences",
+        "compare/measure",
+        "localize/entries",
+    ],
+)
 def test_the_witness_imports_nothing_of_the_engine(module: str) -> None:
     tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
     for node in ast.walk(tree):
-        names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ""] if isinstance(node, ast.ImportFrom) else []  # noqa: E501
+        names = (
+            [a.name for a in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
         for name in names:
-            assert not name.startswith("cgraph") or name.startswith("cgraph.testing"), f"{module} imports {name}"
+            assert not name.startswith("cgraph") or name.startswith("cgraph.testing"), (
+                f"{module} imports {name}"
+            )
 
 
 def test_hypothesis_waits_until_a_strategy_is_touched() -> None:
@@ -34,7 +53,9 @@ def test_hypothesis_waits_until_a_strategy_is_touched() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(cg.__file__).parent.parent)
 
 
-@pytest.mark.parametrize("name", sorted(n for n in OPS if any(OPS[n].differentiable(i) for i in range(arity(OPS[n])))))
+@pytest.mark.parametrize(
+    "name", sorted(n for n in OPS if any(OPS[n].differentiable(i) for i in range(arity(OPS[n]))))
+)
 def test_complex_steps_agree_with_differences_and_forwards(name: str) -> None:
     """Every twin and every analytic forward, against Richardson's differences of the real forward."""
     rng = np.random.default_rng(1)
@@ -43,15 +64,25 @@ def test_complex_steps_agree_with_differences_and_forwards(name: str) -> None:
         subject = GraphSubject(node)
         with np.errstate(all="ignore"):
             values = subject.tape.values(subject.leaves)
-            if not np.all(np.isfinite(values[-1])) or any(m < 0.3 for _, m in subject.kinks(values)) or node.dtype != np.float64:
+            if (
+                not np.all(np.isfinite(values[-1]))
+                or any(m < 0.3 for _, m in subject.kinks(values))
+                or node.dtype != np.float64
+            ):
                 continue
-            seeds = {i: np.asarray(rng.uniform(0.5, 1.0, np.shape(values[i])) * np.abs(values[i]) * 1e-3) for i in subject.seeds}
+            seeds = {
+                i: np.asarray(rng.uniform(0.5, 1.0, np.shape(values[i])) * np.abs(values[i]) * 1e-3)
+                for i in subject.seeds
+            }
             w = np.asarray(rng.uniform(0.5, 2.0, np.shape(values[-1])))
             found = subject.tape.tangent(values, seeds)[0]
             n = 0.0 if found is None else float(np.sum(w * found))
-            from cgraph.testing.differences import slope
+            from cgraph.testing.oracle.differences import slope
 
-            s = slope(subject.tape.directional(subject.leaves, seeds, w), 2e-16 * float(np.sum(np.abs(w * values[-1]))))
+            s = slope(
+                subject.tape.directional(subject.leaves, seeds, w),
+                2e-16 * float(np.sum(np.abs(w * values[-1]))),
+            )
         if not np.isfinite(s.value) or s.sides is not None:
             continue
         assert abs(n - s.value) <= 8 * s.error + 1e-12 * abs(n)
@@ -71,7 +102,11 @@ def test_digits_against_mpmath() -> None:
     }  # fmt: skip
     for name, function in functions.items():
         for x in (0.3, 0.999, 1e-6, 20.0, -0.7, -15.0):
-            if (name in ("log", "sqrt") and x < 0) or (name in ("arcsin", "arccos") and abs(x) > 1) or (name == "log1p" and x < -1):
+            if (
+                (name in ("log", "sqrt") and x < 0)
+                or (name in ("arcsin", "arccos") and abs(x) > 1)
+                or (name == "log1p" and x < -1)
+            ):
                 continue
             leaf = cg.parameter("x", np.array([x]))
             subject = GraphSubject(OPS[name](leaf))

@@ -66,11 +66,18 @@ def test_the_reproduction_fails_in_the_same_way(artifacts: Path) -> None:
         "import own_rows, cgraph as cg\nfrom cgraph import testing\nx = cg.parameter('x', [0.5, 1.0])\n"
         "testing.assert_gradients(cg.sum(own_rows.wrong(x) * x))\n"
     )
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(own.parent), str(Path(cg.__file__).parent.parent)])}
-    first = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False)
+    env = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(own.parent), str(Path(cg.__file__).parent.parent)]),
+    }
+    first = subprocess.run(
+        [sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False
+    )
     assert "own_wrong_sin" in first.stderr and "got = −expected" in first.stderr, first.stderr
     repro = next(artifacts.glob("*.py"))
-    again = subprocess.run([sys.executable, str(repro)], env=env, capture_output=True, text=True, check=False)
+    again = subprocess.run(
+        [sys.executable, str(repro)], env=env, capture_output=True, text=True, check=False
+    )
     assert again.returncode == 1 and "got = −expected" in again.stdout, again.stdout + again.stderr
 
 
@@ -89,7 +96,7 @@ def test_the_reproduction_fails_in_the_same_way(artifacts: Path) -> None:
     ],
 )
 def test_hints(wrong: object, told: str) -> None:
-    from cgraph.testing.hints import hint
+    from cgraph.testing.localize.hints import hint
 
     expected = np.random.default_rng(0).standard_normal((3, 3))
     assert told in hint(wrong(expected), expected, 2.0**-52)  # type: ignore[operator]
@@ -100,10 +107,17 @@ def test_fifty_digits_stand_beside_an_elementwise_op() -> None:
     with testing.plant("tanh/0:half"):
         report = testing.check_gradients(cg.sum(cg.tanh(cg.parameter("x", [0.5, 1.0]))))
         told = re.search(r"by mpmath, with fifty digits: (\S+)", str(report))
-    assert told is not None and float(told[1]) == pytest.approx(float(report.case.blame.expected), rel=1e-14)
+    assert told is not None and float(told[1]) == pytest.approx(
+        float(report.case.blame.expected), rel=1e-14
+    )
 
 
 def test_an_argument_of_a_function() -> None:
-    report = testing.check_gradients(lambda x, y: x * y, np.array([1.0, 2.0]), np.array([3.0, 4.0]), vjp=lambda u, x, y: (u * y, u * y))
+    report = testing.check_gradients(
+        lambda x, y: x * y,
+        np.array([1.0, 2.0]),
+        np.array([3.0, 4.0]),
+        vjp=lambda u, x, y: (u * y, u * y),
+    )
     text = str(report)
     assert "argument 1" in text and "element [0]" in text and "argument 1 = [3., 4.]" in text

@@ -32,9 +32,17 @@ def test_a_constant_partial_beside_an_operand_without_one() -> None:
 
 def test_right_rows_pass() -> None:
     softsign = elementwise(
-        "own_softsign", lambda x: x / (1 + np.abs(x)), lambda out, x: 1.0 / cg.square(1.0 + cg.abs(x)), margin=distance_from(0.0)
+        "own_softsign",
+        lambda x: x / (1 + np.abs(x)),
+        lambda out, x: 1.0 / cg.square(1.0 + cg.abs(x)),
+        margin=distance_from(0.0),
     )
-    cube_root = elementwise("own_cbrt", np.cbrt, lambda out, x: 1.0 / (3.0 * cg.square(out)), domain=(Interval(0.0, open_low=True),))
+    cube_root = elementwise(
+        "own_cbrt",
+        np.cbrt,
+        lambda out, x: 1.0 / (3.0 * cg.square(out)),
+        domain=(Interval(0.0, open_low=True),),
+    )
     for op in (softsign, cube_root):
         report = testing.check_op(op, examples=60)
         assert report.ok, str(report)
@@ -61,19 +69,38 @@ def test_a_row_whose_forward_takes_no_complex_numbers() -> None:
     import math
 
     table = np.vectorize(math.erf)
-    right = elementwise("own_erf", lambda x: table(np.asarray(x, float)), lambda out, x: 2 / math.sqrt(math.pi) * cg.exp(-cg.square(x)))
+    right = elementwise(
+        "own_erf",
+        lambda x: table(np.asarray(x, float)),
+        lambda out, x: 2 / math.sqrt(math.pi) * cg.exp(-cg.square(x)),
+    )
     x = cg.parameter("x", [0.3, -1.1])
     report = testing.check_gradients(cg.sum(right(x)))
-    assert report.verdict is testing.Verdict.PASS and any("differences" in note for note in report.notes)
-    wrong = elementwise("own_erf_wrong", lambda x: table(np.asarray(x, float)), lambda out, x: 1.1 * cg.exp(-cg.square(x)))
+    assert report.verdict is testing.Verdict.PASS and any(
+        "differences" in note for note in report.notes
+    )
+    wrong = elementwise(
+        "own_erf_wrong",
+        lambda x: table(np.asarray(x, float)),
+        lambda out, x: 1.1 * cg.exp(-cg.square(x)),
+    )
     report = testing.check_gradients(cg.sum(wrong(x) * 2.0))
-    assert report.verdict is testing.Verdict.FAIL and report.blame is not None and report.blame.op == "own_erf_wrong"
+    assert (
+        report.verdict is testing.Verdict.FAIL
+        and report.blame is not None
+        and report.blame.op == "own_erf_wrong"
+    )
 
 
 def test_a_kink_with_another_convention_lies_between_the_slopes() -> None:
     half = elementwise("own_relu", lambda x: np.maximum(x, 0.0), lambda out, x: cg.where(cg.equal(x, 0.0), 0.5, cg.where(x > 0.0, 1.0, 0.0)),  # noqa: E501
                        margin=distance_from(0.0))  # fmt: skip
-    beyond = elementwise("own_relu2", lambda x: np.maximum(x, 0.0), lambda out, x: cg.where(x >= 0.0, 2.0, 0.0), margin=distance_from(0.0))
+    beyond = elementwise(
+        "own_relu2",
+        lambda x: np.maximum(x, 0.0),
+        lambda out, x: cg.where(x >= 0.0, 2.0, 0.0),
+        margin=distance_from(0.0),
+    )
     x = cg.parameter("x", [0.0, 1.0, -1.0])
     assert testing.check_gradients(half(x)).verdict is testing.Verdict.KINK
     assert testing.check_gradients(beyond(cg.parameter("x", [0.0]))).verdict is testing.Verdict.FAIL

@@ -19,9 +19,9 @@ from cgraph import testing
 from cgraph.op import OPS, Op
 from cgraph.ops import Interval
 from cgraph.testing import cli
-from cgraph.testing.row_calls import arity
-from cgraph.testing.strategies import register
-from cgraph.testing.subject import topological
+from cgraph.testing.compare.subject import topological
+from cgraph.testing.generate.op_calls import arity
+from cgraph.testing.generate.strategies import register
 
 QUIET = [Phase.explicit, Phase.generate, Phase.shrink]
 
@@ -41,7 +41,9 @@ def test_without_reuse_there_are_no_diamonds(graph: testing.RandomGraph) -> None
 
 
 @given(pair=testing.graph_with_inputs())
-def test_another_point_can_be_fed(pair: tuple[testing.RandomGraph, dict[cg.Node, np.ndarray]]) -> None:
+def test_another_point_can_be_fed(
+    pair: tuple[testing.RandomGraph, dict[cg.Node, np.ndarray]],
+) -> None:
     graph, feeds = pair
     assert testing.check_gradients(graph.root, feeds).verdict is not testing.Verdict.FAIL
 
@@ -86,7 +88,9 @@ def test_every_row(name: str) -> None:
         assert report.control
 
 
-def test_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert cli.main(["sin", "--soak", "20"]) == 0
     assert "ok: sin: 20 examples" in capsys.readouterr().out
     assert cli.main(["--soak", "20"]) == 0
@@ -131,8 +135,14 @@ def test_plugin(pytester: pytest.Pytester) -> None:
                 gradcheck(cg.sin(cg.parameter("x", [0.5, 1.0])))
         """
     )
-    loaded = [] if any(e.value == "cgraph.testing.plugin" for e in _entry_points()) else ["-p", "cgraph.testing.plugin"]
-    result = pytester.runpytest_subprocess(*loaded, "--cgraph-artifacts=out", "-p", "no:cacheprovider")
+    loaded = (
+        []
+        if any(e.value == "cgraph.testing.plugin" for e in _entry_points())
+        else ["-p", "cgraph.testing.plugin"]
+    )
+    result = pytester.runpytest_subprocess(
+        *loaded, "--cgraph-artifacts=out", "-p", "no:cacheprovider"
+    )
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(["*cgraph: 3 gradient checks: 1 FAIL, 2 PASS; 0.0 % inconclusive*"])
     result.stdout.fnmatch_lines(["*op 'sin'*"])
@@ -148,7 +158,7 @@ def _entry_points() -> list:  # type: ignore[type-arg]
 def test_mutants_are_made_and_noticed() -> None:
     """In a process of its own: it forks, which other libraries that this process has loaded may not survive."""
     code = (
-        "from cgraph.testing.mutants import mutants\nfrom cgraph.testing.mutate import judge\nfound = list(mutants('local'))\n"
+        "from tools.mutation.mutants import mutants\nfrom tools.mutation.mutate import judge\nfound = list(mutants('linear_maps'))\n"
         "noticed = next(m for m in found if m.name.startswith('local.MatMulLeft.vjp'))\n"
         "assert len(found) > 30 and judge(noticed, 120.0) not in ('', 'timeout')"
     )

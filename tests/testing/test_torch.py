@@ -37,4 +37,6 @@ def test_torch_functions() -> None:
         y.backward()
         return y.item(), t.grad.numpy()
 
-    assert testing.check_gradients(value_and_gradient, np.array([1.0, -2.0])).verdict is Verdict.PASS
+    assert (
+        testing.check_gradients(value_and_gradient, np.array([1.0, -2.0])).verdict is Verdict.PASS
+    )

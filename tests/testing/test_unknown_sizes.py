@@ -19,5 +19,7 @@ def test_gradient_graph_of_a_root_of_unknown_size_takes_an_upstream() -> None:
 
 def test_checked_in_every_mode() -> None:
     X, W = cg.input("X", shape=(2, None)), cg.parameter("W", [[0.3, -0.2], [0.1, 0.4]])
-    report = testing.check_gradients(cg.softmax(W @ X, axis=0), {X: np.ones((2, 3))}, modes=("vjp", "jvp", "graph"), order=2)
+    report = testing.check_gradients(
+        cg.softmax(W @ X, axis=0), {X: np.ones((2, 3))}, modes=("vjp", "jvp", "graph"), order=2
+    )
     assert report.verdict is testing.Verdict.PASS, str(report)

@@ -38,14 +38,39 @@ def one_wrong_entry(u: Array, x: Array) -> Array:
 PLANTED: list[tuple[str, Callable[..., Any], Callable[..., Any], list[Array]]] = [
     ("sign", np.sin, lambda u, x: -u * np.cos(x), [rng.standard_normal(3)]),
     ("factor", lambda x: x**2, lambda u, x: u * x, [rng.standard_normal(3)]),
-    ("unbroadcast", lambda a, b: a + b, lambda u, a, b: (u.sum(1), u), [rng.standard_normal(3), rng.standard_normal((3, 3))]),
-    ("matmul", lambda a, b: a @ b, lambda u, a, b: ((u @ b.T).T, a.T @ u), [rng.standard_normal((3, 3)), rng.standard_normal((3, 3))]),
+    (
+        "unbroadcast",
+        lambda a, b: a + b,
+        lambda u, a, b: (u.sum(1), u),
+        [rng.standard_normal(3), rng.standard_normal((3, 3))],
+    ),
+    (
+        "matmul",
+        lambda a, b: a @ b,
+        lambda u, a, b: ((u @ b.T).T, a.T @ u),
+        [rng.standard_normal((3, 3)), rng.standard_normal((3, 3))],
+    ),
     ("reuse", lambda x: x * np.sin(x), lambda u, x: u * np.sin(x), [rng.standard_normal(3)]),
-    ("negative", lambda x: x**3, lambda u, x: u * 3 * x**2 * np.where(x < 0, 1.1, 1.0), [np.array([1.0, -0.5, 2.0])]),
+    (
+        "negative",
+        lambda x: x**3,
+        lambda u, x: u * 3 * x**2 * np.where(x < 0, 1.1, 1.0),
+        [np.array([1.0, -0.5, 2.0])],
+    ),
     ("1e-3", np.exp, lambda u, x: u * np.exp(x) * 1.001, [rng.standard_normal(3)]),
     ("1/m", bce, lambda u, z, y: (u * (sigmoid(z) - y), None), [rng.standard_normal(4), Y]),
-    ("scale", lambda x: np.sum((1e-7 * x) ** 2), lambda u, x: u * 1e-14 * x, [rng.standard_normal(3)]),
-    ("float32", np.tanh, lambda u, x: (u * (1 - np.tanh(x) ** 2)).astype(np.float32).astype(float), [rng.standard_normal(5)]),
+    (
+        "scale",
+        lambda x: np.sum((1e-7 * x) ** 2),
+        lambda u, x: u * 1e-14 * x,
+        [rng.standard_normal(3)],
+    ),
+    (
+        "float32",
+        np.tanh,
+        lambda u, x: (u * (1 - np.tanh(x) ** 2)).astype(np.float32).astype(float),
+        [rng.standard_normal(5)],
+    ),
     ("one of 4096", np.sin, one_wrong_entry, [LARGE]),
 ]
 
@@ -113,7 +138,9 @@ HARD: list[tuple[str, Callable[..., Any], Callable[..., Any], list[Array]]] = [
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("name", "f", "vjp", "inputs"), HARD, ids=[row[0] for row in HARD])
-def test_hard_but_correct_code_is_never_called_wrong(name: str, f: Any, vjp: Any, inputs: Any, seed: int) -> None:
+def test_hard_but_correct_code_is_never_called_wrong(
+    name: str, f: Any, vjp: Any, inputs: Any, seed: int
+) -> None:
     report = testing.check_gradients(f, *inputs, vjp=vjp, seed=seed)
     assert report.verdict is not Verdict.FAIL, str(report)
     if name in ("relu at 0, one half",):
@@ -130,7 +157,10 @@ def test_an_abs_in_the_middle_is_not_lost() -> None:
         return np.sum(x * x + np.abs(x))
 
     x = np.array([0.5, -2.0])
-    assert testing.check_gradients(f, x, vjp=lambda u, x: u * (2 * x + np.sign(x))).verdict is Verdict.PASS
+    assert (
+        testing.check_gradients(f, x, vjp=lambda u, x: u * (2 * x + np.sign(x))).verdict
+        is Verdict.PASS
+    )
     assert testing.check_gradients(f, x, vjp=lambda u, x: u * 2 * x).verdict is Verdict.FAIL
 
 
@@ -144,12 +174,18 @@ def test_code_that_takes_no_complex_numbers_falls_back_on_differences_and_says_s
     right = testing.check_gradients(f, x, vjp=lambda u, x: u * np.cos(x))
     assert right.verdict is Verdict.PASS
     assert any("differences" in note for note in right.notes)
-    assert testing.check_gradients(f, x, vjp=lambda u, x: u * np.cos(x) * 1.001).verdict is Verdict.FAIL
+    assert (
+        testing.check_gradients(f, x, vjp=lambda u, x: u * np.cos(x) * 1.001).verdict
+        is Verdict.FAIL
+    )
 
 
 def test_shape_and_mutation_are_part_of_the_contract() -> None:
     x = np.array([[1.0, 2.0]])
-    assert testing.check_gradients(lambda x: x * 2, x, vjp=lambda u, x: 2 * u[0]).verdict is Verdict.FAIL
+    assert (
+        testing.check_gradients(lambda x: x * 2, x, vjp=lambda u, x: 2 * u[0]).verdict
+        is Verdict.FAIL
+    )
 
     def writes(u: Array, x: Array) -> Array:
         x *= 0
@@ -194,18 +230,32 @@ def test_a_whole_net_by_hand(seed: int) -> None:
     """Two layers, logits, mean: the gradient of five arguments; then one bias summed over the wrong axis."""
     r = np.random.default_rng(seed)
     X, y = r.standard_normal((4, 4)), (r.random((1, 4)) > 0.5) * 1.0
-    inputs = [r.standard_normal((4, 4)), r.standard_normal((4, 1)), r.standard_normal((1, 4)), r.standard_normal((1, 1))]
+    inputs = [
+        r.standard_normal((4, 4)),
+        r.standard_normal((4, 1)),
+        r.standard_normal((1, 4)),
+        r.standard_normal((1, 1)),
+    ]
 
     def net(W1: Array, b1: Array, W2: Array, b2: Array) -> Array:
         p = sigmoid(W2 @ np.tanh(W1 @ X + b1) + b2)
         return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
 
-    def vjp(u: Array, W1: Array, b1: Array, W2: Array, b2: Array, axis: int = 1) -> tuple[Array, ...]:
+    def vjp(
+        u: Array, W1: Array, b1: Array, W2: Array, b2: Array, axis: int = 1
+    ) -> tuple[Array, ...]:
         h = np.tanh(W1 @ X + b1)
         dz = u * (sigmoid(W2 @ h + b2) - y) / 4
         dh = (W2.T @ dz) * (1 - h * h)
-        return dh @ X.T, (dh.sum(1, keepdims=True) if axis == 1 else dh.sum(0)[:, None]), dz @ h.T, dz.sum(keepdims=True)
+        return (
+            dh @ X.T,
+            (dh.sum(1, keepdims=True) if axis == 1 else dh.sum(0)[:, None]),
+            dz @ h.T,
+            dz.sum(keepdims=True),
+        )
 
     assert testing.check_gradients(net, *inputs, vjp=vjp, seed=seed).verdict is Verdict.PASS
-    report = testing.check_gradients(net, *inputs, vjp=lambda u, *xs: vjp(u, *xs, axis=0), seed=seed)
+    report = testing.check_gradients(
+        net, *inputs, vjp=lambda u, *xs: vjp(u, *xs, axis=0), seed=seed
+    )
     assert report.verdict is Verdict.FAIL and report.blame is not None and report.blame.operand == 1

@@ -1,0 +1,1 @@
+"""Output: a Diagram's DOT text, colours and engine, and the files that come of it."""

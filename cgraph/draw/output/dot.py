@@ -1,0 +1,248 @@
+"""HOW a picture looks: a `Picture` as DOT text. A pure function of its argument, so it can be compared with a golden file.
+
+The visual grammar lives here: kind by shape first and colour second, cards with two storeys, solid black arrows for values
+and dashed backward ones for gradients, two parallel straight lines between ops (ports), steps that never move anything
+(what is yet to come is written in transparent ink). User text appears only inside escaped HTML-like labels; ids are `n0, n1...`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from cgraph.draw.model import text
+from cgraph.draw.model.diagram import Arrow, Box, Group, Picture
+from cgraph.draw.output.boxes import BoxWriter
+from cgraph.draw.output.markup import LEFT, font, mono, quoted, row, table
+from cgraph.draw.output.theme import PALETTES, SANS, SERIF, Palette
+
+_WRAP = 140  # characters of a caption line
+_CROWD = 12  # arrows between leaves and one box; more of them need room to fan out, or they bunch at a corner
+
+
+def dot(picture: Picture) -> str:
+    """The DOT text of a picture; the same text for the same picture, in every process."""
+    return _Writer(picture).text()
+
+
+class _Writer:
+    def __init__(self, picture: Picture) -> None:
+        self.picture = picture
+        self.colors: Palette = PALETTES[picture.palette]
+        self.boxes = {box.id: box for box in picture.boxes}
+        self.sideways = picture.direction == "LR"
+        self.drawn = BoxWriter(self.colors, picture.circles)
+        leaves = [a.head for a in picture.arrows if self.from_leaf(a)]
+        self.crowds = {head for head, many in Counter(leaves).items() if many > _CROWD}
+
+    def text(self) -> str:
+        picture, colors = self.picture, self.colors
+        gaps = (0.36, 0.45) if picture.groups else (0.22, 0.55)
+        lines = [
+            "digraph cgraph {",
+            f' graph [rankdir={picture.direction}, bgcolor="{colors.paper}", pad=0.25, nodesep={gaps[0]}, ranksep={gaps[1]}, '
+            f'newrank=true, splines=true, fontname="{SANS}", labelloc=t, labeljust=l, '
+            f'{self.heading()}tooltip=" "];',
+            f' node [label="\\N", shape=box, style="filled,rounded", fontname="{SANS}", fontsize=13, '
+            f'fontcolor="{colors.ink}", penwidth=1.4, margin="0.12,0.07"];',
+            f' edge [fontname="{SANS}", fontsize=12, color="{colors.ink}", fontcolor="{colors.ink}", arrowsize=0.85];',
+        ]
+        grouped = {member for group in picture.groups for member in _members(group)}
+        lines += [self.box(box) for box in picture.boxes if box.id not in grouped]
+        for group in picture.groups:
+            lines += self.group(group, " ")
+        lines += [f" {{rank=same; {'; '.join(rank)}}}" for rank in picture.ranks]
+        lines += [self.arrow(arrow, i) for i, arrow in enumerate(picture.arrows)]
+        return "\n".join([*lines, "}", ""])
+
+    # --- the lines above the picture ------------------------------------------------------------------------------------------
+
+    def heading(self) -> str:
+        picture, colors = self.picture, self.colors
+        rows = []
+        caption = _wrapped(picture.caption)
+        if picture.title or picture.reserve:
+            rows.append(row(font(picture.title, 17, colors.ink, style="B"), LEFT))
+        lines = max((len(_wrapped(words)) for _, words in picture.reserve), default=0)
+        caption += [""] * (lines - len(caption))
+        rows += [row(font(line, 12, colors.muted), LEFT) for line in caption]
+        if picture.legend:
+            legend = "".join(
+                font(mark, 13 if len(mark) == 1 else 11, color)
+                + font(f" {words}   ", 11, colors.muted)
+                for mark, color, words in self.legend()
+            )
+            rows.append(row(legend, LEFT))
+        if not rows:
+            return ""
+        widths = [text.width(title, 17, bold=True) for title, _ in picture.reserve]
+        widths += [text.width(line, 12) for _, words in picture.reserve for line in _wrapped(words)]
+        reserved = f' WIDTH="{max(widths):.0f}"' if widths else ""
+        spacer = f'<TR><TD HEIGHT="8"{reserved}></TD></TR>'
+        return f"label=<{table([*rows, spacer], 2)}>, "
+
+    def legend(self) -> list[tuple[str, str, str]]:
+        """(mark, colour, words) of what occurs in this picture, and nothing else."""
+        picture, colors = self.picture, self.colors
+        tones = {(box.kind if box.kind in ("data", "parameter", "constant") else box.tone) for box in picture.boxes
+                 if box.kind not in ("pill", "end")}  # fmt: skip
+        marks = [
+            (tone, mark, words)
+            for tone, mark, words in (
+                ("data", "●", "data (no gradient)"),
+                ("parameter", "■", "parameter"),
+                ("constant", "○", "constant"),
+                ("linear", "▬", "linear"),
+                ("activation", "▬", "activation"),
+                ("loss", "▬", "loss"),
+                ("other", "▬", "other op"),
+            )
+            if tone in tones
+        ]
+        found = [(mark, colors.of(tone)[1], words) for tone, mark, words in marks]
+        if any(a.kind == "value" for a in picture.arrows):
+            found.append(("━▶", colors.ink, "value"))
+        if any(a.kind == "gradient" for a in picture.arrows):
+            found.append(("◀╍╍", colors.gradient, "gradient = upstream × local"))
+        if any(box.rows for box in picture.boxes):
+            found.append(("∂a/∂b", colors.local, "local gradient"))
+        return found + [(mark, colors.muted, words) for mark, words in picture.extra_legend]
+
+    # --- boxes ----------------------------------------------------------------------------------------------------------------
+
+    def box(self, box: Box, indent: str = " ") -> str:
+        if box.kind == "end":
+            return f"{indent}{box.id} [shape=point, width=0.01, style=invis];"
+        css = " ".join(("node", box.kind, *box.css))
+        tip = quoted(box.tip or box.symbol)
+        return f'{indent}{box.id} [id="{box.id}", class="{css}", {self.drawn.body(box)}, tooltip={tip}];'
+
+    def group(self, group: Group, indent: str) -> list[str]:
+        colors = self.colors
+        fused = group.kind == "fused"
+        line, fill = (
+            (colors.loss_line, colors.fused_fill)
+            if fused
+            else (colors.group_line, colors.group_fill)
+        )
+        label = font(group.label, 12, line if fused else colors.muted, style="" if fused else "B")
+        lines = [
+            f"{indent}subgraph cluster_{group.id} {{",
+            f"{indent} graph [label=<{label}>, labeljust=l, "
+            f'style="rounded,dashed,filled", color="{line}", fillcolor="{fill}", '
+            f"penwidth=1.2, margin=12, tooltip={quoted(group.label)}];",
+        ]
+        inner = {member for sub in group.groups for member in _members(sub)}
+        lines += [self.box(self.boxes[m], indent + " ") for m in group.members if m not in inner]
+        for sub in group.groups:
+            lines += self.group(sub, indent + " ")
+        return [*lines, indent + "}"]
+
+    # --- arrows ---------------------------------------------------------------------------------------------------------------
+
+    def arrow(self, arrow: Arrow, index: int) -> str:
+        colors = self.colors
+        attributes = [f"weight={arrow.weight}"]
+        back = arrow.kind == "gradient"
+        turned = (
+            arrow.sideways == "after"
+        )  # written from head to tail, which puts the tail on the other side
+        # The width is written as a style: a `penwidth` moves the layout by a hair, and the frames of a series must not move.
+        width = arrow.width or {"value": 1.3, "gradient": 1.5, "link": 1.0}[arrow.kind]
+        if arrow.state == "active":
+            width = 2.4 if not back else 2.8
+        dashes = "dashed," if back else ""
+        attributes.append(f'style="{dashes}setlinewidth({width:.3g})"')
+        color = (
+            colors.gradient
+            if back
+            else colors.bypassed_line
+            if arrow.kind == "link"
+            else colors.ink
+        )
+        color = colors.ghost if arrow.state == "hidden" else color
+        attributes.append(f'color="{color}"')
+        if back:
+            attributes.append(f"dir={'forward' if turned else 'back'}")
+        elif arrow.kind == "link":
+            attributes.append("arrowsize=0.6")
+        if turned and not back:
+            attributes.append("dir=back")
+        if arrow.head in self.crowds and self.from_leaf(arrow):
+            attributes.append(f"minlen={3 if self.sideways else 2}")
+        if not arrow.sideways and (arrow.label or arrow.lines or arrow.shape):
+            attributes.append(f"label=<{self.label(arrow)}>")
+        attributes.append(f'class="{" ".join(("edge", arrow.kind, *arrow.css))}"')
+        attributes.append(f'id="{arrow.id or f"e{index}"}"')
+        if arrow.tip:
+            tip = quoted(arrow.tip)
+            attributes.append(f"edgetooltip={tip}, labeltooltip={tip}")
+        tail, head = (
+            arrow.tail + self.port(arrow.tail_port, "e"),
+            arrow.head + self.port(arrow.head_port, "w"),
+        )
+        if turned:
+            tail, head = head, tail
+        return f" {tail} -> {head} [{', '.join(attributes)}];"
+
+    def from_leaf(self, arrow: Arrow) -> bool:
+        return (
+            self.boxes[arrow.tail].kind in ("data", "parameter", "constant")
+            and not arrow.sideways
+            and not arrow.head_port
+        )
+
+    def port(self, port: str, side: str) -> str:
+        """Where a line meets a card: the header row or a gradient row, on the side it comes from."""
+        if not port or not self.sideways or self.picture.circles:
+            return ""
+        return ":h:nw" if port == "side" else f":{port}:{side}"
+
+    def label(self, arrow: Arrow) -> str:
+        colors, gap = (
+            self.colors,
+            "" if self.sideways else "\u00a0",
+        )  # from top to bottom, labels stand right of their line
+        if arrow.kind != "gradient":
+            ink = "transparent" if arrow.state == "hidden" else colors.ink
+            words = gap + " ".join(arrow.label)
+            if arrow.shape:
+                face = font(words, 12, ink, SERIF, "I") + " " if words else ""
+                shape_ink = "transparent" if arrow.state == "hidden" else colors.muted
+                return table(
+                    [row(face + font(arrow.shape, 10, shape_ink)), '<TR><TD HEIGHT="2"></TD></TR>']
+                )
+            size = 13 if arrow.kind == "value" else 10
+            return table([row(font(words, size, ink)), '<TR><TD HEIGHT="2"></TD></TR>'], 0)
+        ink = "transparent" if arrow.state == "hidden" else colors.gradient
+        rows = []
+        for i, words in enumerate(arrow.label):
+            cell = font(gap + words, 12 if i == 0 else 11, ink, style="B" if i == 0 else "")
+            if i == 0 and arrow.shape:
+                cell += " " + font(
+                    arrow.shape, 10, "transparent" if arrow.state == "hidden" else colors.muted
+                )
+            rows.append(row(cell, LEFT))
+        if arrow.lines:
+            rows.append(row(mono([gap + line for line in arrow.lines], ink), LEFT))
+        above = (
+            ['<TR><TD HEIGHT="22"></TD></TR>'] if "bypass" in arrow.css else []
+        )  # clear of the frame it passes under
+        return table([*above, *rows, '<TR><TD HEIGHT="3"></TD></TR>'])
+
+
+def _members(group: Group) -> list[str]:
+    return [*group.members, *(m for sub in group.groups for m in _members(sub))]
+
+
+def _wrapped(caption: str) -> list[str]:
+    lines: list[str] = []
+    for paragraph in caption.split("\n") if caption else []:
+        line = ""
+        for word in paragraph.split(" "):
+            if line and len(line) + len(word) >= _WRAP:
+                lines.append(line)
+                line = word
+            else:
+                line = f"{line} {word}" if line else word
+        lines.append(line)
+    return lines

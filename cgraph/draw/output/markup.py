@@ -1,0 +1,48 @@
+"""The engine's HTML-like labels: the only place where a user's text is put into DOT, and the escapes that make that safe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cgraph.draw.model import text
+from cgraph.draw.output.theme import MONO
+
+LEFT = 'ALIGN="LEFT"'
+_TABLE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{0}">{1}</TABLE>'
+
+
+def html(words: str) -> str:
+    return text.escape(words).replace("\\", "\\\\").replace("  ", "\u00a0 ")
+
+
+def quoted(words: str) -> str:
+    """A string attribute that Graphviz shows as it stands: it undoes backslashes twice."""
+    return '"' + words.replace("\\", "\\\\\\\\").replace('"', '\\"') + '"'
+
+
+def font(words: str, size: float, color: str, face: str = "", style: str = "") -> str:
+    inner = html(words) or "&#160;"
+    for tag in style:
+        inner = f"<{tag}>{inner}</{tag}>"
+    face = f' FACE="{face}"' if face else ""
+    return f'<FONT COLOR="{color}" POINT-SIZE="{size:g}"{face}>{inner}</FONT>'
+
+
+def table(rows: Iterable[str], padding: int = 1) -> str:
+    return _TABLE.format(padding, "".join(rows))
+
+
+def row(cell: str, attributes: str = "") -> str:
+    return f"<TR><TD{' ' + attributes if attributes else ''}>{cell}</TD></TR>"
+
+
+def framed(rows: list[str], padding: int, fill: str, line: str, style: str, border: int = 2) -> str:
+    table = (
+        f'<TABLE BORDER="{border}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{padding}" STYLE="{style}" BGCOLOR="{fill}" '
+        f'COLOR="{line}">{"".join(rows)}</TABLE>'
+    )
+    return f'shape=plain, style="", label=<{table}>'
+
+
+def mono(lines: Iterable[str], ink: str) -> str:
+    return table((row(font(line.replace(" ", "\u00a0"), 11, ink, MONO)) for line in lines), 0)

@@ -1,0 +1,1 @@
+"""Views: what is left out of a picture, gathered, or brought to the front."""

@@ -1,0 +1,117 @@
+"""The fused loss, with the sigmoid inside it made visible: computed on the way forward, skipped on the way back.
+
+`stable_bce` takes a logit, but a reader looks for the probability. This adds a dashed σ in front of the loss and one arc from the loss to
+the logit past it. The probability is computed by the engine's own sigmoid from the Run's logit, and the long way that the arc
+replaces by the engine's local gradients of `bce` and `sigmoid`; when the long way is not finite, that is why it is bypassed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cgraph.draw.model import expression, text
+from cgraph.draw.model.build import Builder
+from cgraph.draw.model.diagram import Arrow, Box, Group, Picture, Row, replace
+from cgraph.draw.model.facts import Array
+from cgraph.draw.model.fold import Card
+from cgraph.node import Node
+from cgraph.op import OPS
+
+FUSED = "stable_bce"
+
+
+def wanted(builder: Builder) -> bool:
+    """Whether to show the bypass: on request, and by itself in small pictures of cards."""
+    asked = builder.options.bypass
+    if asked != "auto":
+        return bool(asked)
+    return builder.options.view == "auto" and not builder.layered and len(builder.cards) <= 8
+
+
+def add(picture: Picture, builder: Builder) -> Picture:
+    """The picture with the bypassed sigmoid in front of every fused loss."""
+    if not wanted(builder):
+        return picture
+    for card in builder.cards:
+        fused = next((n for n in card.nodes if n.op.name == FUSED), None)
+        if (
+            fused is not None
+            and fused.parents[0] in builder.ids
+            and fused.parents[0] in card.entries
+        ):
+            picture = _one(picture, builder, card, fused)
+    return picture
+
+
+def _one(picture: Picture, builder: Builder, card: Card, fused: Node) -> Picture:
+    logit, target = fused.parents
+    names, loss, z = builder.names, builder.ids[card.root], builder.ids[logit]
+    id, scalar = f"{loss}s", builder.is_scalar(logit)
+    taken = {names[n] for n in builder.ids}
+    probability = next(p for p in (("p̂", "p̂′") if scalar else ("P̂", "P̂′", "P̂″")) if p not in taken)
+    value = builder.value(logit)
+    p = np.asarray(OPS["sigmoid"].forward(value)) if value is not None else None
+    formula = (
+        expression.fill(OPS["sigmoid"].formula.text, [names[logit]])
+        if scalar
+        else f"σ({names[logit]})"
+    )
+    sigma = Box(
+        id, "op", "activation", "σ", shape=builder.shape(logit), formula=f"{probability} = {formula}",
+        number=builder.number(p) if p is not None and scalar else "", value=builder.lines(p) if p is not None and not scalar else (),
+        notes=("bypassed backward",), bypassed=True, border="dashed",
+        tip=f"σ of {names[logit]} gives {probability}; the backward pass skips it, because loss and σ are one op",
+    )  # fmt: skip
+    word = f"{probability} = {builder.number(p)}" if scalar and p is not None else probability
+    onward = Arrow(
+        id, loss, "value", (word,), "" if scalar else builder.shape(logit), tail_port="h", head_port="h", weight=50,
+        tip=f"{probability} is what the loss compares with {names[target]}",
+    )  # fmt: skip
+    arrows: list[Arrow] = []
+    for arrow in picture.arrows:
+        if arrow.tail == z and arrow.head == loss:
+            if arrow.kind == "value":
+                arrows += [replace(arrow, head=id), onward]
+                continue
+            words = arrow.label
+            if scalar and len(words) > 1 and (long := _long_way(builder, logit, target, p)):
+                words = (words[0], f"{words[1]}   (same as {long} the long way)")
+            arrow = replace(arrow, label=words, weight=1, css=(*arrow.css, "bypass"))
+        arrows.append(arrow)
+    boxes: list[Box] = []
+    for box in picture.boxes:
+        if box.id == loss:
+            boxes.append(sigma)
+            old, new = f"σ({names[logit]})", probability
+            box = replace(
+                box, rows=tuple(Row(r.left, r.formula.replace(old, new), r.value) for r in box.rows)
+            )
+        boxes.append(box)
+    label = f"{FUSED}, one op"  # short: the target's arrow passes to the right of it
+    ranks = tuple(
+        tuple(id if b == z else b for b in rank) if builder.ids.get(target) in rank else rank
+        for rank in picture.ranks
+    )
+    groups = (
+        (*picture.groups, Group(f"f{loss}", label, (id, loss), "fused"))
+        if not picture.groups
+        else picture.groups
+    )
+    return replace(picture, boxes=tuple(boxes), arrows=tuple(arrows), groups=groups, ranks=ranks)
+
+
+def _long_way(builder: Builder, logit: Node, target: Node, p: Array | None) -> str:
+    """`2 × 0.25`: what the textbook loss and the sigmoid would have multiplied, when both are finite."""
+    if builder.run is None or p is None or not builder.backward:
+        return ""
+    y = builder.run.value(target)
+    with np.errstate(all="ignore"):
+        loss = OPS["bce"].local(0, OPS["bce"].forward(p, y), [p, y], {}).array
+        sigmoid = OPS["sigmoid"].local(0, p, [builder.run.value(logit)], {}).array
+    if (
+        loss is None
+        or sigmoid is None
+        or not (np.isfinite(loss).all() and np.isfinite(sigmoid).all())
+    ):
+        return ""
+    return f"{builder.number(np.asarray(loss))} {text.TIMES} {builder.number(np.asarray(sigmoid))}"

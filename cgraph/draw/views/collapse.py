@@ -1,0 +1,361 @@
+"""Big graphs and overviews: scopes collapsed to one box each, identical scopes folded, what is left merged by kind.
+
+A *unit* is a box of the overview: a scope, the bare nodes of a scope that has scopes inside, a card or leaf outside all scopes, or (in
+the neuron view) everything between the leaves and the loss. Arrows between units say what goes over when it is one value, and how
+many values when there are more. Every walk is linear: 10^5 nodes become a dozen boxes in seconds.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from cgraph.draw.model import groups, text
+from cgraph.draw.model.build import Builder
+from cgraph.draw.model.diagram import Arrow, Box, Group, Picture, replace
+from cgraph.draw.model.flow import gradient
+from cgraph.draw.model.fold import Card
+from cgraph.draw.views.health import worst
+from cgraph.draw.views.identical import SINGLE, Same
+from cgraph.node import Node
+
+FEW = 60  # boxes that can be read without collapsing
+_STEM = re.compile(r"[^\W\d_]{1,12}")
+
+
+@dataclass(slots=True)
+class Unit:
+    """One box of an overview. `copies`: how many identical scopes it stands for."""
+
+    id: str
+    path: str
+    kind: str  # scope, data, parameter, constant, ops, card, leaf
+    nodes: list[Node] = field(default_factory=list)
+    cards: list[Card] = field(default_factory=list)
+    copies: int = 1
+
+
+class Overview:
+    """Units of a graph at one depth of scopes, and the picture they make."""
+
+    def __init__(
+        self, builder: Builder, depth: int, neuron: bool = False, same: Same | None = None
+    ) -> None:
+        self.builder, self.depth, self.neuron = builder, depth, neuron
+        builder.most_rows = 3
+        self.canonical, self.copies = same or ({}, {})
+        paths = {self.canonical.get(n.scope, n.scope) for n in builder.order if n.scope}
+        self.has_inside = {p[:i] for p in paths for i, c in enumerate(p) if c == "/"}
+        self.units: dict[str, Unit] = {}
+        self.unit: dict[Node, Unit] = {}
+        self.losses = sum(_is_loss(builder, card.root) for card in builder.cards) if neuron else 0
+        cards = {card.root: card for card in builder.cards}
+        inner = {n: card.root for card in builder.cards for n in card.inner}
+        leaves = set(builder.leaves)
+        loose = {
+            k: sum(n.kind == k and not n.scope for n in builder.leaves)
+            for k in ("input", "parameter", "constant")
+        }
+        for node in builder.order:
+            if node.kind != "op" and node not in leaves:
+                continue
+            root = inner.get(node, node)
+            unit = self._place(root, loose)
+            self.unit[node] = unit
+            unit.nodes.append(node)
+            if node in cards:
+                unit.cards.append(cards[node])
+
+    def _place(self, node: Node, loose: dict[str, int]) -> Unit:
+        path = self.canonical.get(node.scope, node.scope)
+        path = "/".join(path.split("/")[: self.depth])
+        is_leaf = node.kind != "op"
+        if self.neuron:
+            path, outside = "", _is_loss(self.builder, node)
+            if is_leaf and node.kind != "parameter" and loose[node.kind] <= 12 and not node.scope:
+                return self._unit(f"leaf {id(node)}", "", "leaf")
+            if is_leaf and node.kind != "parameter":
+                return self._unit(node.kind, "", node.kind)
+            if not is_leaf and outside:
+                alone = (
+                    node in self.builder.roots or self.losses <= SINGLE
+                )  # a few losses are drawn one by one
+                return (
+                    self._unit(f"card {id(node)}", "", "card")
+                    if alone
+                    else self._unit("losses", "", "ops")
+                )
+            return self._unit("net", "", "scope")
+        if path and path not in self.has_inside:
+            return self._unit(path, path, "scope")
+        if path:
+            if not is_leaf:
+                return self._unit(f"{path} ops", path, "ops")
+            stem = _STEM.match(
+                node.basename or ""
+            )  # x1 and x2 stand together, the targets y by themselves
+            return self._unit(f"{path} {node.kind} {stem[0] if stem else ''}", path, node.kind)
+        if is_leaf:
+            return (
+                self._unit(f"leaf {id(node)}", "", "leaf")
+                if loose[node.kind] <= 12
+                else self._unit(node.kind, "", node.kind)
+            )
+        return self._unit(f"card {id(node)}", "", "card")
+
+    def _unit(self, key: str, path: str, kind: str) -> Unit:
+        if key not in self.units:
+            above = [path[:i] for i, c in enumerate(path + "/") if c == "/"]
+            copies = math.prod(self.copies.get(p, 1) for p in above if p)
+            self.units[key] = Unit(f"n{len(self.units)}", path, kind, copies=copies)
+        return self.units[key]
+
+    # --- boxes ----------------------------------------------------------------------------------------------------------------
+
+    def picture(self) -> Picture:
+        builder = self.builder
+        builder.ids = {node: unit.id for node, unit in self.unit.items()}
+        boxes = [self.box(unit) for unit in self.units.values()]
+        builder.collapsed = {box.id: box.symbol for box in boxes if box.kind == "scope"}
+        arrows = self.arrows_made = self.arrows()
+        for i, root in enumerate(builder.roots):
+            boxes.append(Box(f"out{i}", "end", "other", ""))
+            ends = builder.ends(root, f"out{i}")
+            alone = self.unit[root].kind == "card"
+            arrows += ends if alone else [replace(a, tail_port="") for a in ends]
+        folded = sum(len(u.nodes) for u in self.units.values() if u.kind not in ("card", "leaf"))
+        extra = (
+            (("▣", f"double frame = collapsed ({text.count(folded)} nodes inside)"),)
+            if folded
+            else ()
+        )
+        return Picture(
+            tuple(boxes), tuple(arrows), self.groups(), title=self.title(), caption=self.caption(), legend=builder.options.legend,
+            palette=builder.options.palette, extra_legend=extra,
+        )  # fmt: skip
+
+    def title(self) -> str:
+        edges = sum(len(node.parents) for node in self.builder.order)
+        return f"Overview of a graph of {_plural(len(self.builder.order), 'node')} and {_plural(edges, 'edge')}"
+
+    def caption(self) -> str:
+        words = []
+        if self.neuron:
+            words.append("everything between the data and the loss is one box")
+            if len(self.builder.order) > FEW:
+                words.append("with cg.scope('...') parts get boxes of their own")
+        else:
+            words.append("scopes are collapsed to one box each")
+        for path, n in list(self.copies.items())[:2]:
+            words.append(
+                f"{text.count(n)} identical scopes {path.rpartition('/')[2]} are folded to one"
+            )
+        if any(a.width for a in self.arrows_made):
+            words.append("×n counts the values that an arrow stands for")
+        return "; ".join(words)
+
+    def groups(self) -> tuple[Group, ...]:
+        members: dict[str, list[str]] = {}
+        for unit in self.units.values():
+            above = unit.path if unit.kind != "scope" else unit.path.rpartition("/")[0]
+            if above:
+                members.setdefault(above, []).append(unit.id)
+        made: dict[str, Group] = {}
+        paths = {m[:i] for m in members for i, c in enumerate(m + "/") if c == "/"}
+        for path in sorted(paths, key=lambda p: (-p.count("/"), p)):
+            inside = tuple(g for p, g in made.items() if p.rpartition("/")[0] == path)
+            many = self.copies.get(path, 1)
+            label = groups.title(path) + (
+                f"   {text.count(many)} identical scopes, folded" if many > 1 else ""
+            )
+            made[path] = Group(f"s{len(made)}", label, tuple(members.get(path, ())), groups=inside)
+        return tuple(g for p, g in made.items() if "/" not in p)
+
+    def box(self, unit: Unit) -> Box:
+        builder = self.builder
+        if unit.kind == "leaf":
+            return builder.leaf(unit.nodes[0])
+        if unit.kind == "card":
+            return builder.op(unit.cards[0])
+        per = unit.copies
+        ops = sum(node.kind == "op" for node in unit.nodes)
+        symbol = groups.title(unit.path) if unit.kind == "scope" and not self.neuron else {
+            "scope": "neuron" if len(unit.cards) <= 2 else "network", "input": "data", "parameter": "parameters",
+            "constant": "constants", "ops": "ops",
+        }[unit.kind]  # fmt: skip
+        notes = []
+        if per > 1 and unit.kind == "scope" and "/" not in unit.path:
+            notes.append(f"{text.count(per)} identical scopes, folded")
+        each = " in each" if per > 1 else ""
+        words = [groups.content(unit.cards[: len(unit.cards) // per])] if unit.cards else []
+        if ops:
+            words.append(_plural(ops // per, "op"))
+        n = sum(node.size or 0 for node in unit.nodes if node.kind == "parameter")
+        if n:
+            words.append(_plural(n // per, "parameter"))
+        n = sum(node.kind == "input" for node in unit.nodes)
+        if n:
+            words.append(_plural(n // per, "input"))
+        notes.append(" · ".join(w for w in words if w) + each)
+        value, total = self._largest(unit)
+        badge, health = worst(builder, unit.nodes)
+        tone = {"parameter": "parameter", "input": "data", "constant": "constant"}.get(
+            unit.kind, "linear"
+        )
+        if all(n.kind == "parameter" for n in unit.nodes):
+            tone = "parameter"
+        elif unit.kind == "ops" and all(_is_loss(builder, card.root) for card in unit.cards):
+            tone = "loss"
+        stems = (
+            {stem[0] for n in unit.nodes if (stem := _STEM.match(n.basename or ""))}
+            if unit.path
+            else set()
+        )
+        if unit.kind in ("input", "parameter") and len(stems) == 1:
+            symbol = text.symbol(stems.pop())
+        if unit.kind == "ops" and len({card.root.op for card in unit.cards}) == 1:
+            symbol = unit.cards[0].root.op.symbol
+        tip = f"{symbol}: {', '.join(notes)}" + "".join(f", {w}" for w in (*value, *total))
+        detail = [("name", unit.path or symbol), ("inside", ", ".join(notes))]
+        if value:
+            detail.append(("largest", ", ".join((*value, *total))))
+        return Box(
+            unit.id, "scope", tone, symbol, notes=tuple(n for n in notes if n), value=value, total=total, badge=badge, health=health,
+            tip=tip, detail=tuple(detail),
+        )  # fmt: skip
+
+    def _largest(self, unit: Unit) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """max |value| and max |∂| inside, where the Run has them."""
+        run = self.builder.run
+        if run is None or not self.builder.options.values:
+            return (), ()
+        value, slope = _largest(run.value(n) for n in unit.nodes), None
+        if self.builder.backward:
+            slope = _largest(g for n in unit.nodes if (g := gradient(run, n)) is not None)
+        number = self.builder.number
+        return (
+            (f"max |value| {number(value)}",) if value is not None else (),
+            (f"max |∂| {number(slope)}",) if slope is not None else (),
+        )
+
+    # --- arrows ---------------------------------------------------------------------------------------------------------------
+
+    def arrows(self) -> list[Arrow]:
+        over: dict[tuple[str, str], list[tuple[Node, Card]]] = {}
+        for unit in self.units.values():
+            for card in unit.cards:
+                for operand in card.entries:
+                    source = self.unit.get(operand)
+                    if source is not None and source is not unit:
+                        over.setdefault((source.id, unit.id), []).append((operand, card))
+        found: list[Arrow] = []
+        for (tail, head), uses in over.items():
+            sources = list(dict.fromkeys(operand for operand, _ in uses))
+            if len(sources) == 1:
+                found += self._one(tail, head, sources[0], [c for _, c in uses])
+            else:
+                found += self._many(tail, head, sources, len(uses))
+        return found
+
+    def _one(self, tail: str, head: str, source: Node, cards: Sequence[Card]) -> list[Arrow]:
+        builder = self.builder
+        found = [builder.forward(source, cards[0])]
+        found[0] = _plain(found[0], tail, head)
+        shares = (
+            [s for c in cards[:200] if (s := builder.flows[c.root].share(source)) is not None]
+            if builder.backward
+            else []
+        )
+        if shares:
+            name = f"∂{builder.objective}/∂{builder.names[source]}"
+            share = np.sum(shares, axis=0)
+            several = sum(1 for c in builder.cards if source in c.entries) > len(cards)
+            label = name + (" (share)" if several else "")
+            if share.size == 1:
+                found.append(
+                    Arrow(
+                        tail,
+                        head,
+                        "gradient",
+                        (f"{label} = {builder.number(share)}",),
+                        weight=20,
+                        tip=f"{name} goes back",
+                    )
+                )
+                return found
+            shape, lines = builder.shape(source), builder.lines(share)
+            found.append(
+                Arrow(
+                    tail,
+                    head,
+                    "gradient",
+                    (label,),
+                    shape,
+                    lines,
+                    weight=20,
+                    tip=f"{name} goes back",
+                )
+            )
+        return found
+
+    def _many(self, tail: str, head: str, sources: Sequence[Node], uses: int) -> list[Arrow]:
+        builder = self.builder
+        width = 1 + math.log10(uses)
+        found = [
+            Arrow(
+                tail,
+                head,
+                "value",
+                (f"×{text.count(uses)}",),
+                width=1.3 * width,
+                weight=5,
+                tip=f"{uses} values go over",
+            )
+        ]
+        slope = (
+            _largest(g for n in sources if (g := gradient(builder.run, n)) is not None)
+            if builder.backward
+            else None
+        )
+        if slope is not None:
+            label = (f"max |∂| {builder.number(slope)}",)
+            found.append(
+                Arrow(
+                    tail,
+                    head,
+                    "gradient",
+                    label,
+                    width=1.1 * width,
+                    weight=5,
+                    tip=f"{len(sources)} gradients come back",
+                )
+            )
+        return found
+
+
+def _plain(arrow: Arrow, tail: str, head: str) -> Arrow:
+    return Arrow(tail, head, "value", arrow.label, arrow.shape, weight=20, tip=arrow.tip)
+
+
+def _plural(n: int, word: str) -> str:
+    return f"{text.count(n)} {word}{'s' if n != 1 else ''}"
+
+
+def _largest(arrays: Iterable[np.ndarray[Any, Any]]) -> float | None:
+    found = [
+        abs(float(a)) if a.ndim == 0 else float(np.max(np.abs(a.astype(float))))
+        for a in arrays
+        if a.size
+    ]
+    return (math.nan if any(x != x for x in found) else max(found)) if found else None
+
+
+def _is_loss(builder: Builder, node: Node) -> bool:
+    return node.kind == "op" and (
+        node.op.role == "loss" or builder.names.title(node) in ("Loss", "Cost")
+    )

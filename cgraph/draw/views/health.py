@@ -1,0 +1,104 @@
+"""Where a graph goes wrong: the first value that is not finite, everything after it, and saturated nodes.
+
+Marks are text and shape first, colour second: ❶ on the first bad node, ▲ on a node whose local gradient is all but zero.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from cgraph.draw.model.diagram import Box, Picture, replace
+from cgraph.errors import CgraphError
+from cgraph.linear_maps import Diagonal
+from cgraph.node import Node
+
+if TYPE_CHECKING:
+    from cgraph.draw.model.build import Builder
+
+Health = Literal["", "bad", "after", "saturated"]
+SATURATED = 1e-6  # a local gradient below this passes nothing on
+_SHARE = 0.99  # of the entries
+
+
+def mark(picture: Picture, builder: Builder) -> Picture:
+    """The picture with its health marked; healthy pictures come back as they are."""
+    marks = diagnose(builder)
+
+    def box(b: Box) -> Box:
+        badge, health = marks.get(b.id, ("", ""))
+        border = "dashed" if health == "saturated" else b.border
+        return replace(b, badge=badge, health=health, border=border) if badge or health else b
+
+    return replace(picture, boxes=tuple(map(box, picture.boxes)))
+
+
+def words(picture: Picture) -> str:
+    """What the marks in this picture mean, or that there are none."""
+    found = {box.health for box in picture.boxes}
+    said = []
+    if "bad" in found:
+        said.append("❶ is the first value that is not finite")
+    if "after" in found:
+        said.append("what it spoils is tinted")
+    if "saturated" in found:
+        said.append("▲ saturated: the local gradient is below 10⁻⁶, next to nothing goes back")
+    return "; ".join(said) or "every value is finite and nothing is saturated"
+
+
+def diagnose(builder: Builder) -> dict[str, tuple[str, Health]]:
+    """Box id -> (badge, health)."""
+    run, ids = builder.run, builder.ids
+    if run is None:
+        return {}
+    marks: dict[str, tuple[str, Health]] = {}
+    none: tuple[str, Health] = ("", "")
+    bad: set[Node] = set()
+    inner = {n: card.root for card in builder.cards for n in card.inner}
+    for node in builder.order:
+        value = run.value(node)
+        finite = math.isfinite(value) if value.ndim == 0 else bool(np.isfinite(value).all())
+        if finite and not any(p in bad for p in node.parents):
+            continue
+        first = not bad and not finite
+        bad.add(node)
+        id = ids.get(inner.get(node, node), "")
+        if first:
+            marks[id] = ("❶ first non-finite", "bad")
+        elif id:
+            marks.setdefault(id, ("", "after"))
+    for card in builder.cards:
+        id = ids.get(card.root, "")
+        if id and marks.get(id, none)[1] != "bad" and saturated(builder, card.root):
+            marks[id] = ("▲ saturated", "saturated")
+    return marks
+
+
+def saturated(builder: Builder, node: Node) -> bool:
+    """Whether an activation's local gradient is all but zero, so that it passes nothing back."""
+    run = builder.run
+    if run is None or node.op.role != "activation" or not node.op.differentiable(0):
+        return False
+    try:
+        local = run.local(node, 0)
+    except CgraphError:
+        return False
+    if not isinstance(local.map, Diagonal) or local.array is None or local.array.size == 0:
+        return False
+    small = np.abs(local.array.astype(float)) < SATURATED
+    return bool(small.mean() > _SHARE)
+
+
+def worst(builder: Builder, nodes: Iterable[Node]) -> tuple[str, Health]:
+    """The mark of a collapsed box: that of its worst member."""
+    run = builder.run
+    if run is None:
+        return "", ""
+    for node in nodes:
+        value = run.value(node)
+        if not (math.isfinite(value) if value.ndim == 0 else np.isfinite(value).all()):
+            return "❶ not finite inside", "bad"
+    return "", ""

@@ -1,0 +1,1 @@
+"""Files: written whole (`atomic`), read without trust (`archive`), and graphs kept in them (`store`)."""

@@ -1,0 +1,314 @@
+"""Inquiry: what happens when a gradient and the reference differ by more than the tightest bound.
+
+Rounding, a kink, the edge of a domain, or wrong? Replays with disturbed arithmetic say how much of the difference rounding explains;
+Richardson's differences must not contradict the reference; and in a graph a culprit has to be found, an edge or a sum that is wrong by
+itself. Only then is it called FAIL.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cgraph.testing.compare import measure
+from cgraph.testing.oracle.differences import Slope, slope
+from cgraph.testing.oracle.noise import noise, noisy, spread
+from cgraph.testing.oracle.tape import EPS
+from cgraph.testing.report import Report, Verdict
+
+Array = Any
+
+CONFIDENCE = 4.0  # times the measured spread
+REPLAYS = 8
+QUALITY = 1e-4  # a verdict needs a bound this much smaller than what it bounds
+
+
+class Inquiry:
+    """The part of a check that is needed when the quick road ends; `Check` adds the quick road."""
+
+    subject: Any
+    rng: Any
+    report: Report
+    values: list[Array]
+    w: Array
+    g: list[Array]
+    unit: float
+    base: float
+    floor: float
+    kinks: list[tuple[int, float]]
+    on_kink: list[int]
+    by_differences: bool
+
+    def end(self, verdict: Verdict, why: str = "", blame: Any = None) -> Report:
+        self.report.settle(verdict, why, blame)
+        return self.report
+
+    def differences(self, seeds: dict[int, Array], size: float) -> Slope:
+        """The second key: ⟨w, J d⟩ by Richardson's differences."""
+        f = self.subject.tape.directional(self.subject.leaves, seeds, self.w)
+        rounding = self.own_unit() * (float(np.sum(np.abs(self.w * self.values[-1]))) + size)
+        return slope(f, rounding)
+
+    def own_unit(self) -> float:
+        """The rounding of one evaluation of the tape, which is in float64 unless a black box answers in less."""
+        return EPS if self.subject.is_graph else self.unit
+
+    def edge(self) -> str:
+        """Operands on the edge of a domain, in words; empty when there are none."""
+        return "; ".join(self.subject.edges(self.values))
+
+    def finite_inside(self) -> bool:
+        values = list(self.values)
+        if (
+            self.subject.is_graph and self.subject.run is not None
+        ):  # float32 overflows where the reference does not
+            values += self.subject.run._values.values()
+        return all(np.all(np.isfinite(np.asarray(v, np.float64))) for v in values)
+
+    def behind_branches(self) -> bool:
+        """Whether everything that is not finite lies behind branches of `where` that were not taken, and so counts for nothing."""
+        if not self.subject.is_graph:
+            return False
+        for i, (node, value) in enumerate(zip(self.subject.nodes, self.values, strict=True)):
+            bad = ~np.isfinite(np.asarray(value, np.float64))
+            if not bad.any() and not np.all(
+                np.isfinite(np.asarray(self.subject.run._values[node], np.float64))
+            ):
+                return False  # beyond the range of float32
+            if bad.any() and not self.subject.tape.masked(self.values, i, bad):
+                return False
+        return True
+
+    def investigate(
+        self,
+        mode: str,
+        k: int,
+        seeds: dict[int, Array],
+        d: list[Array],
+        a: float,
+        n: float,
+        bound: float,
+    ) -> Report | None:
+        """Rounding, kink, domain, or wrong?"""
+        subject = self.subject
+        if not np.isfinite(a) and (self.edge() or not self.finite_inside()):
+            return self.beyond(mode)
+        if not self.finite_inside() and not self.behind_branches():
+            return self.end(Verdict.DOMAIN, self.edge() or "a value on the way is not finite")
+        moved = float(spread(n, lambda: self.replayed(seeds), REPLAYS)) if np.isfinite(a) else 0.0
+        if not np.isfinite(moved):
+            moved = 0.0
+        if not subject.is_graph and np.isfinite(a):
+            moved += float(spread(a, lambda: self.accused(d), REPLAYS))
+        if not self.by_differences:
+            moved += subject.tape.truncation(self.values, seeds, self.w)
+        error = bound + CONFIDENCE * moved
+        self.report.compared(a, n, error)
+        worth = self.worth(n)
+        quality = max(QUALITY, 1e5 * self.unit)
+        if measure.agree(a, n, error):
+            if error <= quality * worth or k > 0:
+                return None
+            return self.end(
+                Verdict.INCONCLUSIVE,
+                f"rounding alone moves the derivative by {moved:.1e} here: too much to tell",
+            )
+        return self.accuse(mode, seeds, d, a, n, error, quality * worth)
+
+    def worth(self, n: float) -> float:
+        """What an error is measured against: the derivative, or a thousandth of the function, or next to nothing where both are zero."""
+        sizes = [
+            float(np.max(np.abs(v), initial=0.0))
+            for v in map(np.asarray, self.values)
+            if v.dtype.kind == "f"
+        ]
+        return max(
+            abs(n),
+            1e-3 * float(np.sum(np.abs(self.w * self.values[-1]))),
+            1e-25 * (max(sizes, default=0.0) or 1.0),
+        )
+
+    def beyond(self, mode: str) -> Report:
+        """A gradient that is not finite, on the edge of a domain: nobody's fault, unless a branch that was not taken leaks."""
+        from cgraph.testing.localize import blame as blaming
+        from cgraph.testing.localize import localize
+
+        why = self.edge() or "a value on the way is not finite"
+        if not self.subject.is_graph:
+            return self.end(Verdict.DOMAIN, why)
+        verdict, blame = (localize.reverse if mode == "vjp" else localize.forward)(
+            self.subject, self.w, self.rng
+        )
+        if verdict is not Verdict.FAIL or blame is None or blame.node is None:
+            return self.end(Verdict.DOMAIN, why)
+        if blame.kind in (
+            "accumulation",
+            "driver",
+            "seed",
+        ):  # every share is finite, their sum is not
+            return self.end(Verdict.FAIL, "", blame)
+        i = self.subject.index[blame.node]
+        shape = np.shape(self.values[i])
+        wrong = blame.got_array if np.shape(blame.got_array) == shape else self.values[i]
+        if not self.subject.tape.masked(
+            self.values, i, ~np.isfinite(np.asarray(wrong, np.float64))
+        ):
+            return self.end(Verdict.DOMAIN, why)
+        blame.sentence = (
+            "behind a branch that was not taken the gradient is zero by structure; here it leaks"
+        )
+        blaming.where_the_mask_is_lost(self.subject, blame)
+        return self.end(Verdict.FAIL, "", blame)
+
+    def replayed(self, seeds: dict[int, Array]) -> float:
+        """n once more, with every value disturbed by its rounding."""
+        tape, leaves = self.subject.tape, self.subject.leaves
+        if not self.subject.is_graph:
+            with noise(self.rng, self.unit):
+                found = tape.tangent(self.values, seeds)[0]
+        else:
+            # On a kink the values must stay where they are, or the noise would choose the branch.
+            values = tape.values(leaves, self.rng, self.unit) if not self.on_kink else self.values
+            found = tape.tangent(values, seeds, self.rng, self.unit, bool(self.on_kink))[0]
+        return 0.0 if found is None else measure.total(self.w, found)[0]
+
+    def accused(self, d: list[Array]) -> float:
+        """a once more, with the arithmetic of the gradient code disturbed."""
+        subject = self.subject
+        with noise(self.rng, self.unit):
+            inputs = [noisy(x) for x in subject.inputs]
+            try:
+                found = subject.pullback(noisy(np.asarray(self.w)), *inputs)
+            except Exception:  # code that takes plain arrays only
+                plain = [np.array(x) for x in inputs]
+                found = subject.pullback(np.array(self.w), *plain)
+        found = list(found) if isinstance(found, tuple | list) else [found]
+        if len(found) == len(subject.inputs) != len(subject.wrt):
+            found = [found[i] for i in subject.wrt]
+        return measure.pairing(
+            [
+                np.zeros_like(x) if g is None else np.asarray(g)
+                for g, x in zip(found, d, strict=True)
+            ],
+            d,
+        )[0]
+
+    def accuse(
+        self,
+        mode: str,
+        seeds: dict[int, Array],
+        d: list[Array],
+        a: float,
+        n: float,
+        error: float,
+        negligible: float,
+    ) -> Report | None:
+        """More than rounding. Where is it wrong, and does the second key agree?"""
+        from cgraph.testing.localize import blame as blaming
+        from cgraph.testing.localize import localize
+
+        subject = self.subject
+        near = bool(self.kinks) and min(margin for _, margin in self.kinks) < 2.0**-4
+        if not near:
+            second = self.differences(seeds, abs(n))
+            self.report.second = second
+            contradicted = second.sides is None and not measure.agree(
+                second.value, n, 2 * CONFIDENCE * second.error + error
+            )
+            # Differences that contradict the complex step and back the accused: the reference is not to be trusted.
+            if second.sides is not None and not subject.is_graph:
+                return self.differences_only(a, second, d)
+            if contradicted and measure.agree(
+                second.value, a, 2 * CONFIDENCE * second.error + error
+            ):
+                if any(
+                    line is not None and line.twin is None for line in subject.tape.lines
+                ):  # code that lost the step unseen
+                    self.report.notes.append(
+                        "the complex step is lost in this code: compared with Richardson's differences instead"
+                    )
+                    return None
+                return self.end(
+                    Verdict.INCONCLUSIVE, "complex step and Richardson's differences disagree"
+                )
+        if not subject.is_graph:
+            return self.end(
+                Verdict.FAIL,
+                "",
+                blaming.blame_argument(
+                    subject, self.w, self.g, self.values, self.unit, error, self.rng
+                ),
+            )
+        find = localize.reverse if mode == "vjp" else localize.forward
+        verdict, blame = find(subject, self.w, self.rng)
+        if blame is not None:
+            return self.end(verdict, blame.sentence if verdict is not Verdict.FAIL else "", blame)
+        if not np.isfinite(a):
+            return self.end(
+                Verdict.DOMAIN,
+                f"beyond the range of {subject.root.dtype}: every edge and every sum is right by itself",
+            )
+        if abs(a - n) <= negligible:
+            self.report.notes.append(
+                "the gradient code rounds more than the function does, edge by edge, but no edge is wrong"
+            )
+            return None
+        return self.end(
+            Verdict.INCONCLUSIVE,
+            "the gradients differ, but every edge and every sum is right by itself: rounding, amplified",
+        )
+
+    def differences_only(self, a: float, found: Slope, d: list[Array]) -> Report | None:
+        """Where only differences are to be had: one-sided slopes at a kink, and a second direction before anything is called wrong."""
+        self.report.second = found
+        if found.sides is not None:
+            low, high = sorted(found.sides)
+            slack = CONFIDENCE * found.error + self.base * abs(a)
+            if low - slack <= a <= high + slack:
+                return self.end(
+                    Verdict.KINK, "the one-sided slopes differ here; the gradient lies between them"
+                )
+            return self.confirmed(
+                a, found, d, "the one-sided slopes differ here, and the gradient lies outside them"
+            )
+        tolerance = CONFIDENCE * found.error + self.base * (abs(a) + abs(found.value)) + self.floor
+        self.report.compared(a, found.value, tolerance)
+        if not np.isfinite(found.value):
+            return self.end(Verdict.DOMAIN, "the function is not finite around this point")
+        if measure.agree(a, found.value, tolerance):
+            if found.error > 10 * QUALITY * self.worth(found.value):
+                return self.end(
+                    Verdict.INCONCLUSIVE,
+                    f"the differences are uncertain by {found.error:.1e}: too much to tell",
+                )
+            return None
+        if found.error > 0.03 * abs(found.value - a):
+            return self.end(
+                Verdict.INCONCLUSIVE,
+                f"the differences are uncertain by {found.error:.1e}: too much to tell",
+            )
+        return self.confirmed(a, found, d, "")
+
+    def confirmed(self, a: float, found: Slope, d: list[Array], why: str) -> Report:
+        """A second direction and other steps must find the same, or nothing is certain."""
+        from cgraph.testing.localize import blame as blaming
+        from cgraph.testing.localize import localize
+
+        again = [x * measure.continuous(self.rng, np.shape(x)) for x in d]
+        f = self.subject.tape.directional(
+            self.subject.leaves, dict(zip(self.subject.seeds, again, strict=True)), self.w
+        )
+        other = slope(
+            f, self.own_unit() * float(np.sum(np.abs(self.w * self.values[-1]))), start=2.0**-5
+        )
+        b, _ = measure.pairing(self.g, again)
+        if measure.agree(b, other.value, CONFIDENCE * other.error):
+            return self.end(Verdict.INCONCLUSIVE, "two directions give two answers")
+        if self.subject.is_graph:
+            _, blame = localize.reverse(self.subject, self.w, self.rng)
+        else:
+            blame = blaming.blame_argument(
+                self.subject, self.w, self.g, self.values, self.unit, found.error, self.rng
+            )
+        return self.end(Verdict.FAIL, why, blame)

@@ -1,0 +1,132 @@
+"""The picture of a failure: the minimal graph with the wrong edge in red, labelled got / expected.
+
+Written as DOT here, because what it shows (who is to blame) is not what `cgraph.draw` shows (values and gradients of a run); drawn by the
+engine of `cgraph.draw`, with its fonts. Without an engine the DOT text and the message remain.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cgraph.errors import DrawError
+from cgraph.testing.compare.subject import topological
+from cgraph.testing.report import Report, short
+
+RED = "#C8102E"
+INK = "#22313F"
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def dot(case: Any) -> str:
+    """The minimal case as DOT text."""
+    blame = case.blame
+    lines = [
+        "digraph failure {",
+        f'  graph [rankdir=LR, bgcolor=white, pad=0.3, nodesep=0.35, ranksep=0.7, fontname="DejaVu Sans", fontsize=12, labelloc=t,'
+        f' label="{_escape(_title(blame, case))}"]',
+        f'  node [shape=box, style="rounded,filled", fillcolor="#F6F8FA", color="#8899A6", fontname="DejaVu Sans", fontsize=11, fontcolor="{INK}"]',  # noqa: E501
+        f'  edge [color="#8899A6", fontname="DejaVu Sans", fontsize=10, fontcolor="{INK}"]',
+    ]
+    if case.root is None:
+        lines += _function(blame, case)
+    else:
+        for node in topological(case.root):
+            lines.append(
+                f'  {case.names[node]} [label="{_escape(_box(node, case))}"{_marked(node, blame)}]'
+            )
+        for node in topological(case.root):
+            for i, parent in enumerate(node.parents):
+                lines.append(
+                    f"  {case.names[parent]} -> {case.names[node]}{_edge(node, i, parent, blame)}"
+                )
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def _title(blame: Any, case: Any) -> str:
+    if blame is None:
+        return "wrong gradient"
+    return f"wrong gradient: {blame.headline(case.name)}" + (
+        f"\n{blame.hint}" if blame.hint else ""
+    )
+
+
+def _box(node: Any, case: Any) -> str:
+    if not node.parents:
+        return f"{case.names[node]}: {node.kind}\n{short(node._value, 6)}"
+    params = ", ".join(f"{key}={value!r}" for key, value in node.params.items())
+    return f"{case.names[node]} = {node.op.name}" + (f"\n{params}" if params else "")
+
+
+def _wrong(blame: Any) -> str:
+    if blame.got is None:
+        return str(blame.sentence[:60])
+    at = f" at {list(blame.element)}" if blame.element else ""
+    return f"got {float(blame.got):.6g}\nexpected {float(blame.expected):.6g}{at}"
+
+
+def _marked(node: Any, blame: Any) -> str:
+    """A node is red when its sum is wrong; on a wrong edge only the edge is."""
+    if blame is None or node is not blame.node or blame.parent is not None:
+        return ""
+    return f', color="{RED}", penwidth=2.5, xlabel="{_escape(_wrong(blame))}", fontcolor="{RED}"'
+
+
+def _edge(node: Any, i: int, parent: Any, blame: Any) -> str:
+    if blame is not None and node is blame.node and i == blame.operand and blame.parent is not None:
+        both = "both" if blame.kind != "forward" else "forward"
+        return f' [color="{RED}", penwidth=3, fontcolor="{RED}", dir={both}, label="{_escape(_wrong(blame))}"]'
+    if blame is not None and blame.parent is None and parent is blame.node:
+        return f' [color="{RED}", style=dashed, penwidth=2]'
+    return ""
+
+
+def _function(blame: Any, case: Any) -> list[str]:
+    name = _escape(blame.name if blame is not None else "function")
+    lines = [
+        f'  f [label="{name}", shape=ellipse]',
+        '  out [label="result", shape=plaintext, fillcolor=white]',
+        "  f -> out",
+    ]
+    for k, line in enumerate(case.lines):
+        wrong = blame is not None and f"argument {blame.operand} =" in line
+        style = (
+            f' [color="{RED}", penwidth=3, fontcolor="{RED}", dir=both, label="{_escape(_wrong(blame))}"]'
+            if wrong
+            else ""
+        )
+        lines += [f'  x{k} [label="{_escape(line)}"]', f"  x{k} -> f{style}"]
+    return lines
+
+
+def png(case: Any, path: Path) -> Path:
+    """Draw it. Raises `DrawError` without an engine."""
+    from cgraph.draw.output import engine
+
+    return engine.write(
+        path, engine.render(dot(case).replace("graph [", "graph [dpi=120, ", 1), ["png"])[0]
+    )
+
+
+def save_all(report: Report, directory: Path) -> dict[str, Path]:
+    """Picture, DOT text, data and reproduction under one name that depends on the failure alone."""
+    text = dot(report.case)
+    name = "fail-" + hashlib.sha256(text.encode()).hexdigest()[:8]
+    directory.mkdir(parents=True, exist_ok=True)
+    paths = {"dot": directory / f"{name}.dot", "py": directory / f"{name}.py"}
+    paths["dot"].write_text(text, encoding="utf-8")
+    paths["py"].write_text(report.repro(), encoding="utf-8")
+    try:
+        paths["png"] = png(report.case, directory / f"{name}.png")
+    except DrawError:
+        pass
+    if not report.subject.is_graph:
+        paths["npz"] = directory / f"{name}.npz"
+        np.savez(paths["npz"], *report.subject.inputs)
+    return paths

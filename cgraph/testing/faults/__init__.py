@@ -1,0 +1,1 @@
+"""Faults to plant, as negative controls: known wrong gradients that a check has to find."""

@@ -1,0 +1,1 @@
+"""Random graphs, operands and call orders."""

@@ -1,0 +1,206 @@
+"""The kinds of ops that random graphs are made of, each total: it finds operands it can take, or bends some to fit.
+
+A kind is a function of the builder that adds nodes or gives up (None). Domains are respected by value: the builder knows what every node
+evaluates to, so log gets something positive, division nothing near zero, exp nothing large. Shapes agree by construction: a kind
+picks an operand and then only partners that fit, so that no example is thrown away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cgraph.leaves import constant
+from cgraph.node import Node
+from cgraph.operators import VOCABULARY
+from cgraph.testing.generate.node_generators_structure import STRUCTURE
+
+V = VOCABULARY
+Kind = Callable[[Any], "Node | None"]
+
+
+def _within(b: Any, x: Node, low: float, high: float) -> bool:
+    value = b.value(x)
+    return bool(np.all((value > low) & (value < high)))
+
+
+def positive(b: Any, x: Node) -> Node:
+    return x if _within(b, x, 0.05, 50.0) else V["softplus"](V["tanh"](x)) + 0.25
+
+
+def unit(b: Any, x: Node) -> Node:
+    return x if _within(b, x, -0.95, 0.95) else 0.9 * V["tanh"](x)
+
+
+def probability(b: Any, x: Node) -> Node:
+    return x if _within(b, x, 0.02, 0.98) else 0.05 + 0.9 * V["sigmoid"](x)
+
+
+def bounded(b: Any, x: Node, most: float = 8.0) -> Node:
+    return x if _within(b, x, -most, most) else V["tanh"](x)
+
+
+def not_zero(b: Any, x: Node) -> Node:
+    return x if bool(np.all(np.abs(b.value(x)) > 0.05)) else V["square"](x) + 0.5
+
+
+def varied(b: Any, x: Node) -> Node:
+    """With a variance that is not near zero, where the standard deviation has no gradient."""
+    if x.ndim == 1 and np.ptp(b.value(x)) > 0.3:
+        return x
+    return V["concatenate"]([V["reshape"](x, -1), np.array([4.0, -4.0], x.dtype)])  # type: ignore[no-any-return]
+
+
+def _unary(name: str, bend: Callable[[Any, Node], Node] | None = None) -> Kind:
+    def kind(b: Any) -> Node:
+        x = b.pick()
+        return V[name](bend(b, x) if bend else x)  # type: ignore[no-any-return]
+
+    return kind
+
+
+def _kinked(name: str) -> Kind:
+    """On a zero, where there is one."""
+
+    def kind(b: Any) -> Node:
+        zero = b.draw.chance(0.5)
+        return V[name](b.pick(lambda n: zero and bool(np.any(b.value(n) == 0)), lambda n: True))  # type: ignore[no-any-return]
+
+    return kind
+
+
+def _binary(name: str, left: Any = None, right: Any = None) -> Kind:
+    def kind(b: Any) -> Node | None:
+        x, y = b.pair()
+        return V[name](left(b, x) if left else x, right(b, y) if right else y)  # type: ignore[no-any-return]
+
+    return kind
+
+
+def _axis(b: Any, x: Node) -> Any:
+    if not x.ndim:
+        return None
+    axis = b.draw.integer(x.ndim + 1)
+    return None if axis == x.ndim else axis - (x.ndim if b.draw.chance(0.3) else 0)
+
+
+def _reduction(name: str, bend: Callable[[Any, Node], Node] | None = None) -> Kind:
+    def kind(b: Any) -> Node | None:
+        x = b.pick(lambda n: n.ndim > 0 and n.size > 0, lambda n: n.size > 0)
+        if x is None:
+            return None
+        x = bend(b, x) if bend else x
+        return V[name](x, axis=_axis(b, x), keepdims=b.draw.chance(0.3))  # type: ignore[no-any-return]
+
+    return kind
+
+
+def _softmax(name: str) -> Kind:
+    def kind(b: Any) -> Node | None:
+        x = b.pick(lambda n: n.ndim > 0 and n.size > 0)
+        return None if x is None else V[name](x, axis=b.draw.integer(x.ndim))
+
+    return kind
+
+
+def _power(b: Any) -> Node:
+    x = b.pick()
+    exponent = b.draw.pick([3.0, 2.0, 1.0, -1.0, 0.5, 1.5, 0.0])
+    base = (
+        bounded(b, x, 30.0)
+        if exponent in (3.0, 2.0, 1.0, 0.0)
+        else not_zero(b, x)
+        if exponent == -1.0
+        else positive(b, x)
+    )
+    return V["power"](base, exponent)  # type: ignore[no-any-return]
+
+
+def _where(b: Any) -> Node | None:
+    x, y = b.pair()
+    name = b.draw.pick(["greater", "less", "less_equal", "greater_equal"])
+    condition = V[name](x, y) if b.draw.chance(0.5) else V[name](x, 0.25)
+    if b.draw.chance(0.2):
+        condition = V["logical_not"](condition)
+    return V["where"](condition, x, y)  # type: ignore[no-any-return]
+
+
+def _guarded(b: Any) -> Node:
+    """where(x > 0, log(x), x): the branch not taken is NaN, its gradient has to be zero all the same."""
+    x = b.pick()
+    name = b.draw.pick(["log", "sqrt", "sqrt"])
+    return V["where"](V["greater"](x, 0.05), V[name](x), 0.5 * x)  # type: ignore[no-any-return]
+
+
+def _clip(b: Any) -> Node:
+    x = b.pick()
+    return V["clip"](x, b.draw.pick([-1.0, -0.5, None]), b.draw.pick([1.0, 0.5]))  # type: ignore[no-any-return]
+
+
+def _clip_nodes(b: Any) -> Node | None:
+    x, low = b.pair()
+    return V["clip"](x, low, V["add"](low, 1.0))  # type: ignore[no-any-return]
+
+
+def _labels(b: Any, y: Node) -> Node:
+    return probability(b, y)
+
+
+def _stop(b: Any) -> Node:
+    x = b.pick()
+    return V["stop_gradient"](x) * x  # type: ignore[no-any-return]
+
+
+def _constant(b: Any) -> Node | None:
+    x = b.pick()
+    return V[b.draw.pick(["add", "multiply"])](x, constant(b.draw.entries(x.shape).astype(x.dtype)))  # type: ignore[no-any-return]
+
+
+def _step(b: Any) -> Node:
+    x, y = b.pair()
+    return V["multiply"](x, _op("step")(x, y))  # type: ignore[no-any-return]
+
+
+def _op(name: str) -> Any:
+    from cgraph.op import OPS
+
+    return OPS[name]
+
+
+KINDS: dict[str, Kind] = {
+    **{
+        name: _unary(name)
+        for name in ("sin", "cos", "tanh", "sigmoid", "softplus", "arctan", "negative")
+    },
+    **{name: _kinked(name) for name in ("relu", "abs", "sign")},
+    **{name: _unary(name, bounded) for name in ("exp", "expm1", "sinh", "cosh", "square")},
+    **{name: _unary(name, positive) for name in ("log", "sqrt", "log1p")},
+    **{name: _unary(name, unit) for name in ("arcsin", "arccos", "tan")},
+    "reciprocal": _unary("reciprocal", not_zero),
+    **{
+        name: _binary(name) for name in ("add", "subtract", "multiply", "maximum", "minimum", "mse")
+    },
+    "divide": _binary("divide", None, not_zero),
+    "power": _power,
+    "power_nodes": _binary("power", positive, bounded),
+    "bce": _binary("bce", probability, _labels),
+    "stable_bce": _binary("stable_bce", None, _labels),
+    "keras_bce": _binary("keras_bce", probability, _labels),
+    "where": _where,
+    "guarded": _guarded,
+    "clip": _clip,
+    "clip_nodes": _clip_nodes,
+    "step": _step,
+    **{name: _reduction(name) for name in ("sum", "mean", "max", "min", "logsumexp")},
+    "prod": _reduction("prod", bounded),
+    "var": _reduction("var"),
+    "std": _reduction("std", varied),
+    "softmax": _softmax("softmax"),
+    "log_softmax": _softmax("log_softmax"),
+    "cumsum": _softmax("cumsum"),
+    **STRUCTURE,
+    "stop_gradient": _stop,
+    "constant": _constant,
+}

@@ -1,0 +1,160 @@
+"""Random calls of one row: operands in its domain, near its edges, on its kinks, in coincident and in empty shapes.
+
+What `check_op` checks and what the strategy `op_calls` draws. All that is known of a row is in the row: how many operands, `domain`,
+`margin`, the names of its keyword parameters; the few built-in rows whose operands have to fit one another are told apart by name.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from cgraph.errors import CgraphError
+from cgraph.leaves import constant, parameter
+from cgraph.node import Node
+from cgraph.op import Interval, Op
+from cgraph.testing.generate.random_graphs import RandomDraw
+
+SHAPES: list[tuple[int, ...]] = [(), (2,), (2, 2), (1,), (3,), (2, 3), (1, 2), (2, 2, 2), (0,)]
+
+
+def arity(op: Op) -> int:
+    """How many operands a row takes: as many as it has partials or makers."""
+    if op.partials is not None:
+        return len(op.partials)
+    return 2 if op.variadic else len(op.makers)
+
+
+def draw_in(
+    draw: RandomDraw, interval: Interval | None, shape: tuple[int, ...], edge: bool = False
+) -> Any:
+    """Values in an interval: all over it; with `edge`, some close to its ends. Never on an open end."""
+    if interval is None or (interval.low == -np.inf and interval.high == np.inf):
+        return np.asarray(draw.entries(shape))
+    rng = draw.rng
+    low, high = interval.low, interval.high
+    if np.isfinite(low) and np.isfinite(high):
+        x = low + (high - low) * rng.uniform(0.02, 0.98, shape)
+        near = (high - low) * 10.0 ** rng.uniform(-6, -2, shape)
+    else:
+        x = 10.0 ** rng.uniform(-1.5, 1.0, shape)
+        near = 10.0 ** rng.uniform(-6, -2, shape)
+        x = low + x if np.isfinite(low) else high - x
+    if edge:
+        close = low + near if np.isfinite(low) else high - near
+        if np.isfinite(low) and np.isfinite(high):
+            close = np.where(rng.random(shape) < 0.5, close, high - near)
+        x = np.where(rng.random(shape) < 0.5, close, x)
+    return np.asarray(x)
+
+
+def params_of(op: Op, shape: tuple[int, ...], draw: RandomDraw) -> dict[str, Any]:
+    """Keyword parameters for a row that needs some: known ones by name."""
+    if not inspect.isfunction(op.forward):  # a ufunc takes no parameters of the row
+        return {}
+    names = [
+        p.name
+        for p in inspect.signature(op.forward).parameters.values()
+        if p.kind is p.KEYWORD_ONLY or p.default is p.empty
+    ]
+    axes = tuple(i for i in range(len(shape)) if draw.chance(0.5))
+    known: dict[str, Any] = {
+        "axes": tuple(draw.permutation(len(shape))) if op.name == "transpose" else axes,
+        "keepdims": draw.chance(0.5),
+        "axis": draw.integer(max(len(shape), 1)),
+    }
+    if op.name == "reshape":
+        known["shape"] = (-1,) if np.prod(shape, dtype=int) else (0,)
+    if op.name == "broadcast_to":
+        known["shape"] = (2, *shape)
+    if op.name == "sum_to":
+        known["shape"] = tuple(1 for _ in shape)
+    if op.name in ("getitem", "scatter"):
+        known["index"] = (
+            (np.array([0, 1, 0]),)
+            if op.name == "getitem"
+            else (np.arange(shape[0] if shape else 1)[::-1],)
+        )
+        if op.name == "scatter":
+            known["shape"] = (shape[0] + 1, *shape[1:]) if shape else (3,)
+    # A variadic forward takes operands without names; what it needs by name it names after them.
+    return (
+        {name: known[name] for name in names if name in known} if op.family != "elementwise" else {}
+    )
+
+
+def operands_of(
+    op: Op, draw: RandomDraw, k: int, dtype: str, params: dict[str, Any] | None = None
+) -> tuple[list[Node], dict[str, Any]] | None:
+    """Parameters for one call of the row, and its keyword parameters; None when the shapes do not suit it."""
+    n = arity(op)
+    shape = SHAPES[draw.integer(len(SHAPES))]
+    shapes = [shape] * n
+    if op.family == "elementwise" and n > 1 and draw.chance(0.4):
+        shapes[draw.integer(n)] = shape[1:] if draw.chance(0.5) else tuple(1 for _ in shape)
+    if op.name == "matmul":
+        a, b, c = (1 + draw.integer(2) for _ in range(3))
+        fitting: list[list[tuple[int, ...]]] = [
+            [(a, b), (b, c)],
+            [(b,), (b, c)],
+            [(a, b), (b,)],
+            [(b,), (b,)],
+            [(2, a, b), (2, b, c)],
+        ]
+        shapes = fitting[draw.integer(5)]
+    given = dict(params) if params is not None else params_of(op, shape, draw)
+    if not shape and {"axis", "index"} & set(given):
+        return None
+    if op.name in ("broadcast_to", "sum_to", "reshape", "scatter"):
+        shapes = shapes[:1]
+    kink = op.margin is not None and k % 4 == 0
+    values = [
+        draw_in(draw, op.domain[i] if i < len(op.domain) else None, s, k % 3 == 1)
+        for i, s in enumerate(shapes)
+    ]
+    if kink and len(values) > 1 and all(np.shape(v) == np.shape(values[0]) for v in values):
+        values[1] = np.where(draw.rng.random(np.shape(values[0])) < 0.5, values[0], values[1])
+    elif kink:
+        values = [
+            np.where(draw.rng.random(np.shape(v)) < 0.5, 0.0, v) if _holds(op, i, 0.0) else v
+            for i, v in enumerate(values)
+        ]
+    leaves = [
+        parameter(f"x{i}", np.asarray(v, dtype))
+        if op.differentiable(i)
+        else constant(np.asarray(v) > 0 if op.name == "where" else np.asarray(v, dtype))
+        for i, v in enumerate(values)
+    ]
+    return leaves, given
+
+
+def _holds(op: Op, i: int, x: float) -> bool:
+    interval = op.domain[i] if i < len(op.domain) else Interval()
+    return interval.low < x < interval.high
+
+
+def calls(
+    op: Op, examples: int, seed: int = 0, params: dict[str, Any] | None = None
+) -> Iterator[tuple[int, Node]]:
+    """Random nodes of one row, each on fresh parameters."""
+    draw = RandomDraw(seed)
+    made = tries = 0
+    while made < examples and tries < 20 * examples:
+        tries += 1
+        dtype = "f4" if tries % 5 == 0 else "f8"
+        found = operands_of(op, draw, tries, dtype, params)
+        if found is None:
+            continue
+        leaves, given = found
+        try:
+            node = op(*leaves, **given)
+            with np.errstate(all="ignore"):
+                np.asarray(op.forward(*(leaf._value for leaf in leaves), **given))
+        except (CgraphError, IndexError, ValueError):
+            continue
+        if isinstance(node, Node) and node.dtype.kind == "f":
+            made += 1
+            yield tries, node

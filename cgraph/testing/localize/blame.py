@@ -1,0 +1,195 @@
+"""Blame without a walk: for gradients that raise, that have the wrong shape or dtype, and for functions, which have no nodes.
+
+Beside `localize.py`, which walks a graph edge by edge to find who spoils the numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cgraph import backprop
+from cgraph.node import Node
+from cgraph.run import Run
+from cgraph.testing.compare import measure
+from cgraph.testing.compare.subject import GraphSubject
+from cgraph.testing.localize import edge as edges
+from cgraph.testing.localize.entries import gradient_of
+from cgraph.testing.localize.hints import hint
+from cgraph.testing.report import Blame
+
+Array = Any
+
+
+def leading(subject: GraphSubject) -> set[Node]:
+    """The nodes that lead down to something differentiated."""
+    found = set(subject.wrt)
+    for node in subject.nodes:
+        if any(p in found and node.op.differentiable(i) for i, p in enumerate(node.parents)):
+            found.add(node)
+    return found
+
+
+def where_the_mask_is_lost(subject: GraphSubject, blame: Blame) -> None:
+    """Behind a branch that was not taken, the op that meets 0 × inf is the victim: blame the edge of `where` that gave no mask."""
+    below: set[Node] = {blame.node}
+    for node in subject.nodes:
+        if any(p in below for p in node.parents):
+            if node.op.name == "where":
+                for i in (1, 2):
+                    operands = [subject.run._values[p] for p in node.parents]
+                    if (
+                        node.parents[i] in below
+                        and node.op.local(i, subject.run._values[node], operands, node.params).mask
+                        is None
+                    ):
+                        blame.node, blame.parent, blame.operand, blame.name = (
+                            node,
+                            node.parents[i],
+                            i,
+                            node.label,
+                        )
+                        return
+            below.add(node)
+
+
+def blame_error(subject: Any, rng: Any, error: Exception, kind: str = "error") -> Blame:
+    """The edge whose local gradient raises."""
+    told = f"{type(error).__name__}: {error}"
+    if not subject.is_graph:
+        return Blame(kind, subject.name, sentence=told)
+    wanted = leading(subject)
+    run = (
+        subject.run
+        if subject.run is not None
+        else Run((subject.root,), subject.feeds or None, None)
+    )
+    for node in reversed(subject.nodes):
+        for i, parent in enumerate(node.parents):
+            if parent not in wanted or not node.op.differentiable(i):
+                continue
+            operands = [np.asarray(run._values[p])[()] for p in node.parents]
+            upstream = np.asarray(measure.continuous(rng, np.shape(run._values[node])), node.dtype)[
+                ()
+            ]
+            try:
+                with np.errstate(all="ignore"):
+                    share, _ = backprop.edge_share(
+                        node.op,
+                        i,
+                        np.asarray(run._values[node])[()],
+                        operands,
+                        node.params,
+                        upstream,
+                        None,
+                    )
+            except Exception as again:
+                return Blame(
+                    kind,
+                    node.label,
+                    node,
+                    parent,
+                    i,
+                    upstream=upstream,
+                    sentence=f"the local gradient raises {type(again).__name__}: {again}",
+                )
+            if np.shape(share) != np.shape(operands[i]):
+                return edges.wrong_shape(node, i, share, operands[i], upstream)
+    return Blame(
+        kind,
+        subject.root.label,
+        subject.root,
+        sentence=f"the backward pass raises {told}; every local gradient works by itself",
+    )
+
+
+def blame_contract(subject: Any, i: int, what: str) -> Blame:
+    """The edge that hands a gradient of the wrong shape or dtype to input `i`."""
+    if not subject.is_graph:
+        return Blame("contract", subject.name, operand=subject.wrt[i], sentence=what)
+    shape_at = {n: np.shape(v) for n, v in subject.run._values.items()}
+    wanted = leading(subject)
+    for node in reversed(subject.nodes):
+        if node not in subject.cotangents or node not in wanted:
+            continue
+        for k, parent in enumerate(node.parents):
+            if parent in wanted and node.op.differentiable(k):
+                share = np.asarray(subject.share(node, k))
+                upstream = np.asarray(subject.cotangents[node])
+                if share.shape != shape_at[parent]:
+                    return edges.wrong_shape(node, k, share, subject.run._values[parent], upstream)
+                if (
+                    share.dtype != parent.dtype
+                    and not subject.run._floats
+                    and upstream.dtype == node.dtype
+                ):
+                    told = f"hands back {share.dtype} where the operand is {parent.dtype}"
+                    return Blame(
+                        "contract",
+                        node.label,
+                        node,
+                        parent,
+                        k,
+                        got_array=share,
+                        upstream=upstream,
+                        sentence=told,
+                        hint=told,
+                    )
+    leaf = subject.wrt[i]
+    return Blame(
+        "contract", leaf.label, leaf, sentence=what + "; every local gradient keeps shape and dtype"
+    )
+
+
+def blame_argument(
+    subject: Any,
+    w: Array,
+    g: Sequence[Array],
+    values: Sequence[Array],
+    unit: float,
+    error: float,
+    rng: Any,
+) -> Blame:
+    """The argument and the element of a function whose gradient is furthest from the reference, in units of what it may be off."""
+    best: tuple[float, Blame] | None = None
+    for i, got in zip(subject.wrt, g, strict=True):
+        got = np.asarray(got, np.float64)
+        expected, bound = gradient_of(subject.tape, subject.leaves, values, i, w, unit)
+        if got.shape != expected.shape:
+            return function_blame(subject, i, (), got, expected, 0.0, w)
+        off = np.abs(got - expected)
+        excess = np.where(np.isnan(off), np.inf, off / np.maximum(bound, 1e-300))
+        if excess.size and (best is None or float(excess.max()) > best[0]):
+            k = tuple(int(x) for x in np.unravel_index(int(np.argmax(excess)), excess.shape))
+            best = (
+                float(excess.max()),
+                function_blame(subject, i, k, got, expected, float(bound[k]), w),
+            )
+    return best[1] if best is not None else Blame("argument", subject.name)
+
+
+def function_blame(
+    subject: Any, i: int, k: tuple[int, ...], got: Array, expected: Array, bound: float, w: Array
+) -> Blame:
+    blame = Blame(
+        "argument",
+        subject.name,
+        operand=i,
+        element=k,
+        got_array=got,
+        expected_array=expected,
+        upstream=w,
+        tolerance=bound,
+    )
+    if got.shape == expected.shape:
+        blame.got, blame.expected = got[k], expected[k]
+    blame.hint = hint(got, expected, subject.unit, w)
+    blame.reason = (
+        "rounding of every term"
+        if bound < 1e-10 * abs(float(np.max(np.abs(expected), initial=0.0)))
+        else "error of the differences"
+    )
+    blame.sentence = "the gradient of the function is not its derivative"
+    return blame

@@ -1,0 +1,333 @@
+"""Edge: one local gradient judged by itself.
+
+Given an op's operands and an upstream, what should go back to one operand? The reference steps through that one op; the engine's share is
+the accused. Rounding of either is measured by replay before anything is called wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from cgraph import backprop
+from cgraph.node import Node
+from cgraph.testing.compare import measure
+from cgraph.testing.compare.subject import twin_of
+from cgraph.testing.localize.entries import gradient_of
+from cgraph.testing.localize.hints import hint
+from cgraph.testing.oracle.complex_step import NotAnalytic
+from cgraph.testing.oracle.differences import slope
+from cgraph.testing.oracle.noise import disturb, noise, noisy, spread
+from cgraph.testing.oracle.tape import EPS, Line, Tape
+from cgraph.testing.report import Blame, Verdict
+
+Array = Any
+REPLAYS = 8
+CONFIDENCE = 4.0
+
+
+class Edge:
+    """The edge from `node` back to its operand `i`, at the engine's own values and with the engine's own upstream."""
+
+    def __init__(
+        self,
+        node: Node,
+        i: int,
+        values: Mapping[Node, Array],
+        upstream: Array,
+        unit: float,
+        rng: Any,
+    ) -> None:
+        self.node, self.i, self.upstream, self.unit, self.rng = node, i, upstream, unit, rng
+        self.operands = [values[p] for p in node.parents]
+        self.out = values[node]
+        n = len(self.operands)
+        others = tuple(k for k in range(n) if k != i)
+        self.tape = Tape(
+            [None] * n
+            + [Line(node.op.forward, tuple(range(n)), node.params, twin_of(node.op), others)]
+        )
+        self.base = unit * (8.0 + 2.0 * max(np.size(self.out), np.size(self.operands[i]), 1) ** 0.5)
+        largest = max(np.size(self.out), np.size(self.operands[i]), 1)
+        self.floor = (
+            float(np.finfo(np.float32).smallest_subnormal) * 4 * largest if unit > 1e-10 else 1e-300
+        )
+        self.error: Exception | None = None
+
+    def margin(self) -> float:
+        rule = self.node.op.margin
+        if rule is None:
+            return np.inf
+        margins = np.asarray(rule(*self.operands, **self.node.params))
+        return float(margins.min()) if margins.size else np.inf
+
+    def expected(
+        self, d: Array, values: list[Array] | None = None, rng: Any = None, frozen: bool = False
+    ) -> Array:
+        """J d, through the one op."""
+        values = [*self.operands, self.out] if values is None else values
+        with np.errstate(all="ignore"):
+            found = self.tape.tangent(values, {self.i: d}, rng, self.unit, frozen)[0]
+        return np.zeros(np.shape(self.out)) if found is None else found
+
+    def judge(self, got: Array, noisy: bool = True) -> tuple[Verdict, Blame | None] | None:
+        """None when the share is right; else a verdict with the blame."""
+        node, i = self.node, self.i
+        x = self.operands[i]
+        got = np.asarray(got, np.float64)
+        if got.shape != np.shape(x):
+            return Verdict.FAIL, wrong_shape(node, i, got, x, self.upstream)
+        if not got.size:
+            return None
+        for gradients in (None, [got]):
+            d = measure.direction(self.rng, [x], gradients, [np.float64])[0]
+            try:
+                n, n_size = measure.total(self.upstream, self.expected(d))
+            except NotAnalytic:
+                return self._by_differences(got, d)
+            a, a_size = measure.total(got, d)
+            if not np.isfinite(n) or not np.all(np.isfinite(self.upstream)):
+                return (
+                    (
+                        Verdict.DOMAIN,
+                        self._blame(got, d, np.inf, "the derivative is not finite here"),
+                    )
+                    if not np.isfinite(a)
+                    else None
+                )
+            bound = self.base * (a_size + n_size) + self.floor
+            if measure.agree(a, n, bound):
+                continue
+            slack = self._slack(d, a, n) if noisy and np.isfinite(a) else 0.0
+            if measure.agree(a, n, bound + CONFIDENCE * slack):
+                continue
+            return self._verdict(got, d, bound + CONFIDENCE * slack)
+        return None
+
+    def _verdict(self, got: Array, d: Array, bound: float) -> tuple[Verdict, Blame | None] | None:
+        on_kink = self.margin() < 2.0**-40
+        if on_kink and twin_of(self.node.op) is None:
+            s = slope(self._along(d), EPS * float(np.sum(np.abs(self.upstream * self.out))))
+            a = measure.total(got, d)[0]
+            if (
+                s.sides is not None
+                and min(s.sides) - 4 * s.error <= a <= max(s.sides) + 4 * s.error
+            ):
+                return Verdict.KINK, self._blame(
+                    got, d, bound, "between the one-sided slopes of a kink"
+                )
+        blame = self._blame(got, d, bound, "")
+        if self._out_of_range(got, blame.expected_array):
+            blame.sentence = f"beyond the range of {self.node.dtype}: the rule is right in float64"
+            return Verdict.DOMAIN, blame
+        if on_kink:
+            blame.sentence = "on a kink: not the documented convention (docs/conventions.md)"
+        return Verdict.FAIL, blame
+
+    def _on_edge(self, shape: tuple[int, ...]) -> Array:
+        """Entries whose operand stands on the edge of its domain or outside it."""
+        domain = self.node.op.domain
+        x = np.asarray(self.operands[self.i])
+        if self.i >= len(domain) or x.shape != shape:
+            return np.zeros(shape, bool)
+        low, high = domain[self.i].low, domain[self.i].high
+        return ((x <= low) & np.isfinite(low)) | ((x >= high) & np.isfinite(high))
+
+    def _out_of_range(self, got: Array, expected: Array, tangent: Array | None = None) -> bool:
+        """Whether the dtype overflows or underflows where the rule itself, in float64, is right (forward mode: given the tangent)."""
+        kind = np.finfo(self.node.dtype)
+        sizes = np.abs(np.asarray(expected))
+        wrong = ~(np.abs(got - expected) <= 1e-3 * sizes)
+        if not wrong.any():
+            return False
+        if np.all(sizes[wrong] > 0.1 * float(kind.max)) and not np.isfinite(got[wrong]).any():
+            return True
+        if self.unit < 1e-10 or (
+            np.isfinite(got).all() and np.all(sizes[wrong] > 1e3 * float(kind.tiny))
+        ):
+            return False
+        op, params = self.node.op, self.node.params
+        try:
+            out = op.forward(*self.operands, **params)  # the stored one has the digits of the dtype
+            if tangent is None:
+                again, _ = backprop.edge_share(
+                    op, self.i, out, self.operands, params, self.upstream, None
+                )
+            else:
+                again = op.local(self.i, out, self.operands, params).jvp(tangent)
+        except Exception:
+            return False
+        return bool(
+            np.all(np.abs(np.asarray(again, np.float64) - expected) <= 1e-9 * sizes + 1e-300)
+        )
+
+    def _slack(self, d: Array, a: float, n: float) -> float:
+        """How far rounding alone moves either side."""
+        tape, on_kink = self.tape, self.margin() < 2.0**-40
+
+        def reference() -> Array:
+            leaves = {
+                k: v if on_kink else disturb(v, self.rng, self.unit)
+                for k, v in enumerate(self.operands)
+            }
+            values = tape.values(leaves)
+            return measure.total(self.upstream, self.expected(d, values, self.rng, on_kink))[0]
+
+        def accused() -> Array:
+            keep = on_kink  # the noise must not choose the branch
+            dtype = [p.dtype for p in self.node.parents]
+            with noise(self.rng, self.unit), np.errstate(all="ignore"):
+                operands = [
+                    np.asarray(x, t) if keep or t.kind != "f" else noisy(np.asarray(x, t))
+                    for x, t in zip(self.operands, dtype, strict=True)
+                ]
+                out, upstream = (np.asarray(v, self.node.dtype) for v in (self.out, self.upstream))
+                share, _ = backprop.edge_share(
+                    self.node.op,
+                    self.i,
+                    out if keep else noisy(out),
+                    operands,
+                    self.node.params,
+                    noisy(upstream),
+                    None,
+                )
+            return measure.total(np.asarray(share, np.float64), d)[0]
+
+        try:
+            moved = float(spread(a, accused, REPLAYS))
+        except Exception:  # a rule that takes no Noisy arrays, or a masked one
+            moved = 0.0
+        with np.errstate(all="ignore"):
+            back = float(spread(n, reference, REPLAYS))
+            back += tape.truncation([*self.operands, self.out], {self.i: d}, self.upstream)
+        return sum(x for x in (moved, back) if np.isfinite(x))
+
+    def _along(self, d: Array) -> Callable[[float], float]:
+        return self.tape.directional(dict(enumerate(self.operands)), {self.i: d}, self.upstream)
+
+    def _by_differences(self, got: Array, d: Array) -> tuple[Verdict, Blame | None] | None:
+        with np.errstate(all="ignore"):
+            s = slope(self._along(d), EPS * float(np.sum(np.abs(self.upstream * self.out))))
+        a, a_size = measure.total(got, d)
+        bound = CONFIDENCE * s.error + self.base * a_size
+        if s.sides is not None and min(s.sides) - bound <= a <= max(s.sides) + bound:
+            return None
+        if measure.agree(a, s.value, bound) or (
+            s.error > 0.03 * abs(a - s.value) and np.isfinite(a)
+        ):
+            return None
+        return self._verdict(got, d, bound)
+
+    def _blame(self, got: Array, d: Array, bound: float, why: str) -> Blame:
+        node, i = self.node, self.i
+        blame = Blame(
+            "local",
+            node.label,
+            node,
+            node.parents[i],
+            i,
+            upstream=self.upstream,
+            sentence=why or "the upstream is right, the local gradient is wrong",
+        )
+        with np.errstate(all="ignore"):
+            expected, _ = gradient_of(
+                self.tape,
+                dict(enumerate(self.operands)),
+                [*self.operands, self.out],
+                i,
+                self.upstream,
+                self.unit,
+            )
+        off = np.abs(got - expected)
+        k = tuple(
+            int(x)
+            for x in np.unravel_index(
+                int(np.argmax(np.where(np.isnan(off), np.inf, off))), off.shape
+            )
+        )
+        blame.element, blame.got, blame.expected, blame.got_array, blame.expected_array = (
+            k,
+            got[k],
+            expected[k],
+            got,
+            expected,
+        )
+        scale = float(np.abs(np.asarray(d))[k]) or 1.0
+        blame.tolerance, blame.reason = (
+            bound / scale,
+            "units of rounding of every term, and what replays with disturbed arithmetic moved",
+        )
+        blame.hint = hint(got, expected, self.unit, self.upstream)
+        return blame
+
+    def judge_forward(self, got: Array, tangent: Array) -> tuple[Verdict, Blame | None] | None:
+        """The same for forward mode: got should be J t."""
+        got = np.asarray(got, np.float64)
+        node, i = self.node, self.i
+        what = "forward mode: the tangents that come in are right, the local gradient is wrong"
+        try:
+            expected = self.expected(tangent)
+        except NotAnalytic:
+            return None
+        if got.shape != expected.shape:
+            return Verdict.FAIL, Blame(
+                "forward",
+                node.label,
+                node,
+                node.parents[i],
+                i,
+                got_array=got,
+                expected_array=expected,
+                sentence=what,
+                hint=hint(got, expected, self.unit),
+            )
+        # Where the op itself has no finite value, or stands on the edge of its domain, there is nothing to compare.
+        beyond = ~np.isfinite(np.asarray(self.out, np.float64)) | (
+            ~np.isfinite(got) & self._on_edge(got.shape)
+        )
+        got, expected = np.where(beyond, 0.0, got), np.where(beyond, 0.0, expected)
+        if not got.size or not np.all(np.isfinite(expected)):
+            return None
+        w = measure.continuous(self.rng, expected.shape)
+        (a, a_size), (n, n_size) = measure.total(got, w), measure.total(expected, w)
+        bound = self.base * (a_size + n_size) + self.floor
+        if measure.agree(a, n, bound):
+            return None
+        self.upstream = w
+        slack = self._slack(tangent, n, n)
+        if measure.agree(a, n, bound + CONFIDENCE * slack):
+            return None
+        off = np.abs(got - expected)
+        k = tuple(
+            int(x)
+            for x in np.unravel_index(
+                int(np.argmax(np.where(np.isnan(off), np.inf, off))), off.shape
+            )
+        )
+        verdict = Verdict.FAIL
+        if self._out_of_range(got, expected, tangent):
+            verdict, what = (
+                Verdict.DOMAIN,
+                f"beyond the range of {node.dtype}: the rule is right in float64",
+            )
+        return verdict, Blame(
+            "forward", node.label, node, node.parents[i], i, k, got[k], expected[k], got, expected, tangent, bound + CONFIDENCE * slack,
+            "units of rounding of every term", hint(got, expected, self.unit), what,
+        )  # fmt: skip
+
+
+def wrong_shape(node: Node, i: int, share: Array, operand: Array, upstream: Array) -> Blame:
+    told = f"hands back shape {np.shape(share)} where the operand has shape {np.shape(operand)}"
+    return Blame(
+        "local",
+        node.label,
+        node,
+        node.parents[i],
+        i,
+        got_array=np.asarray(share),
+        upstream=upstream,
+        sentence=told,
+        hint=told,
+    )

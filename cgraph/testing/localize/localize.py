@@ -1,0 +1,221 @@
+"""Localisation: which edge, or which sum, is wrong.
+
+A wrong gradient of a graph is a wrong local gradient on some edge, a wrong sum at some node, or a driver that hands on something else.
+Each can be judged by itself, given the upstream that the engine stored: the edge by a complex step through that one op, the sum by
+adding up shares that were found right. If every edge and every sum is right, so is the gradient, up to rounding; hence a FAIL always
+has somebody to blame. The walk goes from the root down, so the first culprit is the one nearest the loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cgraph import backprop
+from cgraph.leaves import constant
+from cgraph.leaves import input as input_leaf
+from cgraph.node import Node
+from cgraph.run import Run
+from cgraph.testing.compare import measure
+from cgraph.testing.compare.subject import GraphSubject, real64
+from cgraph.testing.localize.blame import blame_error, leading
+from cgraph.testing.localize.edge import Edge
+from cgraph.testing.localize.hints import hint
+from cgraph.testing.report import Blame, Verdict
+
+Array = Any
+Found = tuple[Verdict, Blame | None]
+
+
+def worst(got: Array, expected: Array) -> tuple[int, ...]:
+    """Where two arrays differ most; NaN first."""
+    off = np.abs(np.asarray(got) - np.asarray(expected))
+    return (
+        tuple(
+            int(k)
+            for k in np.unravel_index(
+                int(np.argmax(np.where(np.isnan(off), np.inf, off))), np.shape(off)
+            )
+        )
+        if off.size
+        else ()
+    )
+
+
+def reverse(subject: GraphSubject, w: Array, rng: Any) -> Found:
+    """The culprit of a wrong vjp, or none."""
+    run, wanted, cotangents = subject.run, leading(subject), subject.cotangents
+    values = {node: real64(value) for node, value in run._values.items()}
+    arrived: dict[Node, list[tuple[Node, int, Array]]] = {subject.root: []}
+    verdict, doubt = Verdict.FAIL, None
+    for node in reversed(subject.nodes):
+        if node not in wanted or node not in arrived:
+            continue
+        stored = cotangents.get(node)
+        shares = arrived[node]
+        if node is subject.root:
+            blame = _sum(subject, node, stored, [w], [])
+        else:
+            blame = _sum(subject, node, stored, [s for _, _, s in shares], shares)
+        if blame is not None:
+            return Verdict.FAIL, blame
+        if stored is None:
+            continue
+        for i, parent in enumerate(node.parents):
+            if parent not in wanted or not node.op.differentiable(i):
+                continue
+            edge = Edge(node, i, values, real64(stored), subject.unit, rng)
+            got = subject.share(node, i)
+            judged = edge.judge(got)
+            if judged is not None:
+                if judged[0] is Verdict.FAIL:
+                    return judged
+                verdict, doubt = judged
+            arrived.setdefault(parent, []).append((node, i, np.asarray(got, np.float64)))
+    return (verdict, doubt) if doubt is not None else (Verdict.PASS, None)
+
+
+def _sum(
+    subject: GraphSubject, node: Node, stored: Any, shares: Sequence[Array], origin: Sequence[Any]
+) -> Blame | None:
+    """Whether a stored gradient is the sum of the shares that arrive."""
+    shape = np.shape(subject.run._values[node])
+    expected: Array = np.zeros(shape)
+    size: Array = np.zeros(shape)
+    for share in shares:
+        expected, size = expected + share, size + np.abs(share)
+    if stored is None:
+        got: Array = np.zeros(shape)
+        bound = 0.0 * size
+    else:
+        got = np.asarray(stored, np.float64)
+        bound = subject.unit * (4 + 2 * len(shares)) * size + 1e-290
+    if got.shape == np.shape(expected) and bool(
+        np.all((np.abs(got - expected) <= bound) | ~np.isfinite(size))
+    ):  # NaN is in neither
+        return None
+    k = worst(got, expected) if got.shape == np.shape(expected) else ()
+    blame = Blame(
+        "accumulation", node.label, node, element=k, got=got[k] if got.shape == np.shape(expected) else None,
+        expected=expected[k] if got.shape == np.shape(expected) else None, got_array=got, expected_array=expected,
+        tolerance=float(np.max(bound)) if np.size(bound) else 0.0, reason=f"{4 + 2 * len(shares)} units of rounding of the sum",
+    )  # fmt: skip
+    if len(origin) == 1 and node is not subject.root:
+        # One edge alone leads here, and its local gradient is right: the driver did not hand on upstream x local.
+        user, i, _ = origin[0]
+        blame.kind, blame.node, blame.parent, blame.operand = "driver", user, node, i
+        blame.upstream = subject.cotangents.get(user)
+        blame.sentence = "the local gradient is right; what was handed on is not upstream × local"
+    elif node is subject.root:
+        blame.kind = "seed"
+        blame.sentence = "the backward pass does not start from the upstream it was given"
+    else:
+        blame.sentence = f"all local gradients are right; the gradient stored is not the sum over the {len(origin)} edges that arrive"
+        blame.operand = None
+    blame.hint = hint(
+        got, expected, subject.unit, blame.upstream, [s for s in shares] if len(origin) > 1 else ()
+    )
+    return blame
+
+
+def forward(subject: GraphSubject, w: Array, rng: Any) -> Found:
+    """The culprit of a wrong jvp, or none."""
+    run, tangents = subject.run, subject.tangents
+    values = {node: real64(value) for node, value in run._values.items()}
+    below = set(subject.wrt)
+    at = {n: np.float64(v) for n, v in run._values.items()} if run._floats else run._values
+    for node in subject.nodes:
+        if not node.parents or node in below:
+            continue
+        expected: Array = np.zeros(np.shape(values[node]))
+        size: Array = np.zeros(np.shape(values[node]))
+        parts = []
+        for i, parent in enumerate(node.parents):
+            if parent not in tangents or not node.op.differentiable(i):
+                continue
+            tangent = real64(tangents[parent])
+            edge = Edge(node, i, values, np.ones(np.shape(values[node])), subject.unit, rng)
+            local = node.op.local(i, at[node], [at[p] for p in node.parents], node.params)
+            part = local.jvp(tangents[parent])
+            judged = edge.judge_forward(part, tangent)
+            if judged is not None:
+                return judged
+            parts.append(part)
+            expected, size = expected + part, size + np.abs(part)
+        if not parts:
+            continue
+        got = np.asarray(tangents.get(node, 0.0), np.float64)
+        near = (
+            np.abs(got - expected) <= subject.unit * (4 + 2 * len(parts)) * size + 1e-290
+            if got.shape == expected.shape
+            else None
+        )
+        if near is not None and np.all(near | ~np.isfinite(size)):
+            continue
+        k = worst(got, expected) if got.shape == expected.shape else ()
+        return Verdict.FAIL, Blame(
+            "forward", node.label, node, element=k, got=np.asarray(got)[k] if k or not got.shape else None, expected=expected[k],
+            got_array=got, expected_array=expected, reason="the sum of the operands' tangents", hint=hint(got, expected, subject.unit, None, parts),  # noqa: E501
+            sentence="forward mode: the tangent is not the sum of what its operands contribute",
+        )  # fmt: skip
+    return Verdict.PASS, None
+
+
+def compare_graph_mode(
+    subject: GraphSubject, w: Array, g: Sequence[Array], base: float, rng: Any
+) -> Blame | None:
+    """Whether `cgraph.gradient` gives, as a graph, the numbers that `backward` gives; the rule that does not, if one does not."""
+    try:
+        found = subject.by_graph(w)
+    except Exception as error:
+        return blame_error(subject, rng, error, "graph")
+    for label, numbers, by_graph, shape in zip(
+        subject.labels(), g, found, subject.shapes(), strict=True
+    ):
+        if np.shape(by_graph) != shape:
+            return Blame(
+                "graph",
+                label,
+                sentence=f"the gradient graph gives shape {np.shape(by_graph)} for {label}, not {shape}",
+            )
+        d = measure.continuous(rng, shape)
+        (a, a_size), (b, b_size) = measure.total(numbers, d), measure.total(by_graph, d)
+        if not measure.agree(a, b, 64 * base * (a_size + b_size) + 1e-290) and np.isfinite(a):
+            return _rule_over_nodes(subject, rng) or Blame(
+                "graph", label, got=b, expected=a, got_array=by_graph, expected_array=numbers, hint=hint(by_graph, numbers, subject.unit),
+                sentence=f"the gradient graph of {label} evaluates to something else than backward() computes; no single rule is to blame",
+            )  # fmt: skip
+    return None
+
+
+def _rule_over_nodes(subject: GraphSubject, rng: Any) -> Blame | None:
+    wanted = leading(subject)
+    for node in reversed(subject.nodes):
+        if node not in wanted or node not in subject.cotangents:
+            continue
+        for i, parent in enumerate(node.parents):
+            if parent not in wanted or not node.op.differentiable(i):
+                continue
+            stands = {p: input_leaf(None, np.asarray(subject.run._values[p])) for p in node.parents}
+            out = node.op(*(stands[p] for p in node.parents), **node.params)
+            upstream = constant(np.asarray(subject.cotangents[node], node.dtype))
+            share, _ = backprop.edge_share(
+                node.op, i, out, [stands[p] for p in node.parents], node.params, upstream, None
+            )
+            got = np.asarray(Run((share,), None, None).value(share), np.float64)
+            edge = Edge(
+                node,
+                i,
+                {n: real64(v) for n, v in subject.run._values.items()},
+                real64(subject.cotangents[node]),
+                subject.unit,
+                rng,
+            )
+            judged = edge.judge(got, noisy=False)
+            if judged is not None and judged[1] is not None:
+                judged[1].kind = "graph"
+                judged[1].sentence = "the local gradient is right on numbers and wrong as a graph"
+                return judged[1]
+    return None

@@ -1,0 +1,172 @@
+"""Complex-step twins: what the forwards of the rows compute, written so that it may be fed complex numbers.
+
+The reference differentiates a forward by giving it x + ih and looking at the imaginary part. That is exact only for code that treats
+its argument analytically; NumPy's abs, sign and arctan2, and every forward that takes moduli or compares, do not. Each such row has a
+twin here, which branches on real parts only. At a kink a twin shows the *documented* convention (docs/conventions.md), so that the
+check of a convention is the same comparison as any other. The twins are written from the definition of the function, never from its
+derivative, and this module knows nothing of cgraph but names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Array = Any
+_sum: Any = np.add.reduce
+
+
+def re(x: Array) -> Array:
+    """The real part of an array or of a number."""
+    return x.real if isinstance(x, np.ndarray | np.generic | complex) else x
+
+
+def _abs(x: Array) -> Array:
+    return np.sign(re(x)) * x  # 0 at 0
+
+
+def _relu(x: Array) -> Array:
+    return np.where(re(x) > 0, x, np.where(np.isnan(re(x)), x, 0.0))  # 0 at 0
+
+
+def _pick(better: Callable[..., Any]) -> Callable[..., Array]:
+    """maximum and minimum: the operand with the better real part, the average of two that tie."""
+
+    def twin(a: Array, b: Array) -> Array:
+        ra, rb = re(a), re(b)
+        return np.where(better(ra, rb), a, np.where(better(rb, ra), b, 0.5 * (a + b)))
+
+    return twin
+
+
+maximum, minimum = _pick(np.greater), _pick(np.less)
+
+
+def _clip(x: Array, low: Array, high: Array) -> Array:
+    return minimum(maximum(x, low), high)
+
+
+def _sigmoid(x: Array) -> Array:
+    up = re(x) >= 0
+    small = np.exp(np.where(up, -x, x))
+    return np.where(up, 1.0, small) / (1.0 + small)
+
+
+def _sigmoid_slope(x: Array) -> Array:
+    small = np.exp(np.where(re(x) > 0, -x, x))
+    return small / np.square(1.0 + small)
+
+
+def _tanh_slope(x: Array) -> Array:
+    return 4.0 * _sigmoid_slope(2.0 * x)
+
+
+def _stable_bce_slope(z: Array, y: Array) -> Array:
+    return (1.0 - y) * _sigmoid(z) - y * _sigmoid(-z)
+
+
+def log1p(x: Array) -> Array:
+    """NumPy's complex log1p loses the digits of small real parts."""
+    if not np.iscomplexobj(x):
+        return np.log1p(x)
+    return np.log1p(re(x)) + 1j * np.imag(np.log(1.0 + x))
+
+
+def _softplus(x: Array) -> Array:
+    up = re(x) > 0
+    return np.where(up, x, 0.0) + log1p(np.exp(np.where(up, -x, x)))
+
+
+def _stable_bce(z: Array, y: Array) -> Array:
+    return y * _softplus(-z) + (1.0 - y) * _softplus(z)
+
+
+def power(a: Array, b: Array) -> Array:
+    """a^b around its real value: the phase is the imaginary part of b·ln a, the modulus stays what NumPy says.
+
+    ln(a) is taken relative to its real part, ln(a/Re a), so that a negative base with a whole exponent is fine.
+    """
+    ra, rb = np.broadcast_arrays(np.asarray(re(a), np.float64), np.asarray(re(b), np.float64))
+    value = np.power(ra, rb)
+    zero = ra == 0
+    safe = np.where(zero, 1.0, ra)
+    phase = rb * (np.imag(a) / safe) + np.imag(b) * np.log(np.abs(safe))
+    # At a base of 0 only the linear term of the function is left: a itself for b = 1, nothing above, no derivative below.
+    at_zero = np.where(
+        rb == 1, np.imag(a), np.where((rb > 1) | (rb == 0), 0.0, np.inf * np.imag(a))
+    )
+    return value + 1j * np.where(zero, at_zero, value * phase)
+
+
+def _where(condition: Array, a: Array, b: Array) -> Array:
+    return np.where(re(condition) != 0, a, b)
+
+
+def _real(function: Callable[..., Any]) -> Callable[..., Array]:
+    """A function whose result carries no derivative: of real parts only."""
+    return lambda *operands, **params: function(*(re(x) for x in operands), **params)
+
+
+def _step(a: Array, b: Array) -> Array:
+    return np.where(np.equal(a, b), 0.5, np.greater(a, b))
+
+
+def _extreme(ufunc: Any) -> Callable[..., Array]:
+    """max and min over axes: the average of the entries that tie."""
+
+    def twin(x: Array, axes: Any, keepdims: bool) -> Array:
+        hit = np.equal(re(x), ufunc.reduce(re(x), axis=axes, keepdims=True))
+        share = np.where(hit, x, 0.0) / _sum(hit, axis=axes, keepdims=True)
+        return _sum(share, axis=axes, keepdims=keepdims)
+
+    return twin
+
+
+def _softmax(x: Array, axes: Any) -> Array:
+    e = np.exp(x - np.max(re(x), axis=axes, keepdims=True, initial=-np.inf))
+    return e / _sum(e, axis=axes, keepdims=True)
+
+
+def _logsumexp(x: Array, axes: Any, keepdims: bool) -> Array:
+    top = np.max(re(x), axis=axes, keepdims=True, initial=-np.inf)
+    total = top + np.log(_sum(np.exp(x - top), axis=axes, keepdims=True))
+    return _sum(total, axis=axes, keepdims=keepdims)  # each axis has size 1 by now
+
+
+# Rows whose NumPy forward may be fed complex numbers as it stands (worst relative error 1e-13, tests/testing/test_twins.py).
+ANALYTIC = frozenset(
+    """add subtract multiply divide negative square sqrt reciprocal exp expm1 log log1p sin cos tan arcsin arccos arctan sinh cosh
+    tanh bce mse matmul sum mean prod cumsum broadcast_to sum_to reshape transpose concatenate getitem scatter""".split()
+)
+
+TWINS: dict[str, Callable[..., Array]] = {
+    "abs": _abs,
+    "clip": _clip,
+    "logsumexp": _logsumexp,
+    "max": _extreme(np.maximum),
+    "maximum": maximum,
+    "min": _extreme(np.minimum),
+    "minimum": minimum,
+    "power": power,
+    "relu": _relu,
+    "sigmoid": _sigmoid,
+    "sigmoid_slope": _sigmoid_slope,
+    "stable_bce_slope": _stable_bce_slope,
+    "tanh_slope": _tanh_slope,
+    "sign": _real(np.sign),
+    "softmax": _softmax,
+    "softplus": _softplus,
+    "stable_bce": _stable_bce,
+    "step": _real(_step),
+    "stop_gradient": re,
+    "where": _where,
+    "count": _real(lambda x, axes: float(np.prod([np.shape(x)[i] for i in axes], dtype=np.int64))),
+    **{
+        name: _real(getattr(np, name))
+        for name in (
+            "less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not",
+        )
+    },
+}  # fmt: skip

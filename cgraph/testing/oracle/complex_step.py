@@ -1,0 +1,239 @@
+"""Probe: an array that carries a complex step through somebody else's NumPy code, and says so when that code is not analytic.
+
+A user's forward may well contain `np.abs`, `np.maximum` or `np.linalg.norm`. Fed a complex array, NumPy answers with a modulus and the
+derivative is silently lost. A Probe catches every ufunc and NumPy function on the way: what is analytic goes through, what has a twin
+gets it, and anything else (a conjugate, a cast to float, a C routine) raises `NotAnalytic`, upon which the check falls back on
+differences and says that it did.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+
+from cgraph.testing.oracle import complex_forwards
+from cgraph.testing.oracle.noise import disturbed
+
+re = complex_forwards.re
+
+
+class NotAnalytic(TypeError):
+    """This code cannot carry a complex step; the message names the function that cannot."""
+
+
+_ANALYTIC = frozenset(
+    """add subtract multiply divide true_divide negative positive square sqrt reciprocal exp expm1 exp2 log log1p log2 log10 sin cos tan
+    arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh matmul vecdot erf erfc loggamma digamma psi gamma log_ndtr wofz
+    ndtr rgamma""".split()
+)
+_COMPARISONS = frozenset(
+    """less less_equal greater greater_equal equal not_equal logical_and logical_or logical_not logical_xor isnan isfinite isinf
+    signbit sign floor ceil rint trunc heaviside""".split()
+)
+
+
+def _hypot(a: Any, b: Any) -> Any:
+    return np.sqrt(a * a + b * b)
+
+
+def _arctan2(y: Any, x: Any) -> Any:
+    turn = np.arctan2(re(y), re(x))
+    # The angle of (x + iy) turned back by its real part, which is small whatever the quadrant.
+    c, s = np.cos(turn), np.sin(turn)
+    return turn + np.arctan((y * c - x * s) / (x * c + y * s))
+
+
+def _logaddexp(a: Any, b: Any) -> Any:
+    top = np.maximum(re(a), re(b))
+    return top + np.log(np.exp(a - top) + np.exp(b - top))
+
+
+def _cbrt(x: Any) -> Any:
+    root = np.cbrt(re(x))
+    return root * np.exp(np.log(x / re(x)) / 3.0)
+
+
+_TWINS: dict[str, Any] = {
+    "absolute": complex_forwards.TWINS["abs"],
+    "fabs": complex_forwards.TWINS["abs"],
+    "maximum": complex_forwards.maximum,
+    "minimum": complex_forwards.minimum,
+    "fmax": complex_forwards.maximum,
+    "fmin": complex_forwards.minimum,
+    "power": complex_forwards.power,
+    "float_power": complex_forwards.power,
+    "log1p": complex_forwards.log1p,
+    "expit": complex_forwards.TWINS["sigmoid"],
+    "copysign": lambda x, s: complex_forwards.TWINS["abs"](x) * np.copysign(1.0, re(s)),
+    "hypot": _hypot,
+    "arctan2": _arctan2,
+    "logaddexp": _logaddexp,
+    "cbrt": _cbrt,
+    "clip": complex_forwards.TWINS["clip"],
+    "deg2rad": lambda x: x * (np.pi / 180),
+    "rad2deg": lambda x: x * (180 / np.pi),
+    "log_expit": lambda x: -complex_forwards.TWINS["softplus"](-x),
+    "xlogy": lambda x, y: np.where(re(x) == 0, 0.0, x * np.log(y)),
+}
+
+# NumPy functions that keep complex numbers analytic: they move, join, sum or multiply, or are built from ufuncs that come by here.
+_FUNCTIONS = frozenset(
+    """where concatenate stack vstack hstack dstack column_stack reshape ravel transpose swapaxes moveaxis rollaxis squeeze expand_dims
+    broadcast_to broadcast_arrays tile repeat roll flip fliplr flipud rot90 take take_along_axis diag diagonal diagflat tril triu pad
+    split array_split sum mean prod cumsum cumprod diff trace dot matmul einsum tensordot outer inner kron cross convolve average
+    zeros_like ones_like full_like empty_like copy atleast_1d atleast_2d atleast_3d shape ndim size sort max amax min amin argmax argmin
+    argsort append insert delete block det inv solve nan_to_num ptp permute_dims concat vecdot polyval gradient trapezoid""".split()
+)
+
+
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    if ord not in (None, 2, "fro") or (ord == 2 and axis is None and np.ndim(x) != 1):
+        raise NotAnalytic(f"np.linalg.norm with ord={ord!r}")
+    return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
+
+
+def _var(
+    x: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: int = 0,
+    keepdims: Any = False,
+) -> Any:
+    off = x - np.mean(x, axis=axis, keepdims=True)
+    n = np.size(x) // max(np.size(np.sum(re(np.asarray(x)), axis=axis)), 1)
+    return np.sum(off * off, axis=axis, keepdims=bool(keepdims)) / (n - ddof)
+
+
+def _std(x: Any, *args: Any, **kwargs: Any) -> Any:
+    return np.sqrt(_var(x, *args, **kwargs))
+
+
+def _clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+    low, high = (a_min if min is None else min), (a_max if max is None else max)
+    x = x if low is None else complex_forwards.maximum(x, low)
+    return x if high is None else complex_forwards.minimum(x, high)
+
+
+_FUNCTION_TWINS: dict[str, Any] = {"norm": _norm, "var": _var, "std": _std, "clip": _clip}
+_COMPARING = frozenset(
+    {"allclose", "isclose", "array_equal", "all", "any", "count_nonzero", "nonzero", "iscomplexobj"}
+)
+
+
+def bare(x: Any) -> Any:
+    """Without the Probe around it, containers included."""
+    if isinstance(x, Probe):
+        return x.view(np.ndarray)
+    return type(x)(bare(item) for item in x) if type(x) in (list, tuple) else x
+
+
+def wrap(x: Any) -> Any:
+    """Complex results go on as Probes, 0-d ones too."""
+    if type(x) in (list, tuple):
+        return type(x)(wrap(item) for item in x)
+    if isinstance(x, np.ndarray | np.generic) and x.dtype.kind == "c":
+        return np.asarray(disturbed(x)).view(Probe)
+    return x
+
+
+class Probe(np.ndarray[Any, np.dtype[Any]]):
+    """See the module: a complex array under watch."""
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        name = ufunc.__name__
+        operands = tuple(bare(x) for x in inputs)
+        kwargs = {key: bare(value) for key, value in kwargs.items()}
+        if name in _COMPARISONS:
+            return getattr(ufunc, method)(*(re(x) for x in operands), **kwargs)
+        if method == "__call__" and name in _TWINS and not kwargs:
+            return wrap(_TWINS[name](*operands))
+        if name in _ANALYTIC and (
+            method in ("__call__", "outer") or name in ("add", "multiply", "subtract")
+        ):
+            return wrap(getattr(ufunc, method)(*operands, **kwargs))
+        if (
+            method == "reduce"
+            and name in ("maximum", "minimum")
+            and set(kwargs) <= {"axis", "keepdims"}
+        ):
+            axis, keepdims = kwargs.get("axis", 0), kwargs.get("keepdims", False)
+            return wrap(
+                complex_forwards.TWINS["max" if name == "maximum" else "min"](
+                    operands[0], axis, keepdims
+                )
+            )
+        raise NotAnalytic(f"np.{name}" + ("" if method == "__call__" else f".{method}"))
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        name = function.__name__
+        if name in _FUNCTION_TWINS:
+            return wrap(_FUNCTION_TWINS[name](*args, **kwargs))
+        if name in _COMPARING:
+            return function(*(re(bare(a)) for a in args), **kwargs)
+        if name in ("argmax", "argmin", "argsort"):
+            return function(re(bare(args[0])), *args[1:], **kwargs)
+        if name in ("max", "amax", "min", "amin"):
+            return self._extreme(name[-3:], *args, **kwargs)
+        if name == "where" and len(args) == 3:
+            return wrap(np.where(re(bare(args[0])) != 0, bare(args[1]), bare(args[2])))
+        if name not in _FUNCTIONS:
+            raise NotAnalytic(f"{function.__module__}.{name}")
+        return wrap(
+            function(
+                *(bare(a) for a in args), **{key: bare(value) for key, value in kwargs.items()}
+            )
+        )
+
+    @staticmethod
+    def _extreme(
+        name: str, x: Any, axis: Any = None, out: Any = None, keepdims: Any = False
+    ) -> Any:
+        return wrap(complex_forwards.TWINS[name](bare(x), axis, bool(keepdims)))
+
+    def max(self, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:  # type: ignore[override]
+        return self._extreme("max", self, axis, out, keepdims)
+
+    def min(self, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:  # type: ignore[override]
+        return self._extreme("min", self, axis, out, keepdims)
+
+    def var(self, *args: Any, **kwargs: Any) -> Any:
+        return wrap(_var(self, *args, **kwargs))
+
+    def std(self, *args: Any, **kwargs: Any) -> Any:
+        return wrap(_std(self, *args, **kwargs))
+
+    def clip(self, *args: Any, **kwargs: Any) -> Any:
+        return wrap(_clip(bare(self), *map(bare, args), **kwargs))
+
+    def __getitem__(self, key: Any) -> Any:
+        return wrap(self.view(np.ndarray)[re(bare(key)) if isinstance(key, Probe) else key])
+
+    def __abs__(self) -> Any:
+        return np.absolute(self)
+
+    def __bool__(self) -> bool:
+        return bool(self.view(np.ndarray).real)
+
+    @property  # type: ignore[misc]
+    def real(self) -> Any:
+        raise NotAnalytic(".real")
+
+    @property  # type: ignore[misc]
+    def imag(self) -> Any:
+        raise NotAnalytic(".imag")
+
+    def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
+        # A cast to float64 asks for nothing that a complex128 is not; to anything else loses digits or the step.
+        if np.dtype(dtype) in (np.dtype(np.float64), np.dtype(np.complex128)):
+            return self
+        raise NotAnalytic(f".astype({np.dtype(dtype)})")
+
+    def _no(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise NotAnalytic("a conversion to Python numbers")
+
+    __float__ = __int__ = __complex__ = __index__ = item = tolist = conj = conjugate = tobytes = _no
+    argmax = lambda self, *a, **k: self.view(np.ndarray).real.argmax(*a, **k)  # noqa: E731
+    argmin = lambda self, *a, **k: self.view(np.ndarray).real.argmin(*a, **k)  # noqa: E731
+    argsort = lambda self, *a, **k: self.view(np.ndarray).real.argsort(*a, **k)  # noqa: E731

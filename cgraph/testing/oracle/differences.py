@@ -1,0 +1,98 @@
+"""Differences: the second key, which knows nothing of complex numbers.
+
+Richardson's extrapolation of central differences, with an error that is measured rather than assumed: the noise of the function by
+Hamming's difference table, the truncation by how neighbours in the tableau differ. Where the two one-sided slopes differ, there is a kink,
+and both are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+ROUNDS = 8
+SHRINK = 4.0
+
+
+class Slope(NamedTuple):
+    """A derivative by differences: the value, a bound of its error, and the one-sided slopes where they differ (a kink)."""
+
+    value: float
+    error: float
+    sides: tuple[float, float] | None = None
+
+
+def noise_of(f: Callable[[float], float], h: float = 2.0**-30) -> float:
+    """The noise in f near 0, by Hamming's differences (Moré and Wild 2011, "Estimating computational noise")."""
+    samples = np.array([f(k * h) for k in range(-3, 4)])
+    if not np.all(np.isfinite(samples)):
+        return 0.0  # too near an edge to tell: the rounding of one evaluation has to do
+    levels, table, gamma = [], samples, 1.0
+    for k in range(1, 6):
+        table = np.diff(table)
+        gamma *= 0.5 * k / (2 * k - 1)
+        levels.append(np.sqrt(gamma * np.mean(table**2)))
+    return float(max(levels[-1], levels[-2]))
+
+
+def richardson(
+    f: Callable[[float], float], noise: float, start: float = 2.0**-4, parity: int = 2
+) -> Slope:
+    """f'(0) by extrapolated differences: central (`parity` 2) or one-sided (1 forwards, -1 backwards).
+
+    The error of an entry is its distance from its neighbours plus the noise it amplifies; the best entry wins, but its bound is
+    widened to the spread of the four best, so that one lucky coincidence cannot make it look exact.
+    """
+    entries: list[tuple[float, float]] = []
+    previous: list[float] = []
+    gains: list[float] = []
+    origin = f(0.0) if abs(parity) == 1 else 0.0
+    factor = SHRINK**2 if parity == 2 else SHRINK
+    for k in range(ROUNDS if parity == 2 else ROUNDS + 4):
+        h = start / SHRINK**k
+        if previous and not np.isfinite(previous[0]):
+            previous, gains = [], []  # the step was too long for the domain
+        if parity == 2:
+            row, gain = [(f(h) - f(-h)) / (2 * h)], [1.0 / h]
+        else:
+            row, gain = [(f(parity * h) - origin) / (parity * h)], [2.0 / h]
+        for m, before in enumerate(previous[:4], 1):
+            q = factor**m
+            row.append(row[-1] + (row[-1] - before) / (q - 1.0))
+            gain.append((q * gain[-1] + gains[m - 1]) / (q - 1.0))
+            error = abs(row[m] - row[m - 1])
+            if m < len(previous):
+                error = max(error, abs(row[m] - previous[m]))
+            if np.isfinite(row[m]) and np.isfinite(error):
+                entries.append((error + noise * gain[m], row[m]))
+        previous, gains = row, gain
+    if not entries:
+        return Slope(float("nan"), float("inf"))
+    entries.sort()
+    best = [value for _, value in entries[:4]]
+    return Slope(best[0], 2.0 * max(entries[0][0], max(best) - min(best)))
+
+
+def slope(f: Callable[[float], float], scale: float, start: float = 2.0**-4) -> Slope:
+    """f'(0) by differences, with its error; where the two one-sided slopes differ, both of them.
+
+    Args:
+        scale: the rounding of one evaluation: an estimate that the measured noise may raise but not lower.
+    """
+    sides = 1.0, -1.0
+    while start > 2.0**-40 and not all(np.isfinite(f(side * start)) for side in sides):
+        start /= SHRINK  # both ends of the stencil have to lie in the domain
+    noise = max(3.0 * noise_of(f, min(2.0**-30, start / 16)), scale)
+    central = richardson(f, noise, start)
+    # Also where the central difference looks exact: on the kink of |x| it is.
+    right, left = richardson(f, noise, start, 1), richardson(f, noise, start, -1)
+    apart = abs(right.value - left.value)
+    if apart > 4.0 * (right.error + left.error) and apart > 1e-5 * max(
+        abs(right.value), abs(left.value)
+    ):
+        return Slope(
+            0.5 * (right.value + left.value), right.error + left.error, (left.value, right.value)
+        )
+    return central

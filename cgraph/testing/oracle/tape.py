@@ -1,0 +1,230 @@
+"""The reference: derivatives of forwards, found without a single rule of the engine.
+
+A `Tape` is a graph as bare data: forwards, operand numbers, parameters. It is evaluated here in three ways: on numbers; on complex
+numbers with a step of 2^-70 in the imaginary part, op by op, which gives exact directional derivatives; and on displaced inputs, for
+the differences of `differences.py`, the independent second key. The two first can be replayed with every value disturbed by its own
+rounding, which measures how far rounding alone can move the answer: tolerances come from there, not from constants.
+
+An oracle that shares code with what it judges is blind to its bugs. So this module imports NumPy and the twins, nothing of cgraph's
+backward pass, not even nodes; a test reads its imports.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cgraph.testing.oracle import noise as noises
+from cgraph.testing.oracle.complex_step import NotAnalytic, Probe, bare
+from cgraph.testing.oracle.noise import disturb
+
+Array = Any
+STEP = 2.0**-70
+EPS = 2.0**-52
+TINY = 2.0**-1022
+
+
+class Line(NamedTuple):
+    """One op of a tape.
+
+    Attributes:
+        forward: arrays -> array.
+        operands: where its operands stand on the tape.
+        params: keyword parameters of the forward.
+        twin: takes complex operands; None for a forward nobody has vouched for, which is then fed Probes.
+        dead: operands the row declares not differentiable: they pass no tangent.
+    """
+
+    forward: Callable[..., Any]
+    operands: tuple[int, ...]
+    params: Mapping[str, Any]
+    twin: Callable[..., Any] | None
+    dead: tuple[int, ...] = ()
+
+
+class Tape:
+    """A graph as data: `lines` in topological order, None for a leaf; the last line is the root."""
+
+    def __init__(self, lines: Sequence[Line | None]) -> None:
+        self.lines = lines
+        # Errors of NumPy are the caller's business: the whole evaluation stands under one errstate.
+
+    def values(
+        self, leaves: Mapping[int, Array], rng: Any = None, unit: float = EPS, frozen: bool = False
+    ) -> list[Array]:
+        """Every value, in float64. With `rng`, each is disturbed by up to 2 `unit` of itself (not where `frozen`)."""
+        found: list[Array] = []
+        for i, line in enumerate(self.lines):
+            value = (
+                leaves[i]
+                if line is None
+                else line.forward(*[found[k] for k in line.operands], **line.params)
+            )
+            if rng is not None and not frozen:
+                value = disturb(value, rng, unit)
+            found.append(value)
+        return found
+
+    def tangent(
+        self,
+        values: Sequence[Array],
+        seeds: Mapping[int, Array],
+        rng: Any = None,
+        unit: float = EPS,
+        frozen: bool = False,
+    ) -> tuple[Array, list[Array]]:
+        """The directional derivative of the root along `seeds`, tangents of leaves (or of nodes); and all tangents, times STEP.
+
+        Every op is given its operands' real values with their tangents as a tiny imaginary part, and only the imaginary part of what
+        it answers is kept: real parts stay those of `values`, so no rounding of complex arithmetic builds up in them.
+
+        Raises:
+            NotAnalytic: when a forward cannot be fed complex numbers.
+        """
+        live: list[Array] = [None] * len(self.lines)
+        for i, line in enumerate(self.lines):
+            value = values[i]
+            if i in seeds:
+                out = np.multiply(seeds[i], STEP * 1j)
+            elif line is None:
+                continue
+            else:
+                moving, given = False, []
+                for k in line.operands:
+                    z = live[k]
+                    if z is None:
+                        given.append(values[k])
+                    else:
+                        given.append(z)
+                        moving = True
+                if not moving:
+                    continue
+                if line.dead:
+                    for j in line.dead:
+                        given[j] = values[line.operands[j]]
+                    if all(live[k] is None or j in line.dead for j, k in enumerate(line.operands)):
+                        continue
+                if rng is not None:
+                    out = 1j * replayed(line, given, value, rng, unit, frozen)
+                elif line.twin is None or not (
+                    line.twin is line.forward or vouched(line, given, value)
+                ):
+                    out = 1j * probed(line, given, value)
+                else:
+                    out = line.twin(*given, **line.params)
+            # The real part is known already, and better. A fresh array is reused; a view holds the same real parts as what it views.
+            if out.__class__ is np.ndarray and out.dtype == np.complex128 and out.flags.writeable:
+                out.real = value
+                live[i] = out
+            elif np.ndim(value) == 0:
+                live[i] = np.complex128(complex(value, np.imag(out)))
+            else:
+                live[i] = z = np.empty(np.shape(value), np.complex128)
+                z.real = value
+                z.imag = np.imag(out)
+        last = live[-1]
+        return (None if last is None else last.imag / STEP), live
+
+    def truncation(
+        self, values: Sequence[Array], seeds: Mapping[int, Array], weights: Array
+    ) -> float:
+        """What the step itself leaves in ⟨w, J d⟩, of the order of its square: nothing, but where the derivative is exactly zero."""
+        finer = 2.0**-20
+        pair = []
+        for scale in (1.0, finer):
+            found = self.tangent(
+                values, {i: np.multiply(seed, scale) for i, seed in seeds.items()}
+            )[0]
+            pair.append(0.0 if found is None else float(np.sum(weights * found)) / scale)
+        return abs(pair[0] - pair[1])
+
+    def masked(self, values: Sequence[Array], i: int, bad: Array) -> bool:
+        """Whether the entries of node `i` that are `bad` are cut off from the root by structure, behind branches not taken.
+
+        NaN tells: as a tangent it survives a multiplication by zero, but not a branch that is not selected.
+        """
+        try:
+            found = self.tangent(values, {i: np.where(bad, np.nan, 0.0)})[0]
+        except NotAnalytic:
+            return False
+        return found is None or not np.isnan(found).any()
+
+    def directional(
+        self, leaves: Mapping[int, Array], seeds: Mapping[int, Array], weights: Array
+    ) -> Callable[[float], float]:
+        """The function of one number that differences are taken of: ⟨w, root⟩ at the leaves moved by t times the seeds."""
+
+        still = self.values(leaves)
+
+        def f(t: float) -> float:
+            found: list[Array] = []
+            for i, line in enumerate(self.lines):
+                if line is None:
+                    found.append(leaves[i] + t * seeds[i] if i in seeds else leaves[i])
+                    continue
+                # What the row declares not differentiable stands still, or stop_gradient would be seen through.
+                given = [
+                    still[k] if j in line.dead else found[k] for j, k in enumerate(line.operands)
+                ]
+                found.append(line.forward(*given, **line.params))
+            return float(np.sum(weights * np.asarray(found[-1], np.float64)))
+
+        return f
+
+
+# Forwards whose twin has been seen to give the same values.
+_VOUCHED: set[Any] = set()
+
+
+def vouched(line: Line, given: Sequence[Array], value: Array) -> bool:
+    """Whether the twin of a row computes what its forward computes: asked once for each forward, so that nobody swaps it unseen."""
+    if line.forward in _VOUCHED:
+        return True
+    real = np.real(line.twin(*given, **line.params))  # type: ignore[misc]
+    finite = np.isfinite(np.asarray(value, np.float64))
+    if not np.all(
+        np.abs(real - value)[finite] <= 1e-9 * np.abs(np.asarray(value))[finite] + 1e-300
+    ):
+        return False
+    if finite.any():
+        _VOUCHED.add(line.forward)
+    return True
+
+
+def replayed(
+    line: Line, given: Sequence[Array], value: Array, rng: Any, unit: float, frozen: bool
+) -> Array:
+    """The imaginary part with the arithmetic inside the op disturbed; where the values are `frozen`, on a kink, only the tangents."""
+    with noises.noise(rng, unit):
+        if line.twin is None:
+            return noises.disturbed(probed(line, given, value))
+        if frozen:  # noise must not choose the branch
+            given = [
+                z if np.asarray(z).dtype.kind != "c" else z.real + 1j * noises.disturbed(z.imag)
+                for z in given
+            ]
+            return noises.disturbed(np.imag(line.twin(*given, **line.params)))
+        imag = np.imag(np.asarray(line.twin(*(noises.noisy(x) for x in given), **line.params)))
+        return noises.disturbed(imag.view(np.ndarray))
+
+
+def probed(line: Line, given: Sequence[Array], value: Array) -> Array:
+    """The imaginary part of a forward that nobody vouches for, under watch."""
+    operands = [np.asarray(x).view(Probe) if np.iscomplexobj(x) else x for x in given]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a cast that discards the imaginary part is only a warning
+        try:
+            out = np.asarray(bare(line.forward(*operands, **line.params)))
+        except NotAnalytic:
+            raise
+        except Exception as error:
+            raise NotAnalytic(f"{type(error).__name__}: {error}") from error
+    if out.dtype.kind not in "cfbiu" or out.shape != np.shape(value):
+        raise NotAnalytic("the forward answers complex numbers with something else")
+    near = np.abs(out.real - value) <= 1e-9 * np.abs(value) + 1e-300
+    if noises._active is None and not np.all(near | ~np.isfinite(np.asarray(value, np.float64))):
+        raise NotAnalytic("the forward gives another real part for complex numbers")
+    return out.imag
