@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from cgraph import shapes
-from cgraph.backprop import Itself, backpropagate, pushforward
+from cgraph.backprop import SymbolicValues, backpropagate, pushforward
 from cgraph.build import build
 from cgraph.errors import CgraphError, DTypeError, GradientError, ShapeError
 from cgraph.graph import ancestors, order
@@ -82,7 +82,7 @@ def gradient(
     cotangents: dict[Node, Any] = {}
     if root in wanted:
         cotangents[root] = _seed(root, upstream)
-        backpropagate(order(root), cotangents, Itself(), wanted, {})
+        backpropagate(order(root), cotangents, SymbolicValues(), wanted, {})
     found = [_shaped(cotangents[t], t) if t in cotangents else zeros_like(t) for t in targets]
     return found[0] if isinstance(wrt, Node) else found
 
@@ -123,7 +123,7 @@ def _tangents(root: Node, wrt: Sequence[Node], tangents: Sequence[Any]) -> Node:
                 f"the tangent of {node.label!r} has shape {found[node].shape}, not {node.shape}"
             )
     below = set(wrt)
-    pushforward([n for n in order(root) if n not in below], found, Itself())
+    pushforward([n for n in order(root) if n not in below], found, SymbolicValues())
     return _shaped(found[root], root) if root in found else zeros_like(root)
 
 

@@ -16,7 +16,7 @@ from cgraph import shapes
 from cgraph.errors import DTypeError, ShapeError, UnsupportedError
 from cgraph.leaves import constant, leaf_node
 from cgraph.node import NO_PARAMS, Node, literal, make_node, number_node, site_of_caller
-from cgraph.op import CONSTANT, OPS, Op
+from cgraph.op import CONSTANT, OPS, DType, Op
 from cgraph.shapes import Shape
 from cgraph.values import FLOAT64
 
@@ -51,24 +51,29 @@ def build(
         if node is not None:
             return node
     parents = _as_nodes(op, operands)
+    elementwise = op.family == "elementwise"
     try:
-        if op.family == "elementwise":
+        # A weak constant lends an elementwise op no dtype of its own.
+        dtype = op.result_dtype(
+            tuple(p._value if elementwise and p.weak else p.dtype for p in parents), params
+        )
+        if dtype.kind == "f" and op.name != "cast" and any(p.dtype != dtype for p in parents):
+            parents = tuple(
+                p if p.dtype == dtype or p.weak or not op.differentiable(i) else _cast(p, dtype)
+                for i, p in enumerate(parents)
+            )
+        if not elementwise:
+            shape = op.shape(*(p.shape for p in parents), **params)  # type: ignore[misc]
+        else:
             shape = parents[0].shape
             if any(p.shape != shape for p in parents):
                 shape = shapes.broadcast(*(p.shape for p in parents))
                 parents = tuple(
                     p
-                    if p.shape == shape or (p.op is CONSTANT and p.shape == ())
-                    else _spread(p, shape, parents)
-                    for p in parents
+                    if p.shape == shape or (p.shape == () and _stays_scalar(op, i, p))
+                    else _broadcast(p, shape, parents)
+                    for i, p in enumerate(parents)
                 )
-        else:
-            shape = op.shape(*(p.shape for p in parents), **params)  # type: ignore[misc]
-        # A weak constant lends an elementwise op no dtype of its own.
-        elementwise = op.family == "elementwise"
-        dtype = op.result_dtype(
-            tuple(p._value if elementwise and p.weak else p.dtype for p in parents), params
-        )
     except (ShapeError, DTypeError) as error:
         raise type(error)(
             f"{name or op.name}: {_describe(parents, error)}: {error}\n  built at {site_of_caller()}"
@@ -105,7 +110,7 @@ def _of_one_shape(op: Op, operands: tuple[Any, ...], name: str | None) -> Node |
             numbers = True
         else:
             return None
-    if shape is None or dtype.kind != "f":
+    if shape is None or dtype.kind != "f" or (numbers and op.partials is None):
         return None
     if numbers:
         if dtype is not FLOAT64 and not isinstance(op.forward, np.ufunc):
@@ -114,9 +119,16 @@ def _of_one_shape(op: Op, operands: tuple[Any, ...], name: str | None) -> Node |
     result = op.result_of.get(dtype)
     if result is None:
         result = op.result_of[dtype] = op.result_dtype((dtype,) * len(operands), NO_PARAMS)
+    if result is not dtype and result.kind == "f" and result != dtype:
+        return None
     return make_node(
         op, operands, NO_PARAMS, shape, result, name, False, active and result.kind == "f"
     )
+
+
+def _stays_scalar(op: Op, i: int, operand: Node) -> bool:
+    """A scalar constant broadcasts as it is; the condition of `where` does not, as it travels with the gradient as a mask."""
+    return operand.op is CONSTANT and (op.partials is not None or i > 0)
 
 
 def _describe(parents: tuple[Node, ...], error: Exception) -> str:
@@ -156,18 +168,24 @@ def _as_nodes(op: Op, operands: tuple[Any, ...]) -> tuple[Node, ...]:
     return tuple(result)
 
 
-def _spread(node: Node, shape: Shape, among: tuple[Node, ...]) -> Node:
+def _broadcast(node: Node, shape: Shape, among: tuple[Node, ...]) -> Node:
     """`node` broadcast to `shape`; when a size is unknown, to the shape that the operands `among` it turn out to have."""
     broadcast_to = OPS["broadcast_to"]
     if shapes.is_static(shape):
         # `shape` came out of the broadcasting rule, so nothing is left to check or infer.
         params = MappingProxyType({"shape": shape})
         return make_node(broadcast_to, (node,), params, shape, node.dtype, None, False, node.active)
-    spread = node
+    wider = node
     for other in among:
         if other is not node:
-            spread = build(broadcast_to, (spread, other), {"shape": None})
-    return spread
+            wider = build(broadcast_to, (wider, other), {"shape": None})
+    return wider
+
+
+def _cast(node: Node, dtype: DType) -> Node:
+    """`node` in the dtype of the result it enters, so that every local gradient there has the result's precision and range."""
+    params = MappingProxyType({"dtype": dtype.name})
+    return make_node(OPS["cast"], (node,), params, node.shape, dtype, None, False, node.active)
 
 
 Op.node_class = Node

@@ -7,7 +7,7 @@ nothing either. None of it looks at values.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -65,8 +65,10 @@ def ancestors(root: Node, targets: Iterable[Node]) -> set[Node]:
     """The nodes on some path from a target up to the root: those a gradient has to pass."""
     on_path = set(targets)
     for node in order(root):
-        if node not in on_path and any(
-            p in on_path and node.op.differentiable(i) for i, p in enumerate(node.parents)
+        if (
+            node not in on_path
+            and node.dtype.kind == "f"
+            and any(p in on_path and node.op.differentiable(i) for i, p in enumerate(node.parents))
         ):
             on_path.add(node)
     return on_path
@@ -85,6 +87,11 @@ def substitute(roots: Iterable[Node], replacements: Mapping[Node, Node]) -> list
     return [new[root] for root in roots]
 
 
+def same_nodes(a: Sequence[Node], b: Sequence[Node]) -> bool:
+    """Whether two sequences hold the very same nodes; ``==`` would build comparisons."""
+    return len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))
+
+
 def verify(*roots: Node) -> None:
     """Check that a graph is well formed: the executable definition of what a graph is. Raises `CgraphError` if not."""
     seen: set[Node] = set()
@@ -97,7 +104,11 @@ def verify(*roots: Node) -> None:
                 raise CgraphError(f"{node!r}: a leaf has no parents")
             continue
         again = build(node.op, node.parents, node.params)
-        if again.parents != node.parents or again.shape != node.shape or again.dtype != node.dtype:
+        if (
+            not same_nodes(again.parents, node.parents)
+            or again.shape != node.shape
+            or again.dtype != node.dtype
+        ):
             raise CgraphError(f"{node!r}: its row says {again!r}")
         if node.floats and (node.shape, node.dtype.name) != ((), "float64"):
             raise CgraphError(f"{node!r} is marked as a float64 scalar")

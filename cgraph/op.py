@@ -107,11 +107,11 @@ class Op:
         "linear",
         "makers",
         "margin",
-        "mixed",
         "module",
         "name",
         "params",
         "partials",
+        "plain",
         "result_of",
         "role",
         "scalar",
@@ -153,10 +153,9 @@ class Op:
         self.makers = makers
         # All partials are constants (+, −): the backward pass need not look at any value.
         self.linear = partials is not None and all(isinstance(p, float) for p in partials)
-        # Constants beside functions, or beside operands without a derivative: for these the backward pass takes the general road.
-        self.mixed = (
-            partials is not None and not self.linear and any(isinstance(p, float) for p in partials)
-        )
+        # One or two operands, and not constants beside functions: what the backward pass does without linear maps.
+        constants = 0 if partials is None else sum(isinstance(p, float) for p in partials)
+        self.plain = partials is not None and len(partials) <= 2 and constants in (0, len(partials))
         # How many operands an elementwise op takes; 0 where the row does not say.
         self.arity = len(makers if partials is None else partials) if family == "elementwise" else 0
         self.unary = scalar is not None and self.arity < 2
@@ -227,6 +226,8 @@ class Op:
 
     def result_dtype(self, dtypes: tuple[DType | float, ...], params: Mapping[str, Any]) -> DType:
         """The dtype of the result; a Python number among `dtypes` stands for a weak operand, which never promotes."""
+        if "dtype" in params:
+            return np.dtype(params["dtype"])
         if self.dtype is not None:
             return self.dtype(*dtypes)
         if self.family == "elementwise":

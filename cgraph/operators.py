@@ -8,7 +8,10 @@ The ops fill it (they stand a floor higher, so they cannot be imported here); `a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from numbers import Number
 from typing import Any, NoReturn, TypeVar
+
+import numpy as np
 
 from cgraph.errors import CgraphError, UnsupportedError
 
@@ -25,6 +28,9 @@ _ALIASES = {
     "permute_dims": "transpose",
     "concat": "concatenate",
     "pow": "power",
+    "astype": "cast",
+    "bitwise_not": "invert",
+    "bitwise_invert": "invert",
     "acos": "arccos",
     "asin": "arcsin",
     "atan": "arctan",
@@ -38,6 +44,11 @@ def vocabulary(function: F) -> F:
     """Enter a function into the vocabulary under its own name."""
     VOCABULARY[function.__name__] = function
     return function
+
+
+def _numeric(x: Any) -> bool:
+    """Whether a node can be compared with `x` entry by entry; anything else (None, a string) is just not equal to it."""
+    return isinstance(x, Operators | Number | np.ndarray | np.generic | list | tuple)
 
 
 def unsupported(what: str) -> UnsupportedError:
@@ -101,7 +112,15 @@ class Operators:
     def __abs__(self) -> Any:
         return VOCABULARY["abs"](self)
 
-    # Comparisons build nodes (for `where`); == and != stay identity, so that nodes can be dictionary keys.
+    # Comparisons build nodes, for `where`. Sets and dictionaries know nodes by identity: they hash by it, and look with `is` first.
+    def __eq__(self, other: Any) -> Any:
+        return VOCABULARY["equal"](self, other) if _numeric(other) else NotImplemented
+
+    def __ne__(self, other: Any) -> Any:
+        return VOCABULARY["not_equal"](self, other) if _numeric(other) else NotImplemented
+
+    __hash__ = object.__hash__
+
     def __lt__(self, other: Any) -> Any:
         return VOCABULARY["less"](self, other)
 
@@ -114,18 +133,27 @@ class Operators:
     def __ge__(self, other: Any) -> Any:
         return VOCABULARY["greater_equal"](self, other)
 
+    # As in NumPy: bit by bit on whole numbers, which on truth values is "and", "or" and "not".
     def __and__(self, other: Any) -> Any:
-        return VOCABULARY["logical_and"](self, other)
+        return VOCABULARY["bitwise_and"](self, other)
 
-    __rand__ = __and__
+    def __rand__(self, other: Any) -> Any:
+        return VOCABULARY["bitwise_and"](other, self)
 
     def __or__(self, other: Any) -> Any:
-        return VOCABULARY["logical_or"](self, other)
+        return VOCABULARY["bitwise_or"](self, other)
 
-    __ror__ = __or__
+    def __ror__(self, other: Any) -> Any:
+        return VOCABULARY["bitwise_or"](other, self)
+
+    def __xor__(self, other: Any) -> Any:
+        return VOCABULARY["bitwise_xor"](self, other)
+
+    def __rxor__(self, other: Any) -> Any:
+        return VOCABULARY["bitwise_xor"](other, self)
 
     def __invert__(self) -> Any:
-        return VOCABULARY["logical_not"](self)
+        return VOCABULARY["invert"](self)
 
     def __getitem__(self, index: Any) -> Any:
         return VOCABULARY["getitem"](self, index)
@@ -143,7 +171,8 @@ class Operators:
     def __bool__(self) -> NoReturn:
         raise UnsupportedError(
             f"{self!r} has no truth value: a graph holds no numbers while it is built. "
-            "Choose between two results with cg.where(condition, a, b), or compare node.value."
+            "Choose between two results with cg.where(condition, a, b), or compare node.value; "
+            "`a == b` builds a comparison, whether two names are one node is `a is b`."
         )
 
     def __float__(self) -> NoReturn:
@@ -189,6 +218,9 @@ class Operators:
 
     def reshape(self, *shape: Any) -> Any:
         return VOCABULARY["reshape"](self, shape[0] if len(shape) == 1 else shape)
+
+    def astype(self, dtype: Any) -> Any:
+        return VOCABULARY["cast"](self, dtype)
 
     def ravel(self) -> Any:
         return VOCABULARY["reshape"](self, -1)

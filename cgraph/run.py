@@ -108,7 +108,7 @@ class Run:
                 value = node.op.forward(*operands, **node.params)
             else:
                 value = node.op.forward(*operands)
-        except (ValueError, TypeError, IndexError) as error:
+        except (ValueError, TypeError, IndexError, ArithmeticError) as error:
             if isinstance(error, CgraphError):
                 raise
             raise CgraphError(

@@ -151,7 +151,7 @@ def _decode_node(entry: dict[str, Any], nodes: list[Node], arrays: Arrays) -> No
         if op.family == "elementwise" and len(parents) != arity:
             raise StoreError(f"{kind!r} does not take {len(parents)} operands")
         node = build(op, parents, params)
-        if node.parents != parents:
+        if not graph.same_nodes(node.parents, parents):
             raise StoreError(f"the operands of {name or kind!r} do not fit")
     else:
         value = _decode(entry["value"], arrays) if "value" in entry else None

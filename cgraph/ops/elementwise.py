@@ -264,6 +264,11 @@ logical_and: Op = elementwise("logical_and", np.logical_and, None, None, symbol=
 logical_or: Op = elementwise("logical_or", np.logical_or, None, None, symbol="∨", commutative=True, formula=F("$a or $b", r"$a \lor $b", None, None))
 logical_not: Op = elementwise("logical_not", np.logical_not, None, symbol="¬", formula=F("not $a", r"\lnot $a", None))
 
+bitwise_and: Op = elementwise("bitwise_and", np.bitwise_and, None, None, symbol="&", commutative=True, formula=F("$a & $b", r"$a \mathbin{\&} $b", None, None))
+bitwise_or: Op = elementwise("bitwise_or", np.bitwise_or, None, None, symbol="|", commutative=True, formula=F("$a | $b", r"$a \mathbin{|} $b", None, None))
+bitwise_xor: Op = elementwise("bitwise_xor", np.bitwise_xor, None, None, symbol="^", commutative=True, formula=F("$a xor $b", r"$a \oplus $b", None, None))
+invert: Op = elementwise("invert", np.invert, None, symbol="~", formula=F("not $a, bit by bit", r"\lnot $a", None))
+
 # `where` is elementwise in shape and dtype, but its locals select: an unselected branch gets zero by structure (cgraph/local.py).
 where: Op = register(
     Op(

@@ -260,7 +260,14 @@ prod_row: Op = _reduction(
 # --- softmax and logsumexp ----------------------------------------------------------------------------------------------------
 
 
+def _floating(x: Any) -> Any:
+    """`x`, whole numbers as float64: there is no whole number below all others to start a maximum from."""
+    x = np.asarray(x)
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
 def _softmax(x: Any, axes: Axes) -> Any:
+    x = _floating(x)
     top = np.max(x, axis=axes, keepdims=True, initial=-np.inf)
     e = np.exp(x - np.where(np.isfinite(top), top, 0))
     return e / np.add.reduce(e, axis=axes, keepdims=True)
@@ -296,9 +303,9 @@ softmax_row: Op = register(
 
 
 def _logsumexp(x: Any, axes: Axes, keepdims: bool) -> Any:
-    x = np.asarray(x)
+    x = _floating(x)
     top = np.max(x, axis=axes, keepdims=True, initial=-np.inf)
-    top = np.where(np.isfinite(top), top, 0).astype(x.dtype if x.dtype.kind == "f" else np.float64)
+    top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
     # The largest term is exactly 1: leaving it to log1p keeps what the others add, however small they are.
     e = np.exp(x - top)
     largest = np.equal(x, top)

@@ -20,6 +20,7 @@ from cgraph.linear_maps import Adjoint, LinearMap, Rearrange
 from cgraph.op import Formula, Op, is_node, register
 from cgraph.operators import vocabulary
 from cgraph.ops.elementwise import not_equal, where
+from cgraph.values import real_dtype
 
 Shape = shapes.Shape
 
@@ -476,6 +477,51 @@ def getitem(x: Any, index: Any, *, name: str | None = None) -> Any:
             part.setflags(write=False)
         kept.append(part)
     return getitem_row(x, index=tuple(kept), name=name)
+
+
+# --- cast ---------------------------------------------------------------------------------------------------------------------
+
+
+def _cast_local(out: Any, x: Any, dtype: str) -> LinearMap:
+    back = str(x.dtype)
+    return Adjoint(
+        lambda t: cast_row(t, dtype=dtype), lambda u: cast_row(u, dtype=back), lambda mask: mask
+    )
+
+
+cast_row: Op = register(
+    Op(
+        "cast",
+        lambda x, dtype: np.asarray(x).astype(dtype, copy=False),
+        makers=(_cast_local,),
+        shape=lambda x, dtype: x,
+        family="structure",
+        symbol="dtype",
+        formula=Formula("$a in another dtype", "$a", ("1",)),
+        doc="Put in wherever dtypes meet: an operand takes the dtype of the result, its gradient comes back in its own.",
+    )
+)
+
+
+@vocabulary
+def cast(x: Any, dtype: Any, *, name: str | None = None) -> Any:
+    """`x` in another dtype: ``x.astype(dtype)``. The gradient comes back in the dtype of `x`; through whole numbers there is none.
+
+    Raises:
+        DTypeError: for dtypes that are not real numbers.
+
+    >>> import numpy as np
+    >>> import cgraph as cg
+    >>> x = cg.parameter("x", np.float32([1.0, 2.0]))
+    >>> y = cg.cast(x, np.float64)
+    >>> run = cg.sum(y * y).backward()
+    >>> run.value(y).dtype, run.grad(x).dtype
+    (dtype('float64'), dtype('float32'))
+    """
+    target = real_dtype(dtype, name or "cast").name
+    if is_node(x) and x.dtype.name == target and name is None:
+        return x
+    return cast_row(x, dtype=target, name=name)
 
 
 stop_gradient_row: Op = register(

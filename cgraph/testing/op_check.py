@@ -162,6 +162,7 @@ def properties(node: Node, seed: int) -> list[str]:
     for leaf, a, b, c, d, z in zip(leaves, first, again, other, both, none, strict=True):
         if not np.array_equal(a, b, equal_nan=True):
             broken.append(f"two backward passes give different gradients of {leaf.label}")
+        unit = max(unit, float(np.finfo(leaf.dtype).eps))
         size = np.abs(a) + np.abs(c)
         bound = 64 * unit * max(np.size(u), 1) * (size + float(np.max(size, initial=0.0)))
         if not np.all(np.abs(a + c - d) <= bound + 1e-300) and np.all(np.isfinite(size)):

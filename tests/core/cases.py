@@ -81,7 +81,15 @@ TRUTH: dict[str, Callable[..., Array]] = {
 # Where the domain alone would lead near a pole.
 RANGES = {"tan": [(0.1, 1.2)], "clip": [(0.1, 3.0), (-1.5, -0.5), (0.5, 1.5)]}
 SIGNED = {"clip": [True, False, False]}
-YES_NO = {"logical_and", "logical_or", "logical_not"}
+YES_NO = {
+    "logical_and",
+    "logical_or",
+    "logical_not",
+    "bitwise_and",
+    "bitwise_or",
+    "bitwise_xor",
+    "invert",
+}
 
 
 def truth_of(row: Op) -> Callable[..., Array]:
@@ -306,6 +314,9 @@ def moves() -> Iterator[Case]:
         ("reshape-?", lambda x: cg.reshape(x, (-1, 1)), lambda x: np.reshape(x, (-1, 1)), (2, None)),
         ("reshape-int", lambda x: cg.reshape(x, 6), lambda x: np.reshape(x, 6), (2, 3)),
         ("ravel", lambda x: x.ravel(), lambda x: x.ravel(), (2, 3)),
+        ("cast", lambda x: cg.cast(x, np.float64, name="same"), lambda x: x, (2, 3)),
+        ("cast-?", lambda x: cg.cast(x, "float64", name="same"), lambda x: x, (2, None)),
+        ("cast-int", lambda x: x.astype(np.float64), lambda x: x.astype(np.float64), np.array([1, -2])),
         ("concatenate", lambda a, b: cg.concatenate([a, b]), lambda a, b: np.concatenate([a, b]), (2, 3), (1, 3)),
         ("concatenate-axis", lambda a, b, c: cg.concatenate([a, b, c], -1), lambda *x: np.concatenate(x, -1), (2, 3), (2, 0), (2, 1)),
         ("concatenate-same", lambda a: cg.concatenate([a, a], 1), lambda a: np.concatenate([a, a], 1), (2, 3)),

@@ -50,8 +50,8 @@ SAME: list[tuple[str, Any, Any]] = [
     ("**", lambda a, b: a**b + a**2 + 2**a + a**0.5, lambda a, b: cg.power(a, b) + cg.square(a) + cg.power(2, a) + cg.power(a, 0.5)),
     ("@", lambda a, b: B.T @ a, lambda a, b: cg.matmul(B.T, a)),
     ("unary", lambda a, b: -a + abs(b) + (+a), lambda a, b: cg.negative(a) + cg.abs(b) + a),
-    ("comparison", lambda a, b: (a < b) & (a > 0.7) | ~(a >= 1), lambda a, b: cg.logical_or(
-        cg.logical_and(cg.less(a, b), cg.greater(a, 0.7)), cg.logical_not(cg.greater_equal(a, 1)))),
+    ("comparison", lambda a, b: (a < b) & (a > 0.7) | ~(a >= 1), lambda a, b: cg.bitwise_or(
+        cg.bitwise_and(cg.less(a, b), cg.greater(a, 0.7)), cg.invert(cg.greater_equal(a, 1)))),
     ("array on the left", lambda a, b: (B < a), lambda a, b: cg.less(B, a)),
     ("methods", lambda a, b: a.sum(0) + a.mean(0) + a.max(0) + a.min(0) + a.prod(0) + a.var(0) + a.std(0), lambda a, b: cg.sum(a, 0)
      + cg.mean(a, 0) + cg.max(a, 0) + cg.min(a, 0) + cg.prod(a, 0) + cg.var(a, 0) + cg.std(a, 0)),

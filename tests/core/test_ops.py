@@ -228,6 +228,8 @@ def test_second_order(case: Case) -> None:
 
 @every_smooth_case
 def test_float32_stays_float32(case: Case) -> None:
+    if case.name.startswith("cast"):
+        pytest.skip("a cast to float64 is asked for")
     nodes, feeds = leaves(case, np.float32)
     out = case.f(*nodes)
     assert out.dtype == np.float32
@@ -269,7 +271,10 @@ def test_float32_stays_float32(case: Case) -> None:
 several = [
     r
     for r in OPS.values()
-    if r.family == "elementwise" and len(r.partials or r.makers) > 1 and r.name != "where"
+    if r.family == "elementwise"
+    and len(r.partials or r.makers) > 1
+    and r.name != "where"
+    and not r.name.startswith("bitwise")
 ]
 
 

@@ -317,3 +317,75 @@ def test_threads_run_the_same_graph_at_once() -> None:
     for t in threads:
         t.join()
     assert not wrong
+
+
+# --- comparisons, conditions, whole numbers ------------------------------------------------------------------------------------
+
+
+def test_equality_builds_a_comparison() -> None:
+    x = cg.parameter("x", [0.0, 2.0])
+    y = cg.sum(np.where(x == 0, 0.0, 1 / x))
+    run = y.backward()
+    assert float(run.value(y)) == 0.5
+    assert run.grad(x).tolist() == [0.0, -0.25]
+    unequal = x != np.array([0.0, 1.0])
+    assert cg.run(unequal).value(unequal).tolist() == [False, True]
+    assert (x == None) is False and (x != "x") is True  # noqa: E711
+    with pytest.raises(cg.UnsupportedError, match="a is b"):
+        bool(x == 0)
+
+
+def test_bits_of_whole_numbers() -> None:
+    a, b = cg.input("a", np.array([6, 5])), cg.input("b", np.array([3, 4]))
+    for node, truth in [(a & b, [2, 4]), (a | 1, [7, 5]), (a ^ b, [5, 1]), (~a, [-7, -6])]:
+        assert cg.run(node).value(node).tolist() == truth
+    yes = a > 5
+    for node, truth in [
+        (yes & True, [True, False]),
+        (~yes, [False, True]),
+        (yes ^ yes, [False, False]),
+    ]:
+        assert cg.run(node).value(node).tolist() == truth
+    with pytest.raises(cg.DTypeError):
+        cg.input("x", 1.0) & 1.0
+
+
+@pytest.mark.parametrize("condition", [True, False, 1.0, np.bool_(True)])
+@pytest.mark.parametrize(
+    "upper",
+    [
+        lambda x, b: x * b,
+        lambda x, b: cg.softmax(x * b),
+        lambda x, b: (x * b).T.T,
+        lambda x, b: cg.reshape(x * b, -1).reshape(2, 3),
+        lambda x, b: x + b[:1],
+    ],
+)
+def test_where_with_a_constant_condition(condition: object, upper: object) -> None:
+    def f(x: object, b: object, m: object) -> object:
+        return cg.sum(cg.square(m(condition, upper(x, b), x)))  # type: ignore[operator]
+
+    x, b = cg.parameter("x", np.arange(6.0).reshape(2, 3) / 4), cg.parameter("b", [0.5, 2.0, -1.0])
+    run = f(x, b, cg.where).backward()  # type: ignore[attr-defined]
+    taken = f(x, b, lambda c, a, other: a if c else other).backward()  # type: ignore[attr-defined]
+    np.testing.assert_allclose(run.grad(x), taken.grad(x), rtol=1e-14)
+    assert np.allclose(run.grad(b), taken.grad(b) if taken.has_grad(b) else 0.0, rtol=1e-14)
+
+
+@pytest.mark.parametrize("f", [cg.softmax, cg.logsumexp, cg.log_softmax])
+def test_exponentials_of_whole_numbers(f: object) -> None:
+    whole, real = np.array([1, 2, 5]), np.array([1.0, 2.0, 5.0])
+    assert np.array_equal(f(whole), f(real))  # type: ignore[operator]
+    node = f(cg.input("n", whole))  # type: ignore[operator]
+    assert np.array_equal(cg.run(node).value(node), f(real))  # type: ignore[operator]
+
+
+def test_a_partial_that_raises_names_its_node() -> None:
+    bad = cg.elementwise("bad_partial", np.sin, lambda out, x: 1.0 if x > 0 else 0.0, module="here")
+    try:
+        with pytest.raises(ValueError) as caught:
+            cg.sum(bad(cg.parameter("x", [1.0, 2.0]), name="culprit")).backward()
+        assert any("culprit" in note for note in caught.value.__notes__)
+    finally:
+        cg.ops.OPS.pop("bad_partial")
+        cg.ops.VOCABULARY.pop("bad_partial")

@@ -188,7 +188,9 @@ def test_length_iteration_and_membership() -> None:
         len(cg.input("x", 1.0))
     with pytest.raises(TypeError):
         iter(cg.input("X", shape=(None,))).__next__()
-    assert v in [v] and {v: 1}[v] == 1 and v == v and v != cg.parameter("v", [1.0, 2.0, 3.0])
+    assert v in [v] and {v: 1}[v] == 1 and v is v
+    other = cg.parameter("v", [1.0, 2.0, 3.0])
+    assert {v, other, v} == {other, v} and len({v, other}) == 2
 
 
 # --- why a gradient is not there --------------------------------------------------------------------------------------------------

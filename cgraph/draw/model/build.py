@@ -47,6 +47,8 @@ class Builder(Facts):
         formula = flow.formula if self.options.formulas else ""
         if formula and node.op.name == "broadcast_to":
             formula += ", repeated"
+        if formula and node.op.name == "cast":
+            formula += f" as {node.dtype}"
         if formula and (not names.named(node) or self.expanded):
             formula = f"{names[node]} = {formula}"
         value = self.value(node)
@@ -146,8 +148,8 @@ class Builder(Facts):
         """Parked parameters stand on both sides of their op in turn."""
         if not self.parked(operand):
             return ""
-        here = [p for p in card.entries if self.parked(p)]
-        return "before" if here.index(operand) % 2 == 0 else "after"
+        position = {p: i for i, p in enumerate(p for p in card.entries if self.parked(p))}
+        return "before" if position[operand] % 2 == 0 else "after"
 
     def arrows(self) -> list[Arrow]:
         found: list[Arrow] = []
@@ -255,10 +257,11 @@ def draw_order(
     first: list[Node] = []
     rest: list[Node] = []
     seen: set[Node] = set()
+    known = set(leaves)
     for card in cards:
         meets_chain = any(p in ops for p in card.entries)
         for operand in card.entries:
-            if operand in leaves and operand not in seen:
+            if operand in known and operand not in seen:
                 seen.add(operand)
                 (first if meets_chain and operand.kind != "parameter" else rest).append(operand)
         rest.append(card.root)

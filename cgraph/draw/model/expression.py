@@ -116,7 +116,7 @@ def value(node: Node, operands: Sequence[str]) -> str:
             text = "·".join(wrap(o, 6) for o in operands)
         case "negative":
             text = MINUS + wrap(operands[0], 6)
-        case "broadcast_to" | "sum_to":
+        case "broadcast_to" | "sum_to" | "cast":
             text = operands[0]
         case "concatenate" | "stack":
             shown = [*operands[:3], "…", operands[-1]] if len(operands) > 4 else operands

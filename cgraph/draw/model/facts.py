@@ -62,7 +62,8 @@ class Facts:
         )
         drawn = {card.root for card in cards}
         operands = {p for card in cards for p in card.entries} | set(roots)
-        shown = {n for n in operands if n in roots or self.expanded or not is_literal(n)}
+        whole = set(roots)
+        shown = {n for n in operands if n in whole or self.expanded or not is_literal(n)}
         self.leaves = [n for n in order if n.kind != "op" and n in shown]
         self.names = Names(
             [n for n in order if n in drawn or n in operands or n.kind != "op"],

@@ -93,7 +93,7 @@ class Flow:
         if name == "mean":
             size, left = self._size(node.parents[0]), self._size(node)
             return "scale", text.fraction(size // left) if size and left else "1/m"
-        if name in ("sum", "sum_to"):
+        if name in ("sum", "sum_to", "cast"):
             return "same", ""
         if node.op.family == "elementwise":
             out = self.texts[node] if node in self.inner else self.names[node]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from cgraph.node import Node
 
 BROADCASTS = ("broadcast_to", "sum_to")
+IMPLICIT = (*BROADCASTS, "cast")  # put in by cgraph where shapes and dtypes meet
 _ARITHMETIC = frozenset(
     {
         "divide",
@@ -91,7 +92,7 @@ def cards(
 
 
 def _folds(node: Node, user: Node, expanded: bool, broadcasts: bool) -> bool:
-    if node.op.name in BROADCASTS:
+    if node.op.name in IMPLICIT:
         return not broadcasts
     if expanded:
         return False

@@ -83,7 +83,7 @@ class Overview:
                 return self._unit(node.kind, "", node.kind)
             if not is_leaf and outside:
                 alone = (
-                    node in self.builder.roots or self.losses <= SINGLE
+                    any(node is root for root in self.builder.roots) or self.losses <= SINGLE
                 )  # a few losses are drawn one by one
                 return (
                     self._unit(f"card {id(node)}", "", "card")

@@ -60,8 +60,15 @@ def driver(name: str) -> Callable[..., None]:
 _ROWS: dict[Any, tuple[Any, Any, Any, int, Any, tuple[int, ...]]] = {}
 
 
+def unchanged(x: Array, dtype: str) -> Array:
+    """A cast between floating dtypes, on a tape that is evaluated in float64 throughout."""
+    return x if np.iscomplexobj(x) else np.asarray(x, np.float64)
+
+
 def line_of(node: Node, index: Mapping[Node, int]) -> Line:
     op, parents = node.op, node.parents
+    if op.name == "cast" and node.dtype.kind == "f":
+        return Line(unchanged, (index[parents[0]],), node.params, unchanged)
     row = _ROWS.get(op)
     if (
         row is None
@@ -190,9 +197,10 @@ class GraphSubject:
         found = autodiff.gradient(
             self.root, self.wrt, np.asarray(upstream, self.root.dtype), disconnected="zero"
         )
+        reached = set(topological(*found))
         run = Run(
             tuple(found),
-            {n: v for n, v in self.feeds.items() if n in topological(*found)} or None,
+            {n: v for n, v in self.feeds.items() if n in reached} or None,
             None,
         )
         return [run.value(node) for node in found]

@@ -25,13 +25,9 @@ def _callable(partial: Any) -> Partial:
 
 def broken_partial(op: Op, i: int, new: Any) -> AbstractContextManager[None]:
     partials = tuple(new if k == i else p for k, p in enumerate(op.partials or ()))
-    linear = all(isinstance(p, float) for p in partials)
-    return replaced(
-        op,
-        partials=partials,
-        linear=linear,
-        mixed=not linear and any(isinstance(p, float) for p in partials),
-    )
+    constants = sum(isinstance(p, float) for p in partials)
+    plain = len(partials) <= 2 and constants in (0, len(partials))
+    return replaced(op, partials=partials, linear=constants == len(partials), plain=plain)
 
 
 def times(factor: float) -> Callable[[Any], Any]:

@@ -66,6 +66,8 @@ def params_of(op: Op, shape: tuple[int, ...], draw: RandomDraw) -> dict[str, Any
         "keepdims": draw.chance(0.5),
         "axis": draw.integer(max(len(shape), 1)),
     }
+    if op.name == "cast":
+        known["dtype"] = "float64"
     if op.name == "reshape":
         known["shape"] = (-1,) if np.prod(shape, dtype=int) else (0,)
     if op.name == "broadcast_to":

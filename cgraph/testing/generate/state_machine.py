@@ -168,7 +168,7 @@ def make() -> type:
         @rule(k=pick, j=pick, seed=pick)
         def feed(self, k: int, j: int, seed: int) -> None:
             node, leaf = self.node(k), self.leaf(j, "input")
-            if leaf is None or leaf not in order(node):
+            if leaf is None or leaf not in set(order(node)):
                 return
             value = self.array(leaf.shape, seed)  # type: ignore[arg-type]
             result = V["run"](node, {leaf: value})
@@ -199,7 +199,7 @@ def make() -> type:
         @rule(k=pick, j=pick)
         def gradient_graph(self, k: int, j: int) -> None:
             node, leaf = self.node(k), self.leaf(j)
-            if leaf is None or leaf not in order(node) or len(order(node)) > 40:
+            if leaf is None or leaf not in set(order(node)) or len(order(node)) > 40:
                 return
             found = autodiff.gradient(V["sum"](node), leaf)
             assert close(V["run"](found).value(found), self.model.gradient(node, leaf))
@@ -222,7 +222,7 @@ def make() -> type:
         def delete(self, k: int) -> None:
             node = self.nodes[k % len(self.nodes)]
             if node in self.model.leaves or any(
-                node in n.parents or node in order(n)[:-1] for n in self.nodes if n is not node
+                node in set(order(n)[:-1]) for n in self.nodes if n is not node
             ):
                 return
             self.nodes = [n for n in self.nodes if n is not node]

@@ -167,6 +167,7 @@ TWINS: dict[str, Callable[..., Array]] = {
         name: _real(getattr(np, name))
         for name in (
             "less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not",
+            "bitwise_and", "bitwise_or", "bitwise_xor", "invert",
         )
     },
 }  # fmt: skip
