@@ -227,7 +227,8 @@ class Op:
     def result_dtype(self, dtypes: tuple[DType | float, ...], params: Mapping[str, Any]) -> DType:
         """The dtype of the result; a Python number among `dtypes` stands for a weak operand, which never promotes."""
         if "dtype" in params:
-            return np.dtype(params["dtype"])
+            given: DType = np.dtype(params["dtype"])
+            return given
         if self.dtype is not None:
             return self.dtype(*dtypes)
         if self.family == "elementwise":
