@@ -41,6 +41,12 @@ def check_gradients(
         projections: how many random directions.
         seed: of the directions.
 
+    A function is also asked twice, with the upstream turned round in between, and at points beside the given one: a gradient that
+    depends on how often it was asked, or that is wrong right beside a kink, fails.
+
+    Raises:
+        ValueError: for options that would check nothing.
+
     Returns:
         A `Report`: `.verdict` is PASS, FAIL, KINK, DOMAIN or INCONCLUSIVE; `print(report)` says why and shows where.
 
@@ -53,6 +59,7 @@ def check_gradients(
     >>> report.verdict, report.blame.hint
     (<Verdict.FAIL: 'FAIL'>, 'got = 2/3 × expected: a factor is missing')
     """
+    _refuse(order, modes, reference, projections, vjp, gradient)
     subject = as_subject(checked, inputs, wrt, vjp, gradient)
     report = Check(subject, seed, projections, modes, reference).judge()
     if order > 1 and report.verdict in (Verdict.PASS, Verdict.KINK):
@@ -60,6 +67,27 @@ def check_gradients(
 
         return second_order(subject, report, order, modes, seed)
     return report
+
+
+MODES = ("vjp", "jvp", "graph")
+
+
+def _refuse(
+    order: Any, modes: Any, reference: Any, projections: Any, vjp: Any, gradient: Any
+) -> None:
+    """Options that would check nothing, or something else than was meant, are refused."""
+    if isinstance(modes, str) or not modes or not set(modes) <= set(MODES):
+        raise ValueError(f"modes={modes!r}: give some of {MODES}, as a tuple")
+    if "vjp" not in modes:
+        raise ValueError(f"modes={modes!r}: 'vjp' is what the others are held against; keep it")
+    if reference not in ("auto", "richardson"):
+        raise ValueError(f"reference={reference!r}: 'auto' or 'richardson'")
+    if projections < 1 or order < 1:
+        raise ValueError(
+            f"projections={projections}, order={order}: at least 1, or nothing is checked"
+        )
+    if vjp is not None and gradient is not None:
+        raise ValueError("give vjp= or gradient=, not both")
 
 
 def assert_gradients(checked: Any, *inputs: Any, strict: bool = False, **options: Any) -> Report:

@@ -22,13 +22,15 @@ def continuous(rng: Any, shape: tuple[int, ...]) -> Array:
 
 
 def scale_of(x: Array) -> Array:
-    """A power of two near each entry's size; zeros get the typical size of the others, or 1."""
+    """A power of two near each entry's size; zeros get the typical size of the others, 1 at most (-1e9 masks)."""
     size = np.abs(x)
     if not size.size:
         return size
     if not size.all():
         nonzero = size[size > 0]
-        size = np.where(size > 0, size, np.median(nonzero) if nonzero.size else 1.0)
+        size = np.where(
+            size > 0, size, min(float(np.median(nonzero)), 1.0) if nonzero.size else 1.0
+        )
     return np.ldexp(1.0, np.frexp(size)[1] - 1)
 
 
@@ -86,5 +88,5 @@ def pairing(gradients: Sequence[Array], seeds: Sequence[Array]) -> tuple[float, 
 
 
 def agree(a: float, n: float, bound: float) -> bool:
-    """Whether two numbers agree; NaN agrees with nothing."""
-    return abs(a - n) <= bound
+    """Whether two numbers agree; NaN agrees with nothing, and nothing agrees within a bound that is not finite."""
+    return abs(a - n) <= bound < np.inf

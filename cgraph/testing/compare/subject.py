@@ -245,6 +245,16 @@ class GraphSubject:
         return found
 
 
+def same_layout(like: Array, values: Array | None = None) -> Array:
+    """A copy with the memory layout of `like` (Fortran order, gaps), which code may depend on by mistake; with other values, if given."""
+    if like.flags.c_contiguous or like.flags.f_contiguous:
+        copy = np.empty_like(like)
+    else:
+        copy = np.empty((*like.shape[:-1], 2 * like.shape[-1]), like.dtype)[..., ::2]
+    copy[...] = like if values is None else values
+    return copy
+
+
 class FunctionSubject:
     """A function of arrays with a gradient that somebody wrote, or that another library computes."""
 
@@ -257,7 +267,7 @@ class FunctionSubject:
         self.function = function
         self.name = name or getattr(function, "__name__", type(function).__name__)
         self.notes = []
-        arrays = [np.array(x) for x in inputs]
+        arrays = [same_layout(np.asarray(x)) for x in inputs]
         if any(a.dtype.kind in "iub" for a in arrays) and not any(
             a.dtype.kind == "f" for a in arrays
         ):
@@ -274,9 +284,15 @@ class FunctionSubject:
         self.leaves = {i: real64(a) for i, a in enumerate(arrays)}
         self.seeds = list(self.wrt)
         self.unit = max([EPS, *(float(np.finfo(arrays[i].dtype).eps) for i in self.wrt)])
+        self.last: list[Array] = []  # the very arrays that the gradient answered last
+        self.raised = ""  # what the function itself raised at a point beside
 
     def call(self, *inputs: Any) -> Any:
-        out = self.function(*inputs)
+        try:
+            out = self.function(*inputs)
+        except Exception as error:
+            self.raised = f"{type(error).__name__}: {error}"
+            raise
         # Several results are checked together, end to end.
         return np.concatenate([np.ravel(o) for o in out]) if isinstance(out, tuple | list) else out
 
@@ -290,7 +306,7 @@ class FunctionSubject:
         return [self.inputs[i].shape for i in self.wrt]
 
     def gradients(self, upstream: Array) -> list[Array]:
-        given = [a.copy() for a in self.inputs]
+        given = [same_layout(a) for a in self.inputs]
         handed = np.array(upstream)
         found = self.pullback(handed, *given)
         found = list(found) if isinstance(found, tuple | list) else [found]
@@ -307,10 +323,22 @@ class FunctionSubject:
             raise GradientError(
                 f"{self.name} gave {len(found)} gradients for {len(self.wrt)} inputs; say which with wrt="
             )
-        return [
+        self.last = [
             np.zeros_like(self.inputs[i]) if g is None else np.asarray(g)
             for i, g in zip(self.wrt, found, strict=True)
         ]
+        return [
+            np.array(g) for g in self.last
+        ]  # what is handed out may be overwritten by the next call
+
+    def moved(self, by: Sequence[Array]) -> FunctionSubject:
+        """The same function and gradient at another point: the differentiated inputs moved by `by`."""
+        inputs = list(self.inputs)
+        for i, step in zip(self.wrt, by, strict=True):
+            inputs[i] = same_layout(inputs[i], inputs[i] + step)
+        return FunctionSubject(
+            self.function, inputs, self.pullback, self.wrt, self.name, self.margin
+        )
 
     def kinks(self, values: Sequence[Array]) -> list[tuple[int, float]]:
         if self.margin is None:

@@ -156,7 +156,7 @@ def blame_argument(
     best: tuple[float, Blame] | None = None
     for i, got in zip(subject.wrt, g, strict=True):
         got = np.asarray(got, np.float64)
-        expected, bound = gradient_of(subject.tape, subject.leaves, values, i, w, unit)
+        expected, bound = gradient_of(subject.tape, subject.leaves, values, i, w, unit, got)
         if got.shape != expected.shape:
             return function_blame(subject, i, (), got, expected, 0.0, w)
         off = np.abs(got - expected)

@@ -86,7 +86,11 @@ def _by_factor(got: Array, expected: Array, rtol: float) -> str:
     if abs(factor + 1) <= rtol:
         return "got = −expected: the sign is wrong"
     simple = Fraction(factor).limit_denominator(4096)
-    if simple and simple != 1 and abs(float(simple) - factor) <= rtol * abs(factor):
+    # A ratio of small numbers, or a whole one, is a factor that somebody forgot; 2441/2442 is a number like any other.
+    plain = min(abs(simple.numerator), simple.denominator) <= 12 and abs(simple - 1) > Fraction(
+        1, 64
+    )
+    if simple and plain and abs(float(simple) - factor) <= rtol * abs(factor):
         if simple.numerator in (1, -1):
             return f"got = expected / {simple.denominator}: divided once too often, or a factor is missing (1/m?)"
         if simple.denominator == 1:
@@ -103,11 +107,12 @@ def _by_order(got: Array, expected: Array, rtol: float) -> str:
     for axis in range(expected.ndim):
         if _same(got, np.flip(expected, axis), rtol):
             return f"got = expected with axis {axis} reversed"
-        for shift in range(1, expected.shape[axis]):
-            if _same(got, np.roll(expected, shift, axis), rtol):
-                return f"got = expected rolled by {shift} along axis {axis}"
     flat_got, flat = np.sort(got, axis=None), np.sort(expected, axis=None)
     if got.size > 1 and _same(flat_got, flat, rtol):
+        for axis in range(expected.ndim):
+            for shift in range(1, min(expected.shape[axis], 64)):
+                if _same(got, np.roll(expected, shift, axis), rtol):
+                    return f"got = expected rolled by {shift} along axis {axis}"
         return "got has the right entries in the wrong places (permuted)"
     if _same(np.sort(np.abs(got), axis=None), np.sort(np.abs(expected), axis=None), rtol):
         return "got has the right sizes with wrong signs"
@@ -122,7 +127,11 @@ def _by_order(got: Array, expected: Array, rtol: float) -> str:
             and expected.shape[axis] > 1
         ):
             return f"got is the sum of expected over axis {axis}: summed over the wrong axis"
-    if got.size > 1 and expected.ndim and _same(np.sum(got), np.sum(expected), rtol):
+    wrong = np.count_nonzero(
+        np.abs(got - expected) > rtol * np.maximum(np.abs(got), np.abs(expected))
+    )
+    size = np.sum(np.abs(expected))
+    if 2 * wrong > max(got.size, 2) and abs(np.sum(got) - np.sum(expected)) <= 1e-3 * rtol * size:
         return "the sum of all entries is right, their distribution is not (a wrong axis?)"
     return ""
 

@@ -219,3 +219,29 @@ def _rule_over_nodes(subject: GraphSubject, rng: Any) -> Blame | None:
                 judged[1].sentence = "the local gradient is right on numbers and wrong as a graph"
                 return judged[1]
     return None
+
+
+def forward_against_reverse(subject: GraphSubject, rng: Any) -> Blame | None:
+    """The first edge on which the two directions of a local gradient are not transposes: ⟨u, J t⟩ is not ⟨Jᵀ u, t⟩."""
+    run = subject.run
+    at = {n: np.float64(v) for n, v in run._values.items()} if run._floats else run._values
+    wanted = leading(subject)
+    for node in subject.nodes:
+        for i, parent in enumerate(node.parents):
+            if parent not in wanted or not node.op.differentiable(i):
+                continue
+            local = node.op.local(i, at[node], [at[p] for p in node.parents], node.params)
+            t = measure.continuous(rng, np.shape(at[parent])).astype(parent.dtype)
+            u = measure.continuous(rng, np.shape(at[node])).astype(node.dtype)
+            forwards, backwards = np.asarray(local.jvp(t)), np.asarray(local.vjp(u))
+            if forwards.shape == np.shape(at[node]):
+                (a, a_size), (b, b_size) = measure.total(u, forwards), measure.total(backwards, t)
+                largest = max(np.size(t), np.size(u))
+                bound = subject.unit * (64.0 + 4.0 * largest) * (a_size + b_size)
+                if abs(a - b) <= bound + 1e-290 or not np.isfinite(a_size + b_size):
+                    continue
+            return Blame(
+                "forward", node.label, node, parent, i, got_array=forwards, upstream=t,
+                sentence="forward mode and reverse mode of this local gradient are not transposes of each other",
+            )  # fmt: skip
+    return None

@@ -45,8 +45,9 @@ def _arctan2(y: Any, x: Any) -> Any:
 
 
 def _logaddexp(a: Any, b: Any) -> Any:
-    top = np.maximum(re(a), re(b))
-    return top + np.log(np.exp(a - top) + np.exp(b - top))
+    first = re(a) >= re(b)
+    top, low = np.where(first, a, b), np.where(first, b, a)
+    return top + complex_forwards.log1p(np.exp(low - top))
 
 
 def _cbrt(x: Any) -> Any:
@@ -110,13 +111,17 @@ def _std(x: Any, *args: Any, **kwargs: Any) -> Any:
     return np.sqrt(_var(x, *args, **kwargs))
 
 
+def _clip_function(x: Any, *args: Any, **kwargs: Any) -> Any:
+    return _clip(bare(x), *map(bare, args), **{key: bare(value) for key, value in kwargs.items()})
+
+
 def _clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
     low, high = (a_min if min is None else min), (a_max if max is None else max)
     x = x if low is None else complex_forwards.maximum(x, low)
     return x if high is None else complex_forwards.minimum(x, high)
 
 
-_FUNCTION_TWINS: dict[str, Any] = {"norm": _norm, "var": _var, "std": _std, "clip": _clip}
+_FUNCTION_TWINS: dict[str, Any] = {"norm": _norm, "var": _var, "std": _std, "clip": _clip_function}
 _COMPARING = frozenset(
     {"allclose", "isclose", "array_equal", "all", "any", "count_nonzero", "nonzero", "iscomplexobj"}
 )

@@ -96,3 +96,35 @@ def slope(f: Callable[[float], float], scale: float, start: float = 2.0**-4) -> 
             0.5 * (right.value + left.value), right.error + left.error, (left.value, right.value)
         )
     return central
+
+
+def steady_slope(f: Callable[[float], float], scale: float, worth: float = 0.0) -> Slope:
+    """`slope` on the function's own scale, which may be far below that of its arguments (``sin(1e6 x)``, ``tanh(x - 1e6)``).
+
+    The finest steps that rounding allows decide, for nothing hides below them; coarser ones, which round less, may make the answer more
+    exact but not another one. Where no step gives a derivative to one part in a thousand, the error says so.
+
+    Args:
+        worth: what an error of a derivative of zero is measured against.
+    """
+    tries = [slope(f, scale, 2.0**-k) for k in (31, 22, 13, 4)]
+    found: Slope | None = None
+    for one in tries:
+        size = max(abs(one.value), *map(abs, one.sides or (0.0,)), worth)
+        if found is None:
+            if np.isfinite(one.value) and one.error <= 1e-3 * size:
+                found = one
+        elif (one.sides is None) == (found.sides is None) and one.error < found.error:
+            apart = abs(one.value - found.value)
+            if one.sides is not None and found.sides is not None:
+                apart = max(abs(a - b) for a, b in zip(one.sides, found.sides, strict=True))
+            if apart <= 2.0 * (one.error + found.error):
+                found = one
+    if found is not None:
+        return found
+    finite = [one for one in tries if np.isfinite(one.value)]
+    if not finite:
+        return tries[-1]
+    values = [one.value for one in finite]
+    best = min(finite, key=lambda one: one.error)
+    return Slope(best.value, max(best.error, max(values) - min(values)))
