@@ -2,6 +2,7 @@
 
     cgraph demo      train the article's nets, print their numbers, draw their diagrams
     cgraph train     train a classifier on a data set or a CSV file, stop and resume
+    cgraph predict   probabilities and classes for the lines of a CSV file
     cgraph draw      draw a saved graph, or one that a module holds
     cgraph doctor    what engine, fonts and versions were found
 
@@ -26,6 +27,7 @@ __all__ = ["main"]
 COMMANDS = {
     "demo": "run the article: AND, XOR and Iris, with their numbers, diagrams and plots",
     "train": "train a binary classifier on a data set or a CSV file",
+    "predict": "predict with a trained classifier: MODEL DATA.csv",
     "draw": "draw a graph: FILE.cgraph or MODULE:NAME",
     "doctor": "say what engine, fonts and versions were found",
 }

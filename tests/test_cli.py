@@ -322,3 +322,72 @@ def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
     process.wait(timeout=60)
     assert b"Traceback" not in process.stderr.read()
     process.stderr.close()
+
+
+# --- predicting, and output for programs ----------------------------------------------------------------------------------------
+
+
+def test_predict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "and.csv"
+    data.write_text("x1,x2,y\n0,0,no\n0,1,no\n1,0,no\n1,1,yes\n")
+    model = str(tmp_path / "and.cgraph")
+    assert main(["train", str(data), "--positive", "yes", "--epochs", "3000", "-o", model]) == 0
+    capsys.readouterr()
+    assert main(["predict", model, str(data)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "probability,class"
+    assert [line.split(",")[1] for line in lines[1:]] == ["0", "0", "0", "1"]
+    probabilities = [float(line.split(",")[0]) for line in lines[1:]]
+    loaded = cg.nn.BinaryClassifier.load(model)
+    truth = loaded.predict_proba(np.array([[0, 0], [0, 1], [1, 0], [1, 1.0]]))[:, 1]
+    np.testing.assert_allclose(probabilities, truth, rtol=1e-8)
+    assert main(["predict", model, str(data), "--threshold", "2"]) == 2
+    out = tmp_path / "answers.csv"
+    assert main(["predict", model, str(data), "-o", str(out)]) == 0
+    assert out.read_text().splitlines() == lines
+    wide = tmp_path / "wide.csv"
+    wide.write_text("a,b,c,d\n1,2,3,4\n")
+    assert main(["predict", model, str(wide)]) == 2
+    bad = tmp_path / "bad.csv"
+    bad.write_text("a,b\n1,two\n")
+    assert main(["predict", model, str(bad)]) == 2
+    assert "line 2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("lr", ["inf", "nan", "0", "-1"])
+def test_a_learning_rate_is_a_positive_number(
+    lr: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "and", f"--lr={lr}", "-o", str(tmp_path / "m.cgraph")]) == 2
+    assert "--lr" in capsys.readouterr().err
+
+
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+    import json
+
+    main(["doctor", "--json"])
+    assert json.loads(capsys.readouterr().out)["numpy"] == np.__version__
+    assert main(["check", "sin", "--soak", "20", "--json", "--no-control"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["ok"] and facts["examples"] == 20
+
+
+def test_draw_to_standard_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cg.save(cg.square(cg.parameter("w", 2.0)), tmp_path / "w.cgraph")
+    assert main(["draw", str(tmp_path / "w.cgraph"), "-o", "-"]) == 0
+    assert capsys.readouterr().out.startswith("digraph")
+
+
+def test_checking_a_file_by_its_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "my_ops_by_path.py"
+    source.write_text(
+        "import numpy as np, cgraph as cg\n"
+        "own = cg.elementwise('own_by_path', np.sin, lambda out, x: cg.cos(x))\n"
+    )
+    assert main(["check", f"{source}:own", "--soak", "20"]) == 0
+    assert main(["check", f"{tmp_path}/missing.py:own"]) == 2
+    for wrong in (["--seed", "-1"], ["--soak", "0"], ["--soak", "-5"]):
+        with pytest.raises(SystemExit) as caught:
+            main(["check", "sin", *wrong])
+        assert caught.value.code == 2
+    capsys.readouterr()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,14 +15,14 @@ OPTIONAL = (
     "mpmath",
     "scipy",
     "scikit-learn",
-    "numba",
     "jax",
     "torch",
 )
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """No options."""
+    """The options of `cgraph doctor`."""
+    parser.add_argument("--json", action="store_true", help="the facts as JSON, for programs")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -41,6 +42,10 @@ def run(options: argparse.Namespace) -> int:
     drawing = engine.doctor()
     facts |= drawing
     facts |= {f"optional: {name}": _version(name) for name in OPTIONAL}
+    if options.json:
+        drawable = drawing["engine"].startswith("Graphviz")
+        print(json.dumps({**facts, "pictures": drawable}, ensure_ascii=False, default=str))
+        return 0 if drawable else 1
     width = max(map(len, facts))
     for name, fact in facts.items():
         print(f"{name:<{width}}  {fact}")

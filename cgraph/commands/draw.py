@@ -31,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--out",
         metavar="PATH",
-        help="the picture; .png .svg .pdf .dot .html .txt .mmd (default: NAME.png)",
+        help="the picture; .png .svg .pdf .dot .html .txt .mmd; - prints DOT (default: NAME.png)",
     )
     parser.add_argument(
         "--structure", action="store_true", help="no values, even if they are known"
@@ -59,8 +59,11 @@ def run(options: argparse.Namespace) -> int:
         "dpi": options.dpi,
     }
     root = found.roots if isinstance(found, Run) else found
-    path = draw(root, run=evaluation, **given).save(options.out or f"{name}.png")
-    print(path)
+    diagram = draw(root, run=evaluation, **given)
+    if options.out == "-":  # for pipes: `cgraph draw net.cgraph -o - | dot -Tpng`
+        print(diagram.dot)
+        return 0
+    print(diagram.save(options.out or f"{name}.png"))
     return 0
 
 

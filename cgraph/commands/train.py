@@ -141,6 +141,8 @@ def _train(X: Any, y: Any, options: argparse.Namespace) -> BinaryClassifier:
         "init": options.init,
         "random_state": options.seed,
     }  # fmt: skip
+    if options.lr is not None and not (0 < options.lr < float("inf")):
+        raise CgraphError(f"--lr is a positive number, not {options.lr:g}")
     given = {name: value for name, value in network.items() if value is not None}
     if options.epochs < 1:
         raise CgraphError(f"--epochs is at least 1, not {options.epochs}")
@@ -197,10 +199,10 @@ def _data(options: argparse.Namespace) -> tuple[Any, Any]:
     return read_csv(options.data, options.target, options.positive)
 
 
-def read_csv(path: str, target: str | None = None, positive: str | None = None) -> tuple[Any, Any]:
-    """Rows (m, n) and labels (m,) of a CSV file with a line of column names.
+def read_columns(path: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """(column names, [(line number, cells)]) of a CSV file with a line of column names.
 
-    Raises CgraphError with the line and the column for what is not a number, and FileNotFoundError.
+    Raises CgraphError with the line for what is not a table, and FileNotFoundError.
     """
     with open(path, newline="", encoding="utf-8-sig") as file:
         try:
@@ -215,15 +217,25 @@ def read_csv(path: str, target: str | None = None, positive: str | None = None) 
     if len(lines) < 2:
         raise CgraphError(f"{path} has no data below a line of column names")
     header = [name.strip() for name in lines[0][1]]
-    if target is not None and target not in header:
-        raise CgraphError(f"{path} has no column {target!r}; it has {', '.join(header)}")
-    at = len(header) - 1 if target is None else header.index(target)
-    X, labels = [], []
     for number, row in lines[1:]:
         if len(row) != len(header):
             raise CgraphError(
                 f"{path}, line {number}: {len(row)} columns, but there are {len(header)} names"
             )
+    return header, lines[1:]
+
+
+def read_csv(path: str, target: str | None = None, positive: str | None = None) -> tuple[Any, Any]:
+    """Rows (m, n) and labels (m,) of a CSV file with a line of column names.
+
+    Raises CgraphError with the line and the column for what is not a number, and FileNotFoundError.
+    """
+    header, lines = read_columns(path)
+    if target is not None and target not in header:
+        raise CgraphError(f"{path} has no column {target!r}; it has {', '.join(header)}")
+    at = len(header) - 1 if target is None else header.index(target)
+    X, labels = [], []
+    for number, row in lines:
         try:
             X.append([float(cell) for i, cell in enumerate(row) if i != at])
         except ValueError:

@@ -7,6 +7,7 @@ number of examples is yours, with a progress line, and without an op random grap
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections import Counter
@@ -36,7 +37,11 @@ def find(target: str) -> Any:
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     if module.endswith(".py"):
-        module = module[:-3].replace("/", ".")
+        path = Path(module).resolve()
+        if not path.is_file():
+            raise CgraphError(f"there is no file {module!r}")
+        sys.path.insert(0, str(path.parent))
+        module = path.stem
     try:
         found = import_module(module)
     except ImportError as error:
@@ -72,7 +77,9 @@ def progress(label: str, total: int) -> Any:
     return show
 
 
-def _check(target: str, found: Any, examples: int, seed: int, control: bool) -> bool:
+def _check(
+    target: str, found: Any, examples: int, seed: int, control: bool, as_json: bool = False
+) -> bool:
     from cgraph.testing.check import check_gradients
     from cgraph.testing.op_check import check_op
 
@@ -97,7 +104,15 @@ def _check(target: str, found: Any, examples: int, seed: int, control: bool) -> 
         raise CgraphError(
             f"{target} is {type(found).__name__}: give an op (a row of cgraph.op.Op) or a node; for functions use testing.check_gradients"
         )
-    print(report)
+    if as_json:
+        facts = {"target": target, "ok": bool(report.ok), "report": str(report)}
+        if row is None:
+            facts["verdict"] = str(report.verdict)
+        else:
+            facts |= {"examples": report.examples, "verdicts": dict(report.verdicts)}
+        print(json.dumps(facts, ensure_ascii=False))
+    else:
+        print(report)
     return bool(report.ok)
 
 
@@ -142,7 +157,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="do not plant faults to see whether they are noticed",
     )
+    parser.add_argument("--json", action="store_true", help="the result as JSON, for programs")
     options = parser.parse_args(argv)
+    if options.seed < 0:
+        parser.error(f"--seed is not negative, as {options.seed} is")
+    if options.soak is not None and options.soak < 1:
+        parser.error(f"--soak is at least 1, not {options.soak}: nothing would be checked")
     try:
         if options.target is None:
             if options.soak is None:
@@ -150,7 +170,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0 if _soak(options.soak, options.seed) else 1
         names = sorted(OPS) if options.target == "all" else [options.target]
         results = [
-            _check(name, find(name), options.soak or 200, options.seed, not options.no_control)
+            _check(
+                name,
+                find(name),
+                options.soak or 200,
+                options.seed,
+                not options.no_control,
+                options.json,
+            )
             for name in names
         ]
         return 0 if all(results) else 1

@@ -12,13 +12,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from cgraph.errors import CgraphError
 from cgraph.node import Node
-from cgraph.op import OPS, Op
+from cgraph.op import FLOAT_ERRORS, OPS, Op
 from cgraph.testing.check import check_gradients
 from cgraph.testing.compare import measure
 from cgraph.testing.generate.op_calls import arity, calls
@@ -88,7 +90,7 @@ def check_op(op: Op | str, examples: int = 200, *, seed: int = 0, negative_contr
     ok: sin: 30 examples (30 PASS)
       negative control: 5 of 5 planted faults noticed
     """
-    row: Op = OPS[op] if isinstance(op, str) else op if isinstance(op, Op) else OPS[op.__name__]
+    row = _row(op)
     report = OpReport(row)
     live = [i for i in range(arity(row)) if row.differentiable(i)]
     if not live:
@@ -111,6 +113,10 @@ def check_op(op: Op | str, examples: int = 200, *, seed: int = 0, negative_contr
                 f"{told}   [{node.op.name} at {[p.shape for p in node.parents]}]"
                 for told in properties(node, seed + k)
             ]
+            report.broken += [
+                f"{text}   [{node.op.name} at {[p.shape for p in node.parents]}]"
+                for text in forwards(node)
+            ]
         if report.broken:
             return report
         if progress is not None:
@@ -122,6 +128,21 @@ def check_op(op: Op | str, examples: int = 200, *, seed: int = 0, negative_contr
             for name, install in controls(row, live)
         }
     return report
+
+
+def _row(op: Any) -> Op:
+    """The row that is meant: itself, by its name, or by the public function of that name."""
+    if isinstance(op, Op):
+        return op
+    name = op if isinstance(op, str) else getattr(op, "__name__", repr(op))
+    if name in OPS:
+        return OPS[name]
+    near = get_close_matches(name, OPS, 3)
+    raise CgraphError(
+        f"there is no op {name!r}"
+        + (f"; did you mean {', '.join(near)}?" if near else "")
+        + ". check_op takes a row (cg.elementwise(...) gives one) or its name; for functions there is check_gradients"
+    )
 
 
 def _enough(report: OpReport) -> None:
@@ -156,6 +177,15 @@ def properties(node: Node, seed: int) -> list[str]:
             for leaf in leaves
         ]
 
+    # How large the local gradients are: what an upstream of ones of either sign brings back, entry by entry.
+    slope = 0.0
+    for k in np.ndindex(shape):
+        one = np.zeros(shape, node.dtype)
+        one[k] = 1
+        slope = max(slope, *(float(np.max(np.abs(g), initial=0.0)) for g in gradients(one)), 0.0)
+    # Softmax multiplies its value with an upstream that it then takes away again.
+    slope += float(np.max(np.abs(np.asarray(node.value, np.float64)), initial=0.0))
+    slope = slope if np.isfinite(slope) else 0.0
     first, again, other = gradients(u), gradients(u), gradients(v)
     both, none = gradients(u + v), gradients(np.zeros(shape, node.dtype))
     unit = float(np.finfo(node.dtype).eps)
@@ -163,8 +193,10 @@ def properties(node: Node, seed: int) -> list[str]:
         if not np.array_equal(a, b, equal_nan=True):
             broken.append(f"two backward passes give different gradients of {leaf.label}")
         unit = max(unit, float(np.finfo(leaf.dtype).eps))
+        # The sum of the terms may cancel (softmax of one entry): what is rounded are the terms.
         size = np.abs(a) + np.abs(c)
-        bound = 64 * unit * max(np.size(u), 1) * (size + float(np.max(size, initial=0.0)))
+        terms = max(float(np.max(np.abs(x), initial=0.0)) for x in (u, v)) * slope
+        bound = 64 * unit * max(np.size(u), 1) * (size + float(np.max(size, initial=0.0)) + terms)
         if not np.all(np.abs(a + c - d) <= bound + 1e-300) and np.all(np.isfinite(size)):
             broken.append(f"the gradient of {leaf.label} is not linear in the upstream")
         if np.any(z) and np.all(np.isfinite(a)):
@@ -179,6 +211,57 @@ def properties(node: Node, seed: int) -> list[str]:
     if any(g.flags.writeable for g in held):
         broken.append("a gradient that is handed out can be written to")
     return broken
+
+
+def forwards(node: Node) -> list[str]:
+    """Whether the row computes one function: on Python floats, in float32 and in a run what it computes in float64."""
+    op, params = node.op, node.params
+    values = [np.asarray(p.value) for p in node.parents]
+    wide = [v.astype(np.float64) if v.dtype.kind == "f" else v for v in values]
+    found = []
+    with np.errstate(all="ignore"):
+        truth = np.asarray(op.forward(*wide, **params), np.float64)
+        size = np.abs(truth) + 1e-3 * float(np.max(np.abs(truth), initial=0.0))
+        if op.scalar is not None and all(v.dtype.kind == "f" for v in wide):
+            for k in np.ndindex(truth.shape):
+                operands = [np.broadcast_to(v, truth.shape)[k] for v in wide]
+                try:
+                    got = op.scalar(*(float(v) for v in operands))
+                except FLOAT_ERRORS:
+                    continue
+                if np.isfinite(truth[k]) and not abs(got - truth[k]) <= 1e-9 * size[k] + 1e-290:
+                    point = ", ".join(f"{float(v):.9g}" for v in operands)
+                    found.append(
+                        f"at {point} scalar= computes {got:.9g} and forward {truth[k]:.9g}"
+                    )
+                    break
+        if op.family == "elementwise" and all(v.dtype.kind == "f" for v in wide):
+            narrow = [v.astype(np.float32) for v in wide]
+            exact = np.asarray(
+                op.forward(*(v.astype(np.float64) for v in narrow), **params), np.float64
+            )
+            got32 = np.asarray(op.forward(*narrow, **params), np.float64)
+            # What rounding each operand once would do, as far as float32 can tell.
+            moved = [
+                np.asarray(
+                    op.forward(
+                        *(v.astype(np.float64) * (1 + s * 2.0**-20) for v in narrow), **params
+                    ),
+                    np.float64,
+                )
+                for s in (-1, 1)
+            ]
+            room = sum(np.abs(m - exact) for m in moved) + 2.0**-12 * (np.abs(exact) + 1e-3)
+            sensible = np.isfinite(exact) & np.isfinite(room) & (np.abs(exact) < 1e30)
+            if np.any((np.abs(got32 - exact) > room)[sensible]):
+                found.append("forward computes something else in float32 than in float64")
+        again = np.asarray(node.backward(upstream=np.ones(truth.shape)).value(node), np.float64)
+        unit = 1e-9 if node.dtype == np.float64 else 1e-2
+        if node.dtype != np.float16 and np.any(
+            (np.abs(again - truth) > unit * size + 1e-30)[np.isfinite(truth)]
+        ):
+            found.append("a run gives another value than forward")
+    return found
 
 
 # --- negative control -------------------------------------------------------------------------------------------------------------

@@ -144,6 +144,7 @@ def calls(
     """Random nodes of one row, each on fresh parameters."""
     draw = RandomDraw(seed)
     made = tries = 0
+    refused: Exception | None = None
     while made < examples and tries < 20 * examples:
         tries += 1
         dtype = "f4" if tries % 5 == 0 else "f8"
@@ -154,9 +155,18 @@ def calls(
         try:
             node = op(*leaves, **given)
             with np.errstate(all="ignore"):
-                np.asarray(op.forward(*(leaf._value for leaf in leaves), **given))
-        except (CgraphError, IndexError, ValueError):
+                np.asarray(op.evaluate(*(leaf._value for leaf in leaves), **given))
+        except (CgraphError, IndexError, ValueError) as error:
+            refused = error
             continue
+        except TypeError as error:
+            raise CgraphError(
+                f"{op.name} cannot be called with {given or 'no parameters'} ({error}): give params={{name: value}} for what it needs"
+            ) from error
         if isinstance(node, Node) and node.dtype.kind == "f":
             made += 1
             yield tries, node
+    if not made and refused is not None:
+        raise CgraphError(
+            f"no call of {op.name} succeeds; the last one says: {refused}"
+        ) from refused
