@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
-from typing import Any
+from operator import index
+from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from cgraph.node import Node, require_scalar
 from cgraph.op import CONSTANT, OPS
 from cgraph.ops.structure import reshape, stack, zeros_like
 from cgraph.run import Run
+from cgraph.trees import flatten
 
 Function = Callable[..., Any]
 
@@ -134,40 +136,72 @@ def _tangents(root: Node, wrt: Sequence[Node], tangents: Sequence[Any]) -> Node:
 _under_way: ContextVar[tuple[Node, ...]] = ContextVar("cgraph_under_way", default=())
 
 
-def _trace(
-    f: Function, args: Sequence[Any], kwargs: dict[str, Any], differentiated: Sequence[int]
-) -> tuple[Node, list[Node], bool]:
-    """Call `f` with a fresh node for each differentiated argument.
+class _Trace(NamedTuple):
+    """A function called once with nodes.
 
-    Returns:
-        The result as a node, those fresh nodes, and whether the result depends on an outer trace, through an argument or through
-        a variable that `f` sees; the answer has then to stay a graph.
+    Attributes:
+        out: the result as a node.
+        leaves: the fresh nodes, one for each array among the differentiated arguments.
+        like: puts answers, one a leaf, into the containers that the arguments came in.
+        nested: whether the result depends on an outer trace, through an argument or a variable that the function sees; the answer has
+            then to stay a graph.
+        aux: what the function returned beside its result.
     """
+
+    out: Node
+    leaves: list[Node]
+    like: Callable[[Iterable[Any]], list[Any]]
+    nested: bool
+    aux: Any
+
+
+def _trace(
+    f: Function,
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    differentiated: Sequence[int],
+    has_aux: bool = False,
+) -> _Trace:
+    """Call `f` with a fresh node for each array of the differentiated arguments."""
     leaves: list[Node] = []
     given = list(args)
+    rebuilds = []
+    inner = False
     for i in differentiated:
         if not -len(given) <= i < len(given):
             raise GradientError(f"argument {i} of {_named(f)} was not given")
-        if isinstance(given[i], Node):
-            # A node of its own, so that f may use the outer one as well and the two are told apart.
-            leaf = given[i] * 1.0
-        else:
-            array = np.asarray(given[i])
-            if type(given[i]) in (int, float):
+        arrays, rebuild = flatten(given[i])
+        rebuilds.append(rebuild)
+        nodes = []
+        for value in arrays:
+            if isinstance(value, Node):
+                # A node of its own, so that f may use the outer one as well and the two are told apart.
+                inner = True
+                nodes.append(value * 1.0)
+                continue
+            array = np.asarray(value)
+            if type(value) in (int, float):
                 array = array.astype(np.float64)
             if array.dtype.kind != "f":
                 raise DTypeError(
                     f"argument {i} of {_named(f)} has dtype {array.dtype}: only floating point values are differentiated"
                 )
-            leaf = input(f"arg{i}", array)
-        leaves.append(leaf)
-        given[i] = leaf
+            nodes.append(input(f"arg{i}", array))
+        leaves += nodes
+        given[i] = rebuild(iter(nodes))
     outer = _under_way.get()
     token = _under_way.set((*outer, *leaves))
     try:
         out = f(*given, **kwargs)
     finally:
         _under_way.reset(token)
+    aux = None
+    if has_aux:
+        if not isinstance(out, tuple) or len(out) != 2:
+            raise GradientError(
+                f"{_named(f)} has to return (value, aux) with has_aux=True, not {type(out).__name__}"
+            )
+        out, aux = out
     if not isinstance(out, Node):
         try:
             out = constant(out)
@@ -175,30 +209,55 @@ def _trace(
             raise GradientError(
                 f"{_named(f)} has to return one node or array, not {type(out).__name__} ({error})"
             ) from None
-    nested = any(isinstance(a, Node) for a in args) or (
-        bool(outer) and not set(outer).isdisjoint(order(out))
+    nested = (
+        inner
+        or any(isinstance(a, Node) for a in args)
+        or (bool(outer) and not set(outer).isdisjoint(order(out)))
     )
-    return out, leaves, nested
+
+    def like(found: Iterable[Any]) -> list[Any]:
+        values = iter(found)
+        return [rebuild(values) for rebuild in rebuilds]
+
+    return _Trace(out, leaves, like, nested, aux)
+
+
+def _numbers(aux: Any) -> Any:
+    """What a function returned beside its result, its nodes evaluated."""
+    found, rebuild = flatten(aux)
+    nodes = [x for x in found if isinstance(x, Node)]
+    if not nodes:
+        return aux
+    run = Run(tuple(nodes), None, None)
+    return rebuild(iter([_array(run.value(x)) if isinstance(x, Node) else x for x in found]))
 
 
 def _named(f: Function) -> str:
     return getattr(f, "__name__", repr(f))
 
 
-def _positions(argnums: int | Sequence[int]) -> list[int]:
-    return [argnums] if isinstance(argnums, int) else list(argnums)
+Argnums = SupportsIndex | Sequence[SupportsIndex]
 
 
-def _like(argnums: int | Sequence[int], found: list[Any]) -> Any:
-    return found[0] if isinstance(argnums, int) else tuple(found)
+def _positions(argnums: Argnums) -> list[int]:
+    return [index(n) for n in ([argnums] if isinstance(argnums, SupportsIndex) else argnums)]
+
+
+def _one_or_all(argnums: Argnums, found: list[Any]) -> Any:
+    return found[0] if isinstance(argnums, SupportsIndex) else tuple(found)
 
 
 def _array(value: Any, dtype: Any = None) -> Any:
     return np.array(value, dtype)  # a copy of the caller's own
 
 
-def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+def value_and_gradient(f: Function, argnums: Argnums = 0, *, has_aux: bool = False) -> Function:
     """A function that gives both the value of `f` and its gradient with respect to one argument or several.
+
+    Args:
+        f: a scalar function. An argument may be an array, or a dict, list or tuple of arrays, nested; its gradient looks the same.
+        argnums: which arguments: a whole number, or several.
+        has_aux: `f` returns ``(value, aux)``; the answer is then ``((value, aux), gradient)``.
 
     Raises (when called):
         GradientError: when `f` does not return a scalar.
@@ -208,33 +267,39 @@ def value_and_gradient(f: Function, argnums: int | Sequence[int] = 0) -> Functio
     >>> value, slope = cg.value_and_gradient(lambda x: np.sum(x * x))(np.array([1.0, 2.0]))
     >>> float(value), slope
     (5.0, array([2., 4.]))
+    >>> net = {"w": np.array([1.0, 2.0]), "b": 0.5}
+    >>> cg.grad(lambda p: np.sum(p["w"] ** 2) * p["b"])(net)
+    {'w': array([1., 2.]), 'b': array(5.)}
     """
 
     def evaluated(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        out, leaves, nested = _trace(f, args, kwargs, _positions(argnums))
+        out, leaves, like, nested, aux = _trace(f, args, kwargs, _positions(argnums), has_aux)
         require_scalar(out)
         if nested:
-            return out, _like(argnums, gradient(out, leaves, disconnected="zero"))
-        run = Run((out,), None, None)
-        return _array(run.value(out)), _like(
-            argnums, _numeric_vjp(run, leaves, np.ones(out.shape, out.dtype))
-        )
+            slopes = gradient(out, leaves, disconnected="zero")
+            value: Any = out
+        else:
+            run = Run((out,), None, None)
+            slopes = _numeric_vjp(run, leaves, np.ones(out.shape, out.dtype))
+            value, aux = _array(run.value(out)), _numbers(aux)
+        return (value, aux) if has_aux else value, _one_or_all(argnums, like(slopes))
 
     evaluated.__name__ = f"value_and_gradient_of_{_named(f)}"
     return evaluated
 
 
-def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
-    """The gradient of a scalar function of arrays, as a function.
+def grad(f: Function, argnums: Argnums = 0, *, has_aux: bool = False) -> Function:
+    """The gradient of a scalar function of arrays, as a function; with `has_aux`, ``(gradient, aux)``. See `value_and_gradient`.
 
     >>> import cgraph as cg
     >>> float(cg.grad(lambda x: x**3)(2.0))
     12.0
     """
-    both = value_and_gradient(f, argnums)
+    both = value_and_gradient(f, argnums, has_aux=has_aux)
 
     def slope(*args: Any, **kwargs: Any) -> Any:
-        return both(*args, **kwargs)[1]
+        value, found = both(*args, **kwargs)
+        return (found, value[1]) if has_aux else found
 
     slope.__name__ = f"gradient_of_{_named(f)}"
     return slope
@@ -284,16 +349,22 @@ def vjp(f: Node | Function, *primals: Any) -> Any:
     """
     if isinstance(f, Node):
         return gradient(f, *primals)
-    out, leaves, nested = _trace(f, primals, {}, range(len(primals)))
+    out, leaves, like, nested, _ = _trace(f, primals, {}, range(len(primals)))
+
+    def symbolic(upstream: Any) -> tuple[Any, ...]:
+        return tuple(like(gradient(out, leaves, upstream, disconnected="zero")))
+
     if nested:
-        return out, lambda upstream: tuple(gradient(out, leaves, upstream, disconnected="zero"))
+        return out, symbolic
     run = Run((out, *leaves), None, None)
 
     def pullback(upstream: Any) -> tuple[Any, ...]:
+        if isinstance(upstream, Node):
+            return symbolic(upstream)
         seed = np.asarray(upstream, out.dtype)
         if seed.shape != out.shape:
             raise ShapeError(f"upstream has shape {seed.shape}; the value has shape {out.shape}")
-        return tuple(_numeric_vjp(run, leaves, seed))
+        return tuple(like(_numeric_vjp(run, leaves, seed)))
 
     return _array(run.value(out)), pullback
 
@@ -312,8 +383,9 @@ def jvp(f: Node | Function, primals: Any, tangents: Any) -> Any:
     if isinstance(f, Node):
         wrt = [primals] if isinstance(primals, Node) else list(primals)
         return _tangents(f, wrt, [tangents] if isinstance(primals, Node) else tangents)
-    out, leaves, nested = _trace(f, primals, {}, range(len(primals)))
-    if nested:
+    out, leaves, _, nested, _ = _trace(f, primals, {}, range(len(primals)))
+    tangents = [t for tangent in tangents for t in flatten(tangent)[0]]
+    if nested or any(isinstance(t, Node) for t in tangents):
         return out, _tangents(out, leaves, tangents)
     run = Run((out, *leaves), None, None)
     directions = [np.asarray(t, leaf.dtype) for t, leaf in zip(tangents, leaves, strict=True)]
@@ -325,7 +397,7 @@ def jvp(f: Node | Function, primals: Any, tangents: Any) -> Any:
     return _array(run.value(out)), _numeric_jvp(run, leaves, directions)
 
 
-def jacobian(f: Node | Function, wrt: Any = None, *, argnums: int | Sequence[int] = 0) -> Any:
+def jacobian(f: Node | Function, wrt: Any = None, *, argnums: Argnums = 0) -> Any:
     """The matrix of all first derivatives, of shape ``output.shape + argument.shape``.
 
     With a function: ``jacobian(f, argnums=0)`` gives a function. With a node: ``jacobian(node, wrt)`` gives a node.
@@ -341,15 +413,15 @@ def jacobian(f: Node | Function, wrt: Any = None, *, argnums: int | Sequence[int
         targets = [wrt] if isinstance(wrt, Node) else list(wrt)
         found = [_graph_jacobian(f, t) for t in targets]
         return found[0] if isinstance(wrt, Node) else found
-    if isinstance(wrt, int | tuple | list):
+    if isinstance(wrt, SupportsIndex | tuple | list):
         argnums = wrt
 
     def evaluated(*args: Any, **kwargs: Any) -> Any:
-        out, leaves, nested = _trace(f, args, kwargs, _positions(argnums))
+        out, leaves, like, nested, _ = _trace(f, args, kwargs, _positions(argnums))
         if nested:
-            return _like(argnums, [_graph_jacobian(out, leaf) for leaf in leaves])
+            return _one_or_all(argnums, like([_graph_jacobian(out, leaf) for leaf in leaves]))
         run = Run((out, *leaves), None, None)
-        return _like(argnums, [_numeric_jacobian(run, leaf) for leaf in leaves])
+        return _one_or_all(argnums, like([_numeric_jacobian(run, leaf) for leaf in leaves]))
 
     return evaluated
 
@@ -388,7 +460,7 @@ def _graph_jacobian(root: Node, target: Node) -> Node:
     return jacobian
 
 
-def hessian(f: Node | Function, wrt: Any = None, *, argnums: int = 0) -> Any:
+def hessian(f: Node | Function, wrt: Any = None, *, argnums: SupportsIndex = 0) -> Any:
     """The matrix of all second derivatives of a scalar, of shape ``argument.shape + argument.shape``.
 
     With a function: ``hessian(f)`` gives a function. With a node: ``hessian(node, wrt)`` gives a node.
@@ -403,7 +475,10 @@ def hessian(f: Node | Function, wrt: Any = None, *, argnums: int = 0) -> Any:
         return jacobian(gradient(f, wrt), wrt)
 
     def evaluated(*args: Any, **kwargs: Any) -> Any:
-        out, (leaf,), nested = _trace(f, args, kwargs, [argnums])
+        out, leaves, _, nested, _ = _trace(f, args, kwargs, _positions(argnums))
+        if len(leaves) != 1:
+            raise GradientError("hessian takes one array; for several, take cg.hvp or stack them")
+        leaf = leaves[0]
         first = gradient(out, leaf, disconnected="zero")
         if nested:
             return _graph_jacobian(first, leaf)
@@ -428,9 +503,12 @@ def hvp(f: Node | Function, *args: Any) -> Any:
     if not args:
         return lambda x, v: hvp(f, x, v)
     x, v = args
-    out, (leaf,), nested = _trace(f, (x,), {}, [0])
+    out, leaves, _, nested, _ = _trace(f, (x,), {}, [0])
+    if len(leaves) != 1:
+        raise GradientError("hvp takes one array and one vector of its shape")
+    leaf = leaves[0]
     first = gradient(out, leaf, disconnected="zero")
-    if nested:
+    if nested or isinstance(v, Node):
         return _tangents(first, [leaf], [v])
     direction = np.asarray(v, leaf.dtype)
     if direction.shape != leaf.shape:

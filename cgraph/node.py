@@ -15,7 +15,13 @@ from types import FrameType, MappingProxyType
 from typing import Any
 
 from cgraph import shapes
-from cgraph.errors import CgraphError, GradientError, MissingValueError, NoGradientError
+from cgraph.errors import (
+    CgraphError,
+    GradientError,
+    MissingValueError,
+    NoGradientError,
+    UnsupportedError,
+)
 from cgraph.op import CONSTANT, INPUT, OPS, PARAMETER, DType, Op
 from cgraph.operators import VOCABULARY, Operators
 from cgraph.shapes import Shape
@@ -42,6 +48,24 @@ def scope(name: str) -> Iterator[str]:
         yield path
     finally:
         _scope.reset(token)
+
+
+# What people ask of arrays and a node does not have, and where to find it.
+_INSTEAD = {
+    "argmax": "take np.argmax(node.value); it has no derivative",
+    "argmin": "take np.argmin(node.value); it has no derivative",
+    "argsort": "take np.argsort(node.value); it has no derivative",
+    "item": "take node.value.item()",
+    "tolist": "take node.value.tolist()",
+    "numpy": "take node.value",
+    "detach": "take node.value for numbers, or cg.stop_gradient(node) in a graph",
+    "requires_grad": "parameters are trained, inputs are not; see node.kind",
+    "zero_grad": "nothing is to be zeroed: every backward() starts anew",
+    "real": "a node is real",
+    "imag": "a node is real: cgraph refuses complex numbers",
+    "fill": "a graph is not changed; assign node.value to an input or a parameter",
+    "sort": "there is no derivative rule for sorting yet",
+}
 
 
 def _quick(name: str, swapped: bool = False) -> Any:
@@ -109,7 +133,7 @@ class Node(Operators):
     floats: bool
     _value: Any  # a leaf's current value: a Python number where the shape is () and the dtype float64, else a read-only array
     _latest: Any  # the value in the latest evaluation
-    _grad: Any  # the gradient in the latest evaluation
+    _grad: Any  # the gradient in the latest backward pass
     _code: Any  # the line that built it, as a code object and an offset into it: cheap to take, looked up when asked for
     _offset: int
 
@@ -205,7 +229,7 @@ class Node(Operators):
 
     @property
     def grad(self) -> Array:
-        """The gradient in the latest evaluation.
+        """The gradient in the latest backward pass that reached it; evaluating forward, here or elsewhere, leaves it as it is.
 
         Raises:
             NoGradientError: when none was computed.
@@ -248,7 +272,31 @@ class Node(Operators):
         return str(VOCABULARY["equations"](self))
 
     def __format__(self, spec: str) -> str:
-        return format(repr(self), spec)
+        """``f"{node}"`` describes the node; with a format, ``f"{loss:.3f}"``, it is the number in the latest evaluation.
+
+        Raises:
+            UnsupportedError: for a format and more than one number.
+        """
+        if not spec:
+            return repr(self)
+        value = self.value
+        if value.size != 1:
+            raise UnsupportedError(
+                f"{self.label!r} has shape {value.shape}: a format takes one number; pick one, or print node.value"
+            )
+        return format(value.item(), spec)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name in Node.__slots__:
+            raise AttributeError(name)
+        instead = (
+            f"; there is cg.{name}(node)"
+            if name in VOCABULARY
+            else f": {_INSTEAD[name]}"
+            if name in _INSTEAD
+            else ""
+        )
+        raise AttributeError(f"a node has no attribute {name!r}{instead}")
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return VOCABULARY["flatten_for_pickle"](self)
@@ -359,7 +407,7 @@ def why_no_gradient(node: Node) -> str:
         return "constants have none; make it a parameter"
     if not node.active:
         return "no parameter lies below it; ask for it with cg.gradient(loss, [node])"
-    return "the latest evaluation was forward only, or did not reach it; call loss.backward()"
+    return "no backward pass has reached it; call loss.backward()"
 
 
 def require_scalar(node: Node) -> None:

@@ -58,6 +58,30 @@ def unsupported(what: str) -> UnsupportedError:
     )
 
 
+def _filled(x: Any, value: Any, dtype: Any = None, shape: Any = None) -> Any:
+    target = x.shape if shape is None else shape
+    if None in target:
+        raise UnsupportedError(
+            "the sizes are not known yet; declare them, or multiply by what you need"
+        )
+    return np.full(target, value, x.dtype if dtype is None else dtype)
+
+
+# NumPy functions that ask for nothing but shape and dtype: they answer with numbers, or with the node itself.
+_OF_SHAPES: dict[str, Callable[..., Any]] = {
+    "shape": lambda a: a.shape,
+    "ndim": lambda a: len(a.shape),
+    "size": lambda a, axis=None: a.size if axis is None else a.shape[axis],
+    "copy": lambda a, **_: a,
+    "ravel": lambda a, **_: a.ravel(),
+    "zeros_like": lambda a, dtype=None, **k: _filled(a, 0, dtype, k.get("shape")),
+    "ones_like": lambda a, dtype=None, **k: _filled(a, 1, dtype, k.get("shape")),
+    "full_like": lambda a, fill_value, dtype=None, **k: _filled(
+        a, fill_value, dtype, k.get("shape")
+    ),
+}
+
+
 class Operators:
     """Operators, methods and NumPy's protocols of a node."""
 
@@ -176,7 +200,10 @@ class Operators:
         )
 
     def __float__(self) -> NoReturn:
-        raise UnsupportedError(f"{self!r} is not a number; take the number with node.value.")
+        raise UnsupportedError(
+            f"{self!r} is not a number; take the number with node.value. "
+            "In a graph, cg.sin, cg.exp and their kin take nodes, which math.sin and math.exp do not."
+        )
 
     __int__ = __float__
     __complex__ = __float__
@@ -197,6 +224,8 @@ class Operators:
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         name = _ALIASES.get(function.__name__, function.__name__)
+        if function.__module__ == "numpy" and name in _OF_SHAPES:
+            return _OF_SHAPES[name](*args, **kwargs)
         if function.__module__ != "numpy" or name not in VOCABULARY:
             raise unsupported(f"{function.__module__}.{function.__name__}")
         try:
@@ -221,6 +250,10 @@ class Operators:
 
     def astype(self, dtype: Any) -> Any:
         return VOCABULARY["cast"](self, dtype)
+
+    def copy(self) -> Any:
+        """The node itself: nothing can change it."""
+        return self
 
     def ravel(self) -> Any:
         return VOCABULARY["reshape"](self, -1)

@@ -83,7 +83,6 @@ class Run:
                     with np.errstate(all="ignore"):
                         value = float(node.op.forward(*[np.float64(values[p]) for p in parents]))
             values[node] = node._latest = value
-            node._grad = None
 
     def _forward_arrays(self) -> None:
         values = self._values
@@ -97,7 +96,6 @@ class Run:
             else:
                 value = self._compute(node, [values[p] for p in node.parents])
             values[node] = node._latest = value
-            node._grad = None
 
     def _compute(self, node: Node, operands: list[Any]) -> Any:
         unknown = None in node.shape

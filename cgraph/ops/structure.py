@@ -335,7 +335,7 @@ concatenate_row: Op = register(
 
 
 @vocabulary
-def concatenate(arrays: Sequence[Any], axis: int = 0, *, name: str | None = None) -> Any:
+def concatenate(arrays: Sequence[Any], axis: int | None = 0, *, name: str | None = None) -> Any:
     """Arrays and nodes joined along an axis they have.
 
     >>> import cgraph as cg
@@ -345,6 +345,8 @@ def concatenate(arrays: Sequence[Any], axis: int = 0, *, name: str | None = None
     arrays = list(arrays)
     if not arrays:
         raise ShapeError("concatenate: nothing to join")
+    if axis is None:  # NumPy flattens
+        arrays, axis = [reshape(x, -1) for x in arrays], 0
     ndim = len(_shape(arrays[0]))
     if ndim == 0:
         raise ShapeError("concatenate: scalars have no axis to join along; use stack")

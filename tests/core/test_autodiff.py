@@ -243,3 +243,51 @@ def test_an_op_of_the_users_own_works_everywhere() -> None:
     assert run.local(y, x).array.shape == (5,) and "test_swish" in str(y)
     with pytest.raises(ValueError, match="already"):
         cg.elementwise("exp", np.exp, lambda out, x: out)
+
+
+# --- containers, auxiliary results, nodes as directions -----------------------------------------------------------------------
+
+
+def test_arguments_in_containers() -> None:
+    net = {"layers": [{"W": np.ones((2, 3)), "b": np.zeros(2)}, (np.array([1.0, -2.0]), 0.5)]}
+
+    def f(p: Any, x: Any) -> Any:
+        first, (v, c) = p["layers"]
+        return np.sum(v * np.tanh(first["W"] @ x + first["b"])) * c
+
+    x = np.array([0.1, 0.2, -0.3])
+    value_, slopes = cg.value_and_gradient(f)(net, x)
+    assert isinstance(slopes["layers"][1], tuple) and slopes["layers"][0]["W"].shape == (2, 3)
+    close(slopes["layers"][1][1], value_ / 0.5)
+    flat = cg.grad(lambda W: f({"layers": [{"W": W, "b": np.zeros(2)}, net["layers"][1]]}, x))
+    close(slopes["layers"][0]["W"], flat(np.ones((2, 3))))
+    _, pullback = cg.vjp(f, net, x)
+    tree, to_x = pullback(1.0)
+    close(tree["layers"][0]["b"], slopes["layers"][0]["b"])
+    _, tangent = cg.jvp(f, (net, x), (slopes, np.zeros(3)))
+    total = sum(np.sum(g * g) for g in (*slopes["layers"][0].values(), *slopes["layers"][1]))
+    close(tangent, total)
+    assert to_x.shape == (3,)
+
+
+def test_auxiliary_results_and_whole_numbers_as_argnums() -> None:
+    def f(x: Any, y: Any) -> Any:
+        z = x * y
+        return np.sum(z), {"z": z, "n": 3}
+
+    slopes, aux = cg.grad(f, np.int64(1), has_aux=True)(X, V)
+    close(slopes, X), close(aux["z"], X * V)
+    assert aux["n"] == 3
+    (found, _), both = cg.value_and_gradient(f, (0, 1), has_aux=True)(X, V)
+    close(found, X @ V), close(both[0], V)
+    with pytest.raises(cg.GradientError, match="has_aux"):
+        cg.grad(lambda x: np.sum(x), has_aux=True)(X)
+
+
+def test_directions_may_be_nodes() -> None:
+    through_hvp = cg.grad(lambda v: cg.sum(cg.hvp(rosenbrock, X, v)))(V)
+    close(through_hvp, rosen_hess(X).sum(0))
+    through_vjp = cg.grad(lambda u: cg.sum(cg.vjp(np.sin, X)[1](u)[0]))(V)
+    close(through_vjp, np.cos(X))
+    through_jvp = cg.grad(lambda t: cg.sum(cg.jvp(np.sin, (X,), (t,))[1]))(V)
+    close(through_jvp, np.cos(X))

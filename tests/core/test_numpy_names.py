@@ -127,3 +127,26 @@ def test_names_are_given_everywhere() -> None:
     assert [n.name for n in named] == ["n"] * len(named)
     scalar = cg.parameter("s", 1.0)
     assert cg.exp(scalar, name="n").name == cg.add(scalar, 1.0, name="n").name == "n"
+
+
+def test_what_needs_no_derivative() -> None:
+    x = cg.parameter("x", np.arange(6.0).reshape(2, 3))
+    assert np.shape(x) == (2, 3) and np.ndim(x) == 2 and np.size(x) == 6 and np.size(x, 0) == 2
+    assert np.copy(x) is x and x.copy() is x and np.ravel(x).shape == (6,)
+    assert np.zeros_like(x).tolist() == [[0.0] * 3] * 2 and np.ones_like(x).shape == (2, 3)
+    assert np.full_like(x, 7.0)[0, 0] == 7.0
+    joined = np.concatenate([x, cg.constant([1.0])], axis=None)
+    assert cg.run(joined).value(joined).tolist() == [0, 1, 2, 3, 4, 5, 1]
+    loss = cg.sum(x)
+    loss.backward()
+    assert f"{loss:.3f}" == "15.000" and "sum" in f"{loss}"
+    with pytest.raises(cg.UnsupportedError, match="one number"):
+        f"{x:.3f}"
+    with pytest.raises(AttributeError, match=r"np\.argmax"):
+        x.argmax  # noqa: B018
+    with pytest.raises(AttributeError, match=r"cg\.tanh"):
+        x.tanh  # noqa: B018
+    import math
+
+    with pytest.raises(cg.UnsupportedError, match=r"cg\.sin"):
+        math.sin(loss)

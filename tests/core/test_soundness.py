@@ -389,3 +389,13 @@ def test_a_partial_that_raises_names_its_node() -> None:
     finally:
         cg.ops.OPS.pop("bad_partial")
         cg.ops.VOCABULARY.pop("bad_partial")
+
+
+def test_a_forward_evaluation_elsewhere_leaves_gradients_alone() -> None:
+    w = cg.parameter("w", 3.0)
+    (w * w).backward()
+    cg.run(cg.exp(w))
+    assert float(w.grad) == 6.0
+    w.value = 2.0
+    with pytest.raises(cg.NoGradientError):
+        w.grad  # noqa: B018
