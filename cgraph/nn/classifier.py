@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cgraph.nn import files
 from cgraph.nn.layers import Init, Layer, Linear, ReLU, Rng, Sequential, Sigmoid, Tanh, as_generator
 from cgraph.nn.progress import Progress
 from cgraph.nn.training import LOSSES, Loss, Training, classifier_graph
@@ -251,15 +252,11 @@ class BinaryClassifier(Estimator):
         `cgraph.load` reads the same file and returns the cost node. Raises NotFittedError before `fit`, and `StoreError` for
         labels that are not numbers or text.
         """
-        from cgraph.nn import files
-
         self._check_fitted()
         return files.save(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> BinaryClassifier:
         """Read a classifier back, ready to predict and to `resume`. Raises `StoreError` for any other file."""
-        from cgraph.nn import files
-
         model = files.load(path, cls)
         return model

@@ -16,7 +16,7 @@ _WHERE = {
     "Blame": "report",
     "GradientMismatch": "report",
     "FAULTS": "faults.registry",
-    "Fault": "faults.registry",
+    "Fault": "faults.fault",
     "plant": "faults.registry",
     "find": "faults.registry",
     "reduce_graph": "failure.shrink",

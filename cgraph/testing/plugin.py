@@ -86,6 +86,12 @@ def gradcheck(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
     yield check
 
 
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Checks that were all inconclusive have checked nothing: the run is not green."""
+    if exitstatus == 0 and _TOTALS and set(_TOTALS) == {"INCONCLUSIVE"}:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     total = sum(_TOTALS.values())
     if not total:
@@ -96,5 +102,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if _WORST:
         told += f"; closest to its tolerance: {_WORST[0][0]:.2f} of it, in {_WORST[0][1]}"
     terminalreporter.write_line(told)
+    if unsure:
+        what = "INCONCLUSIVE checks say nothing: give gradcheck(..., strict=True), other points, or float64"
+        terminalreporter.write_line(f"cgraph: {what}", yellow=True)
     _TOTALS.clear()
     _WORST.clear()

@@ -163,3 +163,30 @@ def test_mutants_are_made_and_noticed() -> None:
         "assert len(found) > 30 and judge(noticed, 120.0) not in ('', 'timeout')"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(cg.__file__).parent.parent)
+
+
+def test_a_run_of_nothing_but_inconclusive_checks_is_not_green(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import cgraph as cg
+        from cgraph.testing import Verdict, check
+
+        def test_nothing(gradcheck, monkeypatch):
+            def unsure(*args, **options):
+                report = honest(*args, **options)
+                report.verdict = Verdict.INCONCLUSIVE
+                return report
+
+            honest = check.check_gradients
+            monkeypatch.setattr(check, "check_gradients", unsure)
+            gradcheck(cg.square(cg.parameter("w", 2.0)))
+        """
+    )
+    loaded = (
+        []
+        if any(e.value == "cgraph.testing.plugin" for e in _entry_points())
+        else ["-p", "cgraph.testing.plugin"]
+    )
+    result = pytester.runpytest_subprocess(*loaded, "-p", "no:cacheprovider")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*1 INCONCLUSIVE; 100.0 % inconclusive*", "*strict=True*"])

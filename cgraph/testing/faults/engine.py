@@ -17,7 +17,7 @@ import numpy as np
 from cgraph import autodiff, backprop
 from cgraph.node import Node
 from cgraph.op import is_node
-from cgraph.testing.faults.registry import Fault, replaced
+from cgraph.testing.faults.fault import Fault, replaced
 
 STORIES = {
     "overwrite": "the last share replaces the sum of the others",

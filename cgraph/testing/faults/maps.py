@@ -16,7 +16,7 @@ import numpy as np
 from cgraph.linear_maps import Identity, LinearMap
 from cgraph.op import OPS, Op, is_node
 from cgraph.operators import VOCABULARY as V
-from cgraph.testing.faults.registry import Fault, replaced
+from cgraph.testing.faults.fault import Fault, replaced
 
 
 class Spoiled(LinearMap):

@@ -14,7 +14,7 @@ import numpy as np
 
 from cgraph.op import OPS, Op, is_node
 from cgraph.operators import VOCABULARY as V
-from cgraph.testing.faults.registry import Fault, replaced
+from cgraph.testing.faults.fault import Fault, replaced
 
 Partial = Callable[..., Any]
 

@@ -1,0 +1,63 @@
+"""Fault: one named bug, and how attributes are replaced for the length of a with-block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from cgraph.testing.report import Report, Verdict
+
+ENGINE_KINDS = frozenset({"accumulation", "driver", "seed"})
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One bug.
+
+    Attributes:
+        name: ``"sin/0:sign"`` in a row (op, operand, mistake), ``"engine:overwrite"`` in a driver.
+        op, operand: what has to be blamed; None for the engine.
+        story: the bug in words.
+        install: a context manager that puts it in.
+        modes: the modes of `check_gradients` in which it shows.
+    """
+
+    name: str
+    op: str | None
+    operand: int | None
+    story: str
+    install: Callable[[], AbstractContextManager[Any]]
+    modes: tuple[str, ...] = ("vjp", "jvp")
+
+    def blamed_by(self, report: Report) -> bool:
+        """Whether a report blames this fault: the right op and operand, or the engine."""
+        blame = report.blame
+        if report.verdict is not Verdict.FAIL or blame is None:
+            return False
+        if self.op is None:
+            return blame.kind in ENGINE_KINDS or (
+                blame.kind in ("forward", "contract") and blame.operand is None
+            )
+        return (
+            blame.op == self.op
+            and (blame.operand == self.operand or self.operand is None)
+            and blame.kind not in ENGINE_KINDS
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@contextmanager
+def replaced(target: Any, **attributes: Any) -> Iterator[None]:
+    """Set attributes and put the old ones back."""
+    before = {name: getattr(target, name) for name in attributes}
+    for name, value in attributes.items():
+        setattr(target, name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(target, name, value)
