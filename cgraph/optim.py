@@ -1,7 +1,7 @@
 """Optimizers: how a gradient becomes a step.
 
 Each is a small object of hyperparameters and one pure rule, `update(w, g, slots, t)`, written with operators only, so that it
-works on arrays and on nodes alike (a compiled training step traces it). What an optimizer remembers between steps, its slots, is
+works on arrays and on nodes alike. What an optimizer remembers between steps, its slots, is
 arrays in the order of the parameters and can be saved and restored exactly.
 """
 

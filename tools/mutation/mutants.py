@@ -16,12 +16,12 @@ PACKAGE = Path(__file__).resolve().parents[2] / "cgraph"
 # Where the backward code stands: module -> functions and methods by name; in the op modules also the partials and makers of the rows.
 WHERE: dict[str, tuple[str, ...]] = {
     "linear_maps": ("vjp", "jvp", "masked_vjp", "_transposed"),
-    "backprop": ("backpropagate", "_send_through_maps", "edge_share", "pushforward"),
+    "backprop": ("backpropagate", "_send_elementwise", "_accumulate", "_share", "edge_share", "pushforward"),
     "autodiff": ("gradient", "_tangents", "_shaped", "_numeric_vjp", "_numeric_jvp"),
-    "ops.elementwise": ("_power_partial", "_step", "_stable_tanh_partial"),
+    "ops.elementwise": ("_power_partial", "_step"),
     "ops.losses": (),
     "ops.linalg": ("_left", "_right"),
-    "ops.structure": ("_broadcast_local", "_sum_to_local", "_reshape_local", "_concatenate_local", "_getitem_local", "_inverse",
+    "ops.structure": ("_broadcast_local", "_sum_to_local", "_cast_local", "_reshape_local", "_concatenate_local", "_getitem_local", "_inverse",
                       "nonzero_after", "_scatter", "_sum_to"),
     "ops.reduction": ("_spread", "_sum_local", "_mean_local", "_extreme_local", "_others", "_prod_partial", "_prod_local", "_softmax_local",
                       "_logsumexp_local", "_cumsum_local"),
