@@ -7,7 +7,7 @@ from __future__ import annotations
 
 EQUIVALENT: dict[str, str] = {
     "linear_maps._transposed: return matrix.T if matrix.ndim == 2 else matrix.swapaxes(-1, -2)  ->  return matrix.T if matrix.ndim == 0 else matrix.swapaxes(-1, -2)": "swapaxes(-1, -2) of a matrix is its transpose",  # noqa: E501
-    "backprop.pushforward: if not node.parents:  ->  if not node.parents:": "a leaf has no parents, so the loop below it does nothing",
+    "backprop.backpropagate: if node.op.plain and (not (masks and node in masks)):  ->  if node.op.plain and (not (masks or node in masks)):": "the linear maps give the same numbers",  # noqa: E501
     "autodiff._shaped: if node.shape != target.shape and shapes.is_static(target.shape):  ->  if node.shape != target.shape or shapes.is_static(target.shape):": "a broadcast to the shape it has already",  # noqa: E501
     "autodiff._shaped: if node.shape != target.shape and shapes.is_static(target.shape):  ->  if node.shape == target.shape and shapes.is_static(target.shape):": "a broadcast to the shape it has already",  # noqa: E501
     "autodiff._numeric_jvp: found: dict[Node, Any] = dict(zip(wrt, tangents, strict=True))  ->  found: dict[Node, Any] = dict(zip(wrt, tangents, strict=False))": "its caller has compared the lengths",  # noqa: E501
