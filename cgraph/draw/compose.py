@@ -150,6 +150,7 @@ def finish(picture: Picture, builder: Builder, options: Options) -> Picture:
         title, caption = "Health of the graph", health.words(picture)
     return replace(
         picture,
+        builder=builder,
         title=options.title if options.title is not None else title,
         caption=options.caption if options.caption is not None else caption,
         circles="cards" not in options.words

@@ -8,7 +8,7 @@ All texts are final: already formatted, not yet escaped.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 __all__ = ["Arrow", "Box", "Group", "Picture", "Row", "State", "replace"]
 
@@ -112,3 +112,4 @@ class Picture:
         tuple[str, str], ...
     ] = ()  # titles and captions of the whole series, which share one space
     extra_legend: tuple[tuple[str, str], ...] = field(default=())  # (tone, text)
+    builder: Any = field(default=None, compare=False, repr=False)  # the facts behind it, for the interactive page

@@ -233,29 +233,34 @@ class Facts:
 
     # --- sentences ------------------------------------------------------------------------------------------------------------
 
-    def sentence(self, node: Node) -> str:
-        """What a screen reader or a tooltip says."""
+    def sentence(self, node: Node, *, computed: bool = True, arrived: bool = True) -> str:
+        """What a screen reader or a tooltip says; of a node that is not `computed` yet, or whose gradient has not `arrived`, no more
+        than is known by then."""
         name, words = self.names[node], []
         kind = {"input": "data", "op": node.op.name}.get(node.kind, node.kind)
         words.append(
-            f"{name}: {kind}" + (f", shape {text.shape(node.shape)}" if node.shape else "")
+            f"{name}: {kind}" + (f", shape {self._size_of(node)}" if node.shape else "")
         )
         if node in self.flows:
             words.append(f"computes {self.flows[node].formula}")
-        value = self.value(node)
+        value = self.value(node) if computed else None
         if value is not None:
             words.append(
                 f"value {self.number(value)}"
                 if value.size == 1
                 else "value " + "; ".join(self.lines(value))
             )
-        arrived = gradient(self.run, node) if self.backward else None
-        if arrived is not None:
+        slope = gradient(self.run, node) if self.backward and arrived else None
+        if slope is not None:
             of = f"gradient ∂{self.objective}/∂{name} "
             words.append(
-                of + (self.number(arrived) if arrived.size == 1 else "; ".join(self.lines(arrived)))
+                of + (self.number(slope) if slope.size == 1 else "; ".join(self.lines(slope)))
             )
         return ", ".join(words)
+
+    def _size_of(self, node: Node) -> str:
+        """The shape as it came out, or as it is declared."""
+        return text.shape(self.run.value(node).shape if self.run is not None else node.shape)
 
     def detail(self, node: Node) -> tuple[tuple[str, str], ...]:
         """Everything known about a node, with more digits than fit into a picture: for the player."""
@@ -265,7 +270,7 @@ class Facts:
         ]
         if node in self.flows:
             found.append(("formula", self.flows[node].formula))
-        found.append(("shape", text.shape(node.shape) if node.shape else "scalar"))
+        found.append(("shape", self._size_of(node) if node.shape else "scalar"))
         if node.dtype.name != "float64":
             found.append(("dtype", node.dtype.name))
         value = self.value(node)

@@ -24,6 +24,11 @@ def dot(picture: Picture) -> str:
     return _Writer(picture).text()
 
 
+def legend(picture: Picture) -> list[tuple[str, str, str]]:
+    """(mark, colour, words) of what occurs in a picture: for pages that write the legend beside it."""
+    return _Writer(picture).legend() if picture.legend else []
+
+
 class _Writer:
     def __init__(self, picture: Picture) -> None:
         self.picture = picture

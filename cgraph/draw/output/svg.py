@@ -33,7 +33,7 @@ def finish(data: bytes, picture: Picture, prefix: str = "") -> str:
             if child.tag == f"{{{_SVG}}}text" and child.get("fill") == "transparent":
                 element.remove(child)
     for group in root.iter(f"{{{_SVG}}}g"):
-        _unwrap(group)
+        unwrap(group)
         title = group.find(f"{{{_SVG}}}title")
         if title is not None:
             tip = tips.get(group.get("id", ""), "")
@@ -46,7 +46,7 @@ def finish(data: bytes, picture: Picture, prefix: str = "") -> str:
     return ET.tostring(root, encoding="unicode")
 
 
-def _unwrap(group: ET.Element) -> None:
+def unwrap(group: ET.Element) -> None:
     """Takes out the `<g><a title=...>` shells that Graphviz puts around whatever has a tooltip."""
     children: list[ET.Element] = []
     for child in group:

@@ -195,6 +195,7 @@ def apply(picture: Picture, builder: Builder, moment: Moment, among: Sequence[Mo
     active = order[moment.handed - 1] if moment.phase == "back" else ""
     latest = moment.computed if moment.phase == "compute" else 0
     waiting: dict[str, set[str]] = {}
+    nodes = {id: node for node, id in builder.ids.items()} if not builder.collapsed else {}
     for arrow in picture.arrows:
         if arrow.kind == "gradient" and "seed" not in arrow.css:
             waiting.setdefault(arrow.tail, set()).add(arrow.head)
@@ -207,6 +208,7 @@ def apply(picture: Picture, builder: Builder, moment: Moment, among: Sequence[Mo
             b, rows_state=rows, total_state="shown" if arrived else "hidden", value_state="hidden" if late else "shown",
             active=b.id == active or (latest > 0 and computed.get(b.id) == latest),
             update_state="shown" if moment.phase == "update" else "hidden",
+            tip=builder.sentence(nodes[b.id], computed=not late, arrived=arrived) if b.id in nodes else b.tip,
         )  # fmt: skip
 
     def line(a: Arrow) -> Arrow:
