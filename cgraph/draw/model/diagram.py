@@ -112,4 +112,6 @@ class Picture:
         tuple[str, str], ...
     ] = ()  # titles and captions of the whole series, which share one space
     extra_legend: tuple[tuple[str, str], ...] = field(default=())  # (tone, text)
-    builder: Any = field(default=None, compare=False, repr=False)  # the facts behind it, for the interactive page
+    builder: Any = field(
+        default=None, compare=False, repr=False
+    )  # the facts behind it, for the interactive page

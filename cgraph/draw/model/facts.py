@@ -238,9 +238,7 @@ class Facts:
         than is known by then."""
         name, words = self.names[node], []
         kind = {"input": "data", "op": node.op.name}.get(node.kind, node.kind)
-        words.append(
-            f"{name}: {kind}" + (f", shape {self._size_of(node)}" if node.shape else "")
-        )
+        words.append(f"{name}: {kind}" + (f", shape {self._size_of(node)}" if node.shape else ""))
         if node in self.flows:
             words.append(f"computes {self.flows[node].formula}")
         value = self.value(node) if computed else None
