@@ -1,7 +1,10 @@
 """cgraph: computational graphs you can build, see, check and differentiate."""
 
+# ruff: noqa: F401
+
 from __future__ import annotations
 
+from types import ModuleType as _Module
 from typing import Any
 
 from cgraph import ops
@@ -22,214 +25,10 @@ from cgraph.leaves import constant, input, parameter
 from cgraph.linear_maps import LocalGradient
 from cgraph.node import Node, scope
 from cgraph.op import Formula, Interval, Op
-from cgraph.ops.elementwise import (
-    abs,
-    add,
-    arccos,
-    arcsin,
-    arctan,
-    bitwise_and,
-    bitwise_or,
-    bitwise_xor,
-    clip,
-    cos,
-    cosh,
-    divide,
-    elementwise,
-    equal,
-    exp,
-    expm1,
-    greater,
-    greater_equal,
-    invert,
-    less,
-    less_equal,
-    log,
-    log1p,
-    logical_and,
-    logical_not,
-    logical_or,
-    maximum,
-    minimum,
-    multiply,
-    negative,
-    not_equal,
-    power,
-    reciprocal,
-    relu,
-    sigmoid,
-    sigmoid_slope,
-    sign,
-    sin,
-    sinh,
-    softplus,
-    sqrt,
-    square,
-    step,
-    subtract,
-    tan,
-    tanh,
-    tanh_slope,
-    where,
-)
-from cgraph.ops.linalg import dot, matmul, outer
-from cgraph.ops.losses import bce, keras_bce, mse, stable_bce, stable_bce_slope
-from cgraph.ops.reduction import (
-    cumsum,
-    log_softmax,
-    logsumexp,
-    max,
-    mean,
-    min,
-    prod,
-    softmax,
-    std,
-    sum,
-    var,
-)
-from cgraph.ops.structure import (
-    broadcast_to,
-    cast,
-    concatenate,
-    expand_dims,
-    getitem,
-    reshape,
-    split,
-    squeeze,
-    stack,
-    stop_gradient,
-    sum_to,
-    swapaxes,
-    transpose,
-)
+from cgraph.ops import elementwise, linear_op, op, reduction
 from cgraph.run import Run, run
 
 __version__ = "0.1.0"
-
-__all__ = [
-    "CgraphError",
-    "DTypeError",
-    "Diagram",
-    "DrawError",
-    "Formula",
-    "GradientError",
-    "Interval",
-    "LocalGradient",
-    "MissingValueError",
-    "NoGradientError",
-    "Node",
-    "NonFiniteError",
-    "Op",
-    "Run",
-    "ShapeError",
-    "StoreError",
-    "UnsupportedError",
-    "abs",
-    "add",
-    "animate",
-    "arccos",
-    "arcsin",
-    "arctan",
-    "bce",
-    "bitwise_and",
-    "bitwise_or",
-    "bitwise_xor",
-    "broadcast_to",
-    "cast",
-    "clip",
-    "concatenate",
-    "constant",
-    "cos",
-    "cosh",
-    "cumsum",
-    "datasets",
-    "divide",
-    "dot",
-    "draw",
-    "elementwise",
-    "equal",
-    "exp",
-    "expand_dims",
-    "expm1",
-    "frames",
-    "getitem",
-    "grad",
-    "gradient",
-    "greater",
-    "greater_equal",
-    "hessian",
-    "hvp",
-    "input",
-    "invert",
-    "jacobian",
-    "jvp",
-    "keras_bce",
-    "less",
-    "less_equal",
-    "load",
-    "log",
-    "log1p",
-    "log_softmax",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logsumexp",
-    "matmul",
-    "max",
-    "maximum",
-    "mean",
-    "metrics",
-    "min",
-    "minimum",
-    "mse",
-    "multiply",
-    "negative",
-    "nn",
-    "not_equal",
-    "ops",
-    "optim",
-    "outer",
-    "parameter",
-    "plots",
-    "power",
-    "prod",
-    "reciprocal",
-    "relu",
-    "reshape",
-    "run",
-    "save",
-    "scope",
-    "sigmoid",
-    "sigmoid_slope",
-    "sign",
-    "sin",
-    "sinh",
-    "softmax",
-    "softplus",
-    "split",
-    "sqrt",
-    "square",
-    "squeeze",
-    "stable_bce",
-    "stable_bce_slope",
-    "stack",
-    "std",
-    "step",
-    "stop_gradient",
-    "subtract",
-    "sum",
-    "sum_to",
-    "swapaxes",
-    "tan",
-    "tanh",
-    "tanh_slope",
-    "testing",
-    "transpose",
-    "value_and_gradient",
-    "var",
-    "vjp",
-    "where",
-]
 
 # What the engine does not need is imported when it is first used: `import cgraph` should cost little more than NumPy.
 _LAZY = {
@@ -248,6 +47,20 @@ _LAZY_NAMES = {
     "load": "cgraph.io.store",
     "save": "cgraph.io.store",
 }
+
+# Every op and every function of ops, under its own name: it is enough to write one in `cgraph/ops/`.
+globals().update(ops.functions())
+
+# What stands here by now, but for modules and what this file itself needs.
+__all__ = sorted(
+    {"ops", *_LAZY, *_LAZY_NAMES}
+    | {
+        name
+        for name, value in globals().items()
+        if name[0] != "_" and not isinstance(value, _Module)
+    }
+    - {"Any", "annotations"}
+)
 
 
 def __getattr__(name: str) -> Any:

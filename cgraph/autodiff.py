@@ -22,7 +22,8 @@ from cgraph.graph import ancestors, order
 from cgraph.leaves import constant, input
 from cgraph.node import Node, require_scalar
 from cgraph.op import CONSTANT, OPS
-from cgraph.ops.structure import reshape, stack, zeros_like
+from cgraph.ops.joining import stack
+from cgraph.ops.structure import reshape, zeros_like
 from cgraph.run import Run
 from cgraph.trees import flatten
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from cgraph.node import Node
 from cgraph.op import FLOAT_ERRORS, Op
-from cgraph.operators import VOCABULARY
+from cgraph.operators import PUBLIC
 
 
 class SymbolicValues(dict[Node, Any]):
@@ -96,7 +96,7 @@ def _accumulate(
     elif masks:
         other = masks.pop(parent, None)
         if other is not None and mask is not None:
-            masks[parent] = VOCABULARY["logical_or"](other, mask)
+            masks[parent] = PUBLIC["logical_or"](other, mask)
 
 
 def _send_elementwise(

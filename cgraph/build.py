@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from cgraph import shapes
-from cgraph.errors import DTypeError, ShapeError, UnsupportedError
+from cgraph.errors import CgraphError, DTypeError, ShapeError, UnsupportedError
 from cgraph.leaves import constant, leaf_node
 from cgraph.node import NO_PARAMS, Node, literal, make_node, number_node, site_of_caller
 from cgraph.op import CONSTANT, OPS, DType, Op
@@ -63,7 +63,7 @@ def build(
                 for i, p in enumerate(parents)
             )
         if not elementwise:
-            shape = op.shape(*(p.shape for p in parents), **params)  # type: ignore[misc]
+            shape = _shape(op, tuple(p.shape for p in parents), params)
         else:
             shape = parents[0].shape
             if any(p.shape != shape for p in parents):
@@ -129,6 +129,17 @@ def _of_one_shape(op: Op, operands: tuple[Any, ...], name: str | None) -> Node |
 def _stays_scalar(op: Op, i: int, operand: Node) -> bool:
     """A scalar constant broadcasts as it is; the condition of `where` does not, as it travels with the gradient as a mask."""
     return operand.op is CONSTANT and (op.partials is not None or i > 0)
+
+
+def _shape(op: Op, operands: tuple[Shape, ...], params: Mapping[str, Any]) -> Shape:
+    rule: Any = op.shape
+    try:
+        shape: Shape = rule(*operands, **params)
+    except TypeError as error:
+        if not isinstance(error, CgraphError):
+            op.explain_call(rule, operands, params)
+        raise
+    return shape
 
 
 def _describe(parents: tuple[Node, ...], error: Exception) -> str:

@@ -15,7 +15,7 @@ from cgraph.build import build
 from cgraph.errors import CgraphError
 from cgraph.node import NO_PARAMS, Node, make_node
 from cgraph.op import Op
-from cgraph.operators import vocabulary
+from cgraph.operators import public
 
 MOST_EQUATIONS = 400
 
@@ -123,7 +123,7 @@ def _show(value: Any) -> str:
     return "..." if value is Ellipsis else str(value)
 
 
-@vocabulary
+@public
 def equations(*roots: Node) -> str:
     """The graph as numbered equations: what ``print(node)`` shows.
 
@@ -210,7 +210,7 @@ def _restore(
     return node
 
 
-@vocabulary
+@public
 def flatten_for_pickle(node: Node) -> Any:
     """What ``Node.__reduce_ex__`` answers; see above."""
     announced = getattr(_announced, "nodes", None)

@@ -2,7 +2,7 @@
 
 The derivative of one op with respect to one parent is a linear map. Written once, it serves both modes: `vjp` takes the
 upstream gradient of the output to the parent's share (reverse mode, "upstream x local"), `jvp` takes a tangent of the parent to
-the output's (forward mode). There are eight maps and no algebra between them. They use only the operators that arrays and nodes
+the output's (forward mode). There are nine maps and no algebra between them. They use only the operators that arrays and nodes
 share, so the same object gives numbers in a Run and a gradient graph in `cgraph.gradient`; anything more (`where`, `sum` ...)
 arrives as a callable from the op that makes the map. This module therefore knows nothing of nodes or ops.
 
@@ -28,6 +28,7 @@ __all__ = [
     "Rearrange",
     "Scale",
     "Select",
+    "WeightedSum",
 ]
 
 Operand = Any  # an ndarray, a Python float, or a Node: the maps treat all three alike
@@ -130,14 +131,14 @@ class Diagonal(LinearMap):
 class Select(LinearMap):
     """A branch of `where`: passes entries where `mask` is True and is zero, by structure, elsewhere."""
 
-    __slots__ = ("both", "mask", "where")
+    __slots__ = ("logical_and", "mask", "where")
 
     def __init__(
-        self, mask: Operand, where: Callable[..., Operand], both: Callable[..., Operand]
+        self, mask: Operand, where: Callable[..., Operand], logical_and: Callable[..., Operand]
     ) -> None:
         self.mask = mask
         self.where = where
-        self.both = both
+        self.logical_and = logical_and
 
     def vjp(self, upstream: Operand) -> Operand:
         return self.where(self.mask, upstream, 0.0)
@@ -146,7 +147,7 @@ class Select(LinearMap):
         return self.where(self.mask, tangent, 0.0)
 
     def masked_vjp(self, upstream: Operand, mask: Operand) -> tuple[Operand, Operand | None]:
-        return self.vjp(upstream), self.both(self.mask, mask)
+        return self.vjp(upstream), self.logical_and(self.mask, mask)
 
     @property
     def array(self) -> Operand:
@@ -216,25 +217,57 @@ class Rearrange(LinearMap):
         return self.inverse(upstream), self.inverse(mask)
 
 
+class WeightedSum(LinearMap):
+    """A reduction: the output moves by the sum of the tangents times `weights`, over some axes.
+
+    `total` sums over those axes, `back` repeats over them what has the shape of the result. Masks take care of themselves: entries
+    that only reach an unselected result are zero by structure, whatever their weights.
+    """
+
+    __slots__ = ("back", "total", "weights", "where")
+
+    def __init__(
+        self,
+        weights: Operand,
+        total: Callable[[Operand], Operand],
+        back: Callable[[Operand], Operand],
+        where: Callable[..., Operand],
+    ) -> None:
+        self.weights = weights
+        self.total = total
+        self.back = back
+        self.where = where
+
+    def vjp(self, upstream: Operand) -> Operand:
+        return self.weights * self.back(upstream)
+
+    def jvp(self, tangent: Operand) -> Operand:
+        return self.total(self.weights * tangent)
+
+    def masked_vjp(self, upstream: Operand, mask: Operand) -> tuple[Operand, Operand | None]:
+        mask = self.back(mask)
+        return self.where(mask, self.vjp(upstream), 0.0), mask
+
+
 class Adjoint(LinearMap):
     """The escape hatch: any linear `forward` with its `adjoint`, both given as functions.
 
-    Reductions, broadcasts, gathers and pads use it. `spread`, where given, takes a mask through the adjoint; an adjoint that also
+    Broadcasts, gathers and pads use it. `mask_adjoint`, where given, takes a mask through the adjoint; an adjoint that also
     multiplies (with weights that may be inf or nan behind the mask) hands in `where`, as `Diagonal` does.
     """
 
-    __slots__ = ("adjoint", "forward", "spread", "where")
+    __slots__ = ("adjoint", "forward", "mask_adjoint", "where")
 
     def __init__(
         self,
         forward: Callable[[Operand], Operand],
         adjoint: Callable[[Operand], Operand],
-        spread: Callable[[Operand], Operand] | None = None,
+        mask_adjoint: Callable[[Operand], Operand] | None = None,
         where: Callable[..., Operand] | None = None,
     ) -> None:
         self.forward = forward
         self.adjoint = adjoint
-        self.spread = spread
+        self.mask_adjoint = mask_adjoint
         self.where = where
 
     def vjp(self, upstream: Operand) -> Operand:
@@ -245,9 +278,9 @@ class Adjoint(LinearMap):
 
     def masked_vjp(self, upstream: Operand, mask: Operand) -> tuple[Operand, Operand | None]:
         share = self.adjoint(upstream)
-        if self.spread is None:
+        if self.mask_adjoint is None:
             return share, None
-        mask = self.spread(mask)
+        mask = self.mask_adjoint(mask)
         return (share if self.where is None else self.where(mask, share, 0.0)), mask
 
 

@@ -23,7 +23,7 @@ from cgraph.errors import (
     UnsupportedError,
 )
 from cgraph.op import CONSTANT, INPUT, OPS, PARAMETER, DType, Op
-from cgraph.operators import VOCABULARY, Operators
+from cgraph.operators import PUBLIC, Operators
 from cgraph.shapes import Shape
 from cgraph.values import FLOAT64, Array, capture, readonly
 
@@ -260,7 +260,7 @@ class Node(Operators):
         """
         if upstream is None:
             require_scalar(self)
-        return VOCABULARY["run"](self, feeds).backward(upstream)
+        return PUBLIC["run"](self, feeds).backward(upstream)
 
     def __repr__(self) -> str:
         name = "" if self.name is None else f" {self.name!r}"
@@ -269,7 +269,7 @@ class Node(Operators):
         )
 
     def __str__(self) -> str:
-        return str(VOCABULARY["equations"](self))
+        return str(PUBLIC["equations"](self))
 
     def __format__(self, spec: str) -> str:
         """``f"{node}"`` describes the node; with a format, ``f"{loss:.3f}"``, it is the number in the latest evaluation.
@@ -291,7 +291,7 @@ class Node(Operators):
             raise AttributeError(name)
         instead = (
             f"; there is cg.{name}(node)"
-            if name in VOCABULARY
+            if name in PUBLIC
             else f": {_INSTEAD[name]}"
             if name in _INSTEAD
             else ""
@@ -299,7 +299,7 @@ class Node(Operators):
         raise AttributeError(f"a node has no attribute {name!r}{instead}")
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return VOCABULARY["flatten_for_pickle"](self)
+        return PUBLIC["flatten_for_pickle"](self)
 
 
 # --- building nodes -----------------------------------------------------------------------------------------------------------

@@ -1,12 +1,13 @@
-"""Op: one row of the derivative tables.
+"""Op: a primitive operation, one entry of the derivative tables.
 
-A row holds everything that the rest of cgraph wants to know of an operation: how to compute it, one maker of the local gradient a
-parent, what to write in pictures, where it is defined and where it has kinks. The engine, the drawings, the checks and the docs
-read the row; adding an op is adding a row (docs/adding-an-op.md). The rows themselves stand in `cgraph/ops/`.
+An op holds everything that the rest of cgraph wants to know of an operation: how to compute it, the local gradient with respect to
+each parent, what to write in pictures, where it is defined and where it has kinks. The engine, the drawings, the checks and the docs
+read it; to add an operation is to write one entry (docs/adding-an-op.md). The tables themselves stand in `cgraph/ops/`.
 """
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -16,12 +17,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cgraph.errors import DTypeError, GradientError
+from cgraph.errors import DTypeError, GradientError, UnsupportedError
 from cgraph.linear_maps import Diagonal, Identity, LinearMap, Scale
 from cgraph.operators import Operators
 
 DType = np.dtype[Any]
-Maker = Callable[..., LinearMap]
+Rule = Callable[..., LinearMap]
 Partial = Callable[..., Any] | float | None
 
 
@@ -58,6 +59,11 @@ class Interval(NamedTuple):
     open_low: bool = False
     open_high: bool = False
 
+    def __str__(self) -> str:
+        left = "(" if self.open_low or math.isinf(self.low) else "["
+        right = ")" if self.open_high or math.isinf(self.high) else "]"
+        return f"{left}{self.low:g}, {self.high:g}{right}".replace("inf", "∞")
+
 
 REAL = Interval()
 
@@ -72,7 +78,7 @@ FLOAT_ERRORS = (ZeroDivisionError, OverflowError, ValueError)
 
 
 class Op:
-    """One row: an operation with its local gradients.
+    """A primitive operation with its local gradients.
 
     Calling it with a node among the operands builds a node; calling it with arrays or numbers computes. That is what lets a
     derivative be written once, for numbers and for gradient graphs.
@@ -82,8 +88,8 @@ class Op:
         forward: arrays and keyword parameters -> array.
         partials: for elementwise ops, one a parent: a function ``(out, *operands) -> partial``, a constant, or None where the
             result is not differentiable; None for all other ops.
-        makers: for all other ops, one a parent: a function ``(out, *operands, **params) -> LinearMap``, or None. An op with
-            `variadic` has one maker for all parents, which gets the parent's index first.
+        linear_maps: for all other ops, one a parent: a function ``(out, *operands, **params) -> LinearMap``, or None. An op
+            with `variadic` has one for all parents, which gets the parent's index first.
         shape: for ops that are not elementwise: shapes of the operands and parameters -> shape.
         dtype: dtypes of the operands -> dtype; asked of NumPy when not given.
         scalar: the same as `forward` on Python floats, where that is worth having.
@@ -93,6 +99,10 @@ class Op:
         domain: one Interval a parent.
         margin: operands -> relative distance to the nearest kink (0 on it); None for an op that is smooth in its domain.
         commutative: whether the order of the operands matters to nobody.
+        example: a call for the checks and the tests, where operands or parameters have to fit one another: a function of a
+            `numpy.random.Generator` that gives ``(operands, params)``.
+        source: where the formula comes from.
+        module: the module that defines the op, where unpickling looks for it.
     """
 
     __slots__ = (
@@ -101,11 +111,12 @@ class Op:
         "commutative",
         "domain",
         "dtype",
+        "example",
         "family",
         "formula",
         "forward",
         "linear",
-        "makers",
+        "linear_maps",
         "margin",
         "module",
         "name",
@@ -116,6 +127,7 @@ class Op:
         "role",
         "scalar",
         "shape",
+        "source",
         "symbol",
         "unary",
         "variadic",
@@ -132,7 +144,7 @@ class Op:
         forward: Callable[..., Any],
         *,
         partials: tuple[Partial, ...] | None = None,
-        makers: tuple[Maker | None, ...] = (),
+        linear_maps: tuple[Rule | None, ...] = (),
         shape: Callable[..., Any] | None = None,
         dtype: Callable[..., DType] | None = None,
         scalar: Callable[..., float] | None = None,
@@ -145,19 +157,23 @@ class Op:
         margin: Callable[..., Any] | None = None,
         commutative: bool = False,
         variadic: bool = False,
+        example: Callable[..., Any] | None = None,
+        source: str = "",
         module: str = "cgraph.ops",
     ) -> None:
         self.name = name
         self.forward = forward
         self.partials = partials
-        self.makers = makers
+        self.linear_maps = linear_maps
         # All partials are constants (+, −): the backward pass need not look at any value.
         self.linear = partials is not None and all(isinstance(p, float) for p in partials)
         # One or two operands, and not constants beside functions: what the backward pass does without linear maps.
         constants = 0 if partials is None else sum(isinstance(p, float) for p in partials)
         self.plain = partials is not None and len(partials) <= 2 and constants in (0, len(partials))
         # How many operands an elementwise op takes; 0 where the row does not say.
-        self.arity = len(makers if partials is None else partials) if family == "elementwise" else 0
+        self.arity = (
+            len(linear_maps if partials is None else partials) if family == "elementwise" else 0
+        )
         self.unary = scalar is not None and self.arity < 2
         self.shape = shape
         self.dtype = dtype
@@ -171,9 +187,12 @@ class Op:
         self.margin = margin
         self.commutative = commutative
         self.variadic = variadic
+        self.example = example
+        self.source = source
         self.module = module
         # What becomes of operands that are all of one dtype, remembered.
         self.result_of: dict[DType, DType] = {}
+        _complete(self)
 
     def __call__(self, *operands: Any, name: str | None = None, **params: Any) -> Any:
         """Build a node, or compute, as the operands are nodes or numbers."""
@@ -197,13 +216,44 @@ class Op:
             with np.errstate(all="ignore"):  # as in a run
                 value = self.forward(*map(np.float64, operands))
             return float(value) if np.asarray(value).dtype.kind == "f" else value
-        return self.forward(*operands, **params)
+        try:
+            return self.forward(*operands, **params)
+        except TypeError:
+            self.explain_call(self.forward, operands, params)
+            raise
+
+    def explain_call(
+        self, function: Callable[..., Any], operands: tuple[Any, ...], params: Mapping[str, Any]
+    ) -> None:
+        """Say what a call lacks or has too much, if that is what is wrong with it.
+
+        Raises:
+            UnsupportedError: naming the op and the parameters it takes.
+        """
+        try:
+            signature = inspect.signature(function)
+        except (TypeError, ValueError):
+            return  # a ufunc says nothing of its parameters
+        try:
+            signature.bind(*operands, **params)
+        except TypeError as error:
+            wanted = [p for p in signature.parameters.values() if p.kind is not p.VAR_POSITIONAL]
+            wanted = wanted[0 if self.variadic else len(self.linear_maps) or 1 :]
+            missing = [
+                f"{p.name}=" for p in wanted if p.default is p.empty and p.name not in params
+            ]
+            call = ", ".join(p.name + "=..." for p in wanted)
+            raise UnsupportedError(
+                f"{self.name} needs {' and '.join(missing)}: call it as {self.name}(..., {call})"
+                if missing
+                else f"{self.name}: {error}"
+            ) from None
 
     def differentiable(self, i: int) -> bool:
         """Whether there is a local gradient with respect to parent `i`."""
         if self.partials is not None:
             return self.partials[i] is not None
-        return self.variadic or self.makers[i] is not None
+        return self.variadic or self.linear_maps[i] is not None
 
     def local(self, i: int, out: Any, operands: Any, params: Mapping[str, Any]) -> LinearMap:
         """The local gradient with respect to parent `i`, over arrays or over nodes.
@@ -217,8 +267,8 @@ class Op:
             )
         if self.partials is None:
             if self.variadic:
-                return self.makers[0](i, out, *operands, **params)  # type: ignore[misc]
-            return self.makers[i](out, *operands, **params)  # type: ignore[misc]
+                return self.linear_maps[0](i, out, *operands, **params)  # type: ignore[misc]
+            return self.linear_maps[i](out, *operands, **params)  # type: ignore[misc]
         partial = self.partials[i]
         if isinstance(partial, float):
             return Identity() if partial == 1.0 else Scale(partial)
@@ -239,16 +289,7 @@ class Op:
 
     @property
     def __doc__(self) -> str:  # type: ignore[override]
-        lines = [self._doc or f"`{self.name}`, as in NumPy."]
-        if self.formula.text:
-            lines += ["", "Value: " + Formula.fill(self.formula.text, ("a", "b", "c"), "out")]
-        for letter, text in zip("abc", self.formula.partials, strict=False):
-            lines.append(
-                f"Local gradient for {letter}: {'none' if text is None else Formula.fill(text, ('a', 'b', 'c'), 'out')}"
-            )
-        if self.family == "elementwise":
-            lines += ["", "Shapes: the operands broadcast as in NumPy. `name=` names the node."]
-        return "\n".join(lines)
+        return documented(self)
 
     def __repr__(self) -> str:
         return f"<Op {self.name}>"
@@ -271,12 +312,111 @@ def _ask_numpy(op: Op, dtypes: tuple[DType | type, ...]) -> DType:
             raise DTypeError(f"NumPy has no such operation for these dtypes ({error})") from None
 
 
-# Every row, by name.
+def _complete(op: Op) -> None:
+    """Refuse, where it is defined, an op that could not be built.
+
+    Raises:
+        TypeError: without `shape=` where there has to be one, or with fewer partials than the forward takes operands.
+    """
+    if op.family == "leaf":
+        return
+    if op.family != "elementwise":
+        if op.shape is None:
+            raise TypeError(
+                f"op {op.name!r} needs shape=: a function of the operands' shapes and the parameters that gives the shape of the "
+                "result, e.g. shape=lambda x, axis: cgraph.shapes.reduce(x, (axis,), False); or define it with cg.elementwise "
+                "or cg.reduction, which know theirs"
+            )
+        return
+    code = getattr(op.forward, "__code__", None)
+    takes = getattr(op.forward, "nin", None) if code is None else code.co_argcount
+    optional = len(getattr(op.forward, "__defaults__", None) or ())
+    if takes is None or (code is not None and code.co_flags & inspect.CO_VARARGS):
+        return
+    if not takes - optional <= op.arity <= takes:
+        raise TypeError(
+            f"op {op.name!r}: forward takes {takes} operand{'s' * (takes != 1)}, but {op.arity} partial{'s' * (op.arity != 1)} "
+            f"{'are' if op.arity != 1 else 'is'} given; one an operand, None where there is no derivative"
+        )
+
+
+_LETTERS = ("a", "b", "c")
+
+
+def documented(op: Op) -> str:
+    """The docstring of an op, from what it holds."""
+    lines = [op._doc or f"`{op.name}`, as in NumPy."]
+    if op.formula.text:
+        lines += ["", "Value: " + Formula.fill(op.formula.text, _LETTERS, "out")]
+    for letter, text in zip(_LETTERS, op.formula.partials, strict=False):
+        said = "none" if text is None else Formula.fill(text, _LETTERS, "out")
+        lines.append(f"Local gradient for {letter}: {said}")
+    domain = "; ".join(
+        f"{letter} in {interval}"
+        for letter, interval in zip(_LETTERS, op.domain, strict=False)
+        if interval != REAL
+    )
+    if domain:
+        lines.append(f"Domain: {domain}.")
+    if op.margin is not None:
+        lines.append(
+            "It has kinks; its local gradient there is a convention (docs/conventions.md)."
+        )
+    if op.family == "elementwise":
+        floating = any(map(op.differentiable, range(op.arity)))
+        lines += [
+            "",
+            "Shapes: the operands broadcast as in NumPy. "
+            + (
+                "Dtype: float32 stays float32, whole numbers become float64 where NumPy makes them so."
+                if floating
+                else "Dtype: as in NumPy; not differentiable."
+            ),
+            "`name=` names the node.",
+            "",
+            "Raises:",
+            "    ShapeError: when the shapes do not broadcast, naming the nodes.",
+            "    DTypeError: for dtypes that NumPy has no such operation for.",
+            f"    UnsupportedError: unless called with {op.arity} operand{'s' * (op.arity != 1)}.",
+        ]
+    if op.source:
+        lines += ["", f"Source: {op.source}"]
+    return "\n".join([*lines, *_example(op)])
+
+
+def _example(op: Op) -> list[str]:
+    """A call on numbers inside the domain, with its value: for the ops that `cg` has under their name."""
+    if op.family != "elementwise" or not op.module.startswith("cgraph.ops") or ">>>" in op._doc:
+        return []
+    numbers = [
+        _inside(op.domain[i] if i < len(op.domain) else REAL, 0.5 + i) for i in range(op.arity)
+    ]
+    if not any(map(op.differentiable, range(op.arity))):
+        return []
+    value = op.evaluate(*numbers)
+    call = ", ".join(f"{x:g}" if x % 1 else f"{x:.1f}" for x in numbers)
+    return [
+        "",
+        ">>> import cgraph as cg",
+        f">>> round(float(cg.{op.name}({call})), 6)",
+        repr(round(float(value), 6)),
+    ]
+
+
+def _inside(interval: Interval, x: float) -> float:
+    if interval.low < x < interval.high:
+        return x
+    if math.isfinite(interval.low) and math.isfinite(interval.high):
+        return 0.5 * (interval.low + interval.high)
+    return interval.low + x if math.isfinite(interval.low) else interval.high - x
+
+
+# Every op, by name.
 OPS: dict[str, Op] = {}
 
 
 def register(op: Op) -> Op:
-    """Enter a row into the table; a name is taken once."""
+    """Enter an op into the table; a name is taken once."""
     if op.name in OPS and OPS[op.name].module == op.module:
         OPS[op.name] = op  # a module that is reloaded, or a notebook cell that is run again
         return op
@@ -290,7 +430,7 @@ def _not_computed(*operands: Any) -> Any:
     raise AssertionError("a leaf is not computed")
 
 
-# The kinds of leaves: rows in form only, and not in the table.
+# The kinds of leaves: ops in form only, and not in the table.
 INPUT, PARAMETER, CONSTANT = (
     Op(kind, _not_computed, family="leaf", role="leaf")
     for kind in ("input", "parameter", "constant")
@@ -299,7 +439,7 @@ LEAVES = {op.name: op for op in (INPUT, PARAMETER, CONSTANT)}
 
 
 def _find(name: str, module: str) -> Op:
-    """The row of that name; the module that holds it is imported if need be (for rows of a user's own)."""
+    """The op of that name; the module that holds it is imported if need be (for ops of a user's own)."""
     if name in LEAVES:
         return LEAVES[name]
     if name not in OPS:

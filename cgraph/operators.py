@@ -1,8 +1,7 @@
 """What a node can be written with: Python's operators, NumPy's methods, and NumPy's own functions.
 
-Every spelling ends in the same place, the vocabulary: a table from NumPy's name of an op to the function that builds its node.
-The ops fill it (they stand a floor higher, so they cannot be imported here); `a * b`, `a.multiply(b)`-style methods and
-`np.multiply(a, b)` look their op up by name. It is a mixin, apart from `Node`, so that the page which says what a node *is* stays short.
+Every spelling ends in one table, `PUBLIC`: from NumPy's name of an op to the function that builds its node. The modules of
+`cgraph.ops`, which import this one, fill it; `a * b`, methods and `np.multiply(a, b)` look their op up by name.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ import numpy as np
 from cgraph.errors import CgraphError, UnsupportedError
 
 # NumPy's name -> the public function of that name.
-VOCABULARY: dict[str, Callable[..., Any]] = {}
+PUBLIC: dict[str, Callable[..., Any]] = {}
 
-# NumPy names for what the vocabulary calls otherwise.
+# NumPy's names for what is called otherwise here.
 _ALIASES = {
     "absolute": "abs",
     "fabs": "abs",
@@ -40,9 +39,9 @@ _ALIASES = {
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def vocabulary(function: F) -> F:
-    """Enter a function into the vocabulary under its own name."""
-    VOCABULARY[function.__name__] = function
+def public(function: F) -> F:
+    """Enter a function into the table under its own name: ``cg.name``, ``np.name(node)``."""
+    PUBLIC[function.__name__] = function
     return function
 
 
@@ -90,97 +89,97 @@ class Operators:
     shape: tuple[int | None, ...]
 
     def __add__(self, other: Any) -> Any:
-        return VOCABULARY["add"](self, other)
+        return PUBLIC["add"](self, other)
 
     def __radd__(self, other: Any) -> Any:
-        return VOCABULARY["add"](other, self)
+        return PUBLIC["add"](other, self)
 
     def __sub__(self, other: Any) -> Any:
-        return VOCABULARY["subtract"](self, other)
+        return PUBLIC["subtract"](self, other)
 
     def __rsub__(self, other: Any) -> Any:
-        return VOCABULARY["subtract"](other, self)
+        return PUBLIC["subtract"](other, self)
 
     def __mul__(self, other: Any) -> Any:
-        return VOCABULARY["multiply"](self, other)
+        return PUBLIC["multiply"](self, other)
 
     def __rmul__(self, other: Any) -> Any:
-        return VOCABULARY["multiply"](other, self)
+        return PUBLIC["multiply"](other, self)
 
     def __truediv__(self, other: Any) -> Any:
-        return VOCABULARY["divide"](self, other)
+        return PUBLIC["divide"](self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        return VOCABULARY["divide"](other, self)
+        return PUBLIC["divide"](other, self)
 
     def __pow__(self, other: Any) -> Any:
         if isinstance(other, int | float) and other == 2:
-            return VOCABULARY["square"](self)
-        return VOCABULARY["power"](self, other)
+            return PUBLIC["square"](self)
+        return PUBLIC["power"](self, other)
 
     def __rpow__(self, other: Any) -> Any:
-        return VOCABULARY["power"](other, self)
+        return PUBLIC["power"](other, self)
 
     def __matmul__(self, other: Any) -> Any:
-        return VOCABULARY["matmul"](self, other)
+        return PUBLIC["matmul"](self, other)
 
     def __rmatmul__(self, other: Any) -> Any:
-        return VOCABULARY["matmul"](other, self)
+        return PUBLIC["matmul"](other, self)
 
     def __neg__(self) -> Any:
-        return VOCABULARY["negative"](self)
+        return PUBLIC["negative"](self)
 
     def __pos__(self) -> Any:
         return self
 
     def __abs__(self) -> Any:
-        return VOCABULARY["abs"](self)
+        return PUBLIC["abs"](self)
 
     # Comparisons build nodes, for `where`. Sets and dictionaries know nodes by identity: they hash by it, and look with `is` first.
     def __eq__(self, other: Any) -> Any:
-        return VOCABULARY["equal"](self, other) if _numeric(other) else NotImplemented
+        return PUBLIC["equal"](self, other) if _numeric(other) else NotImplemented
 
     def __ne__(self, other: Any) -> Any:
-        return VOCABULARY["not_equal"](self, other) if _numeric(other) else NotImplemented
+        return PUBLIC["not_equal"](self, other) if _numeric(other) else NotImplemented
 
     __hash__ = object.__hash__
 
     def __lt__(self, other: Any) -> Any:
-        return VOCABULARY["less"](self, other)
+        return PUBLIC["less"](self, other)
 
     def __le__(self, other: Any) -> Any:
-        return VOCABULARY["less_equal"](self, other)
+        return PUBLIC["less_equal"](self, other)
 
     def __gt__(self, other: Any) -> Any:
-        return VOCABULARY["greater"](self, other)
+        return PUBLIC["greater"](self, other)
 
     def __ge__(self, other: Any) -> Any:
-        return VOCABULARY["greater_equal"](self, other)
+        return PUBLIC["greater_equal"](self, other)
 
     # As in NumPy: bit by bit on whole numbers, which on truth values is "and", "or" and "not".
     def __and__(self, other: Any) -> Any:
-        return VOCABULARY["bitwise_and"](self, other)
+        return PUBLIC["bitwise_and"](self, other)
 
     def __rand__(self, other: Any) -> Any:
-        return VOCABULARY["bitwise_and"](other, self)
+        return PUBLIC["bitwise_and"](other, self)
 
     def __or__(self, other: Any) -> Any:
-        return VOCABULARY["bitwise_or"](self, other)
+        return PUBLIC["bitwise_or"](self, other)
 
     def __ror__(self, other: Any) -> Any:
-        return VOCABULARY["bitwise_or"](other, self)
+        return PUBLIC["bitwise_or"](other, self)
 
     def __xor__(self, other: Any) -> Any:
-        return VOCABULARY["bitwise_xor"](self, other)
+        return PUBLIC["bitwise_xor"](self, other)
 
     def __rxor__(self, other: Any) -> Any:
-        return VOCABULARY["bitwise_xor"](other, self)
+        return PUBLIC["bitwise_xor"](other, self)
 
     def __invert__(self) -> Any:
-        return VOCABULARY["invert"](self)
+        return PUBLIC["invert"](self)
 
     def __getitem__(self, index: Any) -> Any:
-        return VOCABULARY["getitem"](self, index)
+        return PUBLIC["getitem"](self, index)
 
     def __len__(self) -> int:
         if not self.shape:
@@ -215,10 +214,10 @@ class Operators:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         name = _ALIASES.get(ufunc.__name__, ufunc.__name__)
-        if method != "__call__" or name not in VOCABULARY or kwargs:
+        if method != "__call__" or name not in PUBLIC or kwargs:
             asked = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else "")
             raise unsupported(asked + (f" with {', '.join(kwargs)}=" if kwargs else ""))
-        return VOCABULARY[name](*inputs)
+        return PUBLIC[name](*inputs)
 
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -226,10 +225,10 @@ class Operators:
         name = _ALIASES.get(function.__name__, function.__name__)
         if function.__module__ == "numpy" and name in _OF_SHAPES:
             return _OF_SHAPES[name](*args, **kwargs)
-        if function.__module__ != "numpy" or name not in VOCABULARY:
+        if function.__module__ != "numpy" or name not in PUBLIC:
             raise unsupported(f"{function.__module__}.{function.__name__}")
         try:
-            return VOCABULARY[name](*args, **kwargs)
+            return PUBLIC[name](*args, **kwargs)
         except CgraphError:
             raise
         except TypeError as error:
@@ -238,60 +237,60 @@ class Operators:
     @property
     def T(self) -> Any:
         """The axes in reverse order."""
-        return VOCABULARY["transpose"](self)
+        return PUBLIC["transpose"](self)
 
     def transpose(self, *axes: Any) -> Any:
-        return VOCABULARY["transpose"](
+        return PUBLIC["transpose"](
             self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
         )
 
     def reshape(self, *shape: Any) -> Any:
-        return VOCABULARY["reshape"](self, shape[0] if len(shape) == 1 else shape)
+        return PUBLIC["reshape"](self, shape[0] if len(shape) == 1 else shape)
 
     def astype(self, dtype: Any) -> Any:
-        return VOCABULARY["cast"](self, dtype)
+        return PUBLIC["cast"](self, dtype)
 
     def copy(self) -> Any:
         """The node itself: nothing can change it."""
         return self
 
     def ravel(self) -> Any:
-        return VOCABULARY["reshape"](self, -1)
+        return PUBLIC["reshape"](self, -1)
 
     flatten = ravel
 
     def swapaxes(self, axis1: int, axis2: int) -> Any:
-        return VOCABULARY["swapaxes"](self, axis1, axis2)
+        return PUBLIC["swapaxes"](self, axis1, axis2)
 
     def squeeze(self, axis: Any = None) -> Any:
-        return VOCABULARY["squeeze"](self, axis)
+        return PUBLIC["squeeze"](self, axis)
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return VOCABULARY["sum"](self, axis=axis, keepdims=keepdims)
+        return PUBLIC["sum"](self, axis=axis, keepdims=keepdims)
 
     def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return VOCABULARY["mean"](self, axis=axis, keepdims=keepdims)
+        return PUBLIC["mean"](self, axis=axis, keepdims=keepdims)
 
     def prod(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return VOCABULARY["prod"](self, axis=axis, keepdims=keepdims)
+        return PUBLIC["prod"](self, axis=axis, keepdims=keepdims)
 
     def max(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return VOCABULARY["max"](self, axis=axis, keepdims=keepdims)
+        return PUBLIC["max"](self, axis=axis, keepdims=keepdims)
 
     def min(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return VOCABULARY["min"](self, axis=axis, keepdims=keepdims)
+        return PUBLIC["min"](self, axis=axis, keepdims=keepdims)
 
     def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-        return VOCABULARY["var"](self, axis=axis, ddof=ddof, keepdims=keepdims)
+        return PUBLIC["var"](self, axis=axis, ddof=ddof, keepdims=keepdims)
 
     def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-        return VOCABULARY["std"](self, axis=axis, ddof=ddof, keepdims=keepdims)
+        return PUBLIC["std"](self, axis=axis, ddof=ddof, keepdims=keepdims)
 
     def cumsum(self, axis: Any = None) -> Any:
-        return VOCABULARY["cumsum"](self, axis=axis)
+        return PUBLIC["cumsum"](self, axis=axis)
 
     def dot(self, other: Any) -> Any:
-        return VOCABULARY["dot"](self, other)
+        return PUBLIC["dot"](self, other)
 
     def clip(self, min: Any = None, max: Any = None) -> Any:
-        return VOCABULARY["clip"](self, min, max)
+        return PUBLIC["clip"](self, min, max)

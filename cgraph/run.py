@@ -21,7 +21,7 @@ from cgraph.linear_maps import LocalGradient
 from cgraph.nan_check import check_gradients, check_values
 from cgraph.node import Node, require_scalar, why_no_gradient
 from cgraph.op import FLOAT_ERRORS, PARAMETER, Formula
-from cgraph.operators import vocabulary
+from cgraph.operators import public
 from cgraph.values import Array, capture, readonly
 
 
@@ -327,7 +327,7 @@ def _check_feeds(feeds: Mapping[Node, Any], nodes: list[Node]) -> Iterable[tuple
         yield node, value
 
 
-@vocabulary
+@public
 def run(
     roots: Node | Sequence[Node], feeds: Mapping[Node, Any] | None = None, check: str | None = None
 ) -> Run:

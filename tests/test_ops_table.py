@@ -24,7 +24,7 @@ def test_the_page_is_up_to_date() -> None:
 def test_every_row_can_be_read(name: str) -> None:
     op = OPS[name]
     assert op.formula.text and op.formula.latex, "a formula for pictures and help"
-    assert len(op.formula.partials) == (1 if op.variadic else len(op.partials or op.makers))
+    assert len(op.formula.partials) == (1 if op.variadic else len(op.partials or op.linear_maps))
     for i, text in enumerate(op.formula.partials):
         assert (text is None) == (not op.differentiable(i)), (
             "a partial is written where there is one"

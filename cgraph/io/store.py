@@ -147,7 +147,7 @@ def _decode_node(entry: dict[str, Any], nodes: list[Node], arrays: Arrays) -> No
         }
         if params and op.family == "elementwise":
             raise StoreError(f"{kind!r} takes no parameters")
-        arity = len(op.makers if op.partials is None else op.partials)
+        arity = len(op.linear_maps if op.partials is None else op.partials)
         if op.family == "elementwise" and len(parents) != arity:
             raise StoreError(f"{kind!r} does not take {len(parents)} operands")
         node = build(op, parents, params)

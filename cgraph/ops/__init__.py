@@ -1,20 +1,61 @@
-"""The derivative tables: every op is one row in one of these modules, and `OPS` has them all by name."""
+"""The derivative tables: every op is one entry in one of these modules, and `OPS` has them all by name.
+
+`elementwise`, `linear_op`, `reduction` and `op` define one; the helpers that local gradients are written with stand beside them
+(docs/adding-an-op.md).
+"""
+
+from collections.abc import Callable
+from typing import Any
 
 from cgraph.op import OPS, Formula, Interval, Op, register
-from cgraph.operators import VOCABULARY
-from cgraph.ops import linalg, losses, reduction, structure
-from cgraph.ops.elementwise import elementwise
+from cgraph.operators import PUBLIC
+from cgraph.ops import indexing, joining, linalg, losses, structure
+from cgraph.ops.define import (
+    axes_of,
+    axis_of,
+    broadcast_back,
+    elementwise,
+    keep_axes,
+    like,
+    linear_op,
+    nonzero_after,
+    op,
+    shape_of,
+)
+from cgraph.ops.reduction import reduction, weighted_sum
 
 __all__ = [
     "OPS",
-    "VOCABULARY",
+    "PUBLIC",
     "Formula",
     "Interval",
     "Op",
+    "axes_of",
+    "axis_of",
+    "broadcast_back",
     "elementwise",
+    "functions",
+    "indexing",
+    "joining",
+    "keep_axes",
+    "like",
     "linalg",
+    "linear_op",
     "losses",
+    "nonzero_after",
+    "op",
     "reduction",
     "register",
+    "shape_of",
     "structure",
+    "weighted_sum",
 ]
+
+
+def functions() -> dict[str, Callable[..., Any]]:
+    """Every public function of these modules, by name: what `cgraph` has under the same names."""
+    return {
+        name: function
+        for name, function in PUBLIC.items()
+        if str(getattr(function, "module", function.__module__)).startswith("cgraph.ops")
+    }

@@ -1,57 +1,27 @@
 """Elementwise ops: the derivative table, as on the inside cover of a calculus book.
 
-One row an op: NumPy's function, the partial with respect to each operand, and what pictures and checks want to know. A partial is a
-function ``(out, *operands)`` written with cgraph's own ops and operators, so that it holds for arrays and nodes alike, or a
-constant, or None where the result has no derivative. Shapes, broadcasting, forward mode, higher derivatives, tests and the
-docs table follow from the row. Conventions at kinks (``docs/conventions.md``): relu'(0) = 0, |x|'(0) = 0, ties are shared equally.
+An op that is called on arrays computes; called on nodes it builds a node. So a derivative is written once, with cgraph's own ops and
+operators: a `Run` calls it on arrays and gets numbers, `cgraph.gradient` calls it on nodes and gets a graph.
+
+One entry an op: NumPy's function, the partial with respect to each operand, and what pictures and checks want to know. A partial is a
+function ``(out, *operands)``, a constant, or None where the result has no derivative. Shapes, broadcasting, forward mode, higher
+derivatives, tests and the docs table follow from it. Conventions at kinks (``docs/conventions.md``): relu'(0) = 0, |x|'(0) = 0, ties
+are shared equally.
 """
 
 from __future__ import annotations
 
 import math
 import operator
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from cgraph.linear_maps import Select
-from cgraph.op import REAL, Formula, Interval, Op, Partial, register
-from cgraph.operators import VOCABULARY
-
-POSITIVE = Interval(0.0, open_low=True)
-NOT_NEGATIVE = Interval(0.0)
-UNIT = Interval(-1.0, 1.0)
-
-
-def elementwise(name: str, forward: Callable[..., Any], *partials: Partial, **row: Any) -> Op:
-    """A row for an op that works entry by entry, entered into the table and the vocabulary.
-
-    Args:
-        name: of the op, and of the node where the user gives none.
-        forward: a NumPy-style function of arrays that broadcasts.
-        partials: one a parent: ``(out, *operands) -> partial``, a number for a constant partial, or None.
-        row: anything else an `Op` holds: symbol, formula, scalar, domain, margin, role, doc, and module, the name of the module
-            that defines the row, where unpickling will look for it (default: the caller's).
-
-    >>> import numpy as np
-    >>> import cgraph as cg
-    >>> cube = elementwise("cube", lambda x: x**3, lambda out, x: 3.0 * cg.square(x), module="example")
-    >>> x = cg.parameter("x", 2.0)
-    >>> float(cube(x).backward().grad(x))
-    12.0
-    """
-    constants = tuple(float(p) if isinstance(p, int | float) else p for p in partials)
-    row.setdefault("domain", (REAL,) * len(partials))
-    row.setdefault("module", sys._getframe(1).f_globals.get("__name__", "__main__"))
-    op = register(Op(name, forward, partials=constants, **row))
-    VOCABULARY[name] = op
-    return op
-
-
-def F(text: str, latex: str, *partials: str | None) -> Formula:
-    return Formula(text, latex, partials)
+from cgraph.op import REAL, Interval, Op, register
+from cgraph.operators import PUBLIC
+from cgraph.ops.define import NOT_NEGATIVE, POSITIVE, UNIT, F, elementwise
 
 
 def gap(a: Any, b: Any) -> Any:
@@ -273,7 +243,7 @@ invert: Op = elementwise("invert", np.invert, None, symbol="~", formula=F("not $
 where: Op = register(
     Op(
         "where", np.where,
-        makers=(
+        linear_maps=(
             None,
             lambda out, condition, a, b: Select(condition, where, logical_and),
             lambda out, condition, a, b: Select(logical_not(condition), where, logical_and),
@@ -283,7 +253,7 @@ where: Op = register(
         doc="Entries of b where the condition a is true, of c elsewhere. The branch not taken gets a gradient of exactly 0, even if it is inf or nan.",
     )
 )
-VOCABULARY["where"] = where
+PUBLIC["where"] = where
 
 # fmt: on
 
@@ -304,4 +274,4 @@ def clip(x: Any, min: Any = None, max: Any = None, *, name: str | None = None) -
     return maximum(x, min, name=name) if max is None else _clip(x, min, max, name=name)
 
 
-VOCABULARY["clip"] = clip
+PUBLIC["clip"] = clip

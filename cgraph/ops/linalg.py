@@ -13,10 +13,11 @@ import numpy as np
 from cgraph import shapes
 from cgraph.errors import ShapeError
 from cgraph.linear_maps import Adjoint, LinearMap, MatMulLeft, MatMulRight
-from cgraph.op import Formula, Op, is_node, register
-from cgraph.operators import vocabulary
+from cgraph.op import Op, is_node
+from cgraph.operators import public
+from cgraph.ops.define import F, op, shape_of
 from cgraph.ops.elementwise import multiply
-from cgraph.ops.structure import _shape, broadcast_row, expand_dims, reshape, squeeze, transpose
+from cgraph.ops.structure import broadcast_op, expand_dims, reshape, squeeze, transpose
 
 
 def _left(out: Any, a: Any, b: Any) -> LinearMap:
@@ -39,21 +40,15 @@ def _right(out: Any, a: Any, b: Any) -> LinearMap:
     return MatMulRight(a)
 
 
-matmul_row: Op = register(
-    Op(
-        "matmul",
-        np.matmul,
-        makers=(_left, _right),
-        shape=shapes.matmul,
-        family="linalg",
-        symbol="·",
-        role="linear",
-        formula=Formula("$a·$b", "$a $b", ("upstream · $bᵀ", "$aᵀ · upstream")),
-    )
+# fmt: off
+matmul_op: Op = op(
+    "matmul", np.matmul, _left, _right, shape=shapes.matmul, family="linalg", symbol="·", role="linear",
+    formula=F("$a·$b", "$a $b", "upstream · $bᵀ", "$aᵀ · upstream"),
 )
+# fmt: on
 
 
-@vocabulary
+@public
 def matmul(a: Any, b: Any, *, name: str | None = None) -> Any:
     """The matrix product ``a @ b``: vectors and stacks of matrices as in NumPy.
 
@@ -65,7 +60,7 @@ def matmul(a: Any, b: Any, *, name: str | None = None) -> Any:
     >>> (W @ X).shape
     (1, 4)
     """
-    shape_a, shape_b = _shape(a), _shape(b)
+    shape_a, shape_b = shape_of(a), shape_of(b)
     if (
         shape_a[:-2] != shape_b[:-2]
         and (is_node(a) or is_node(b))
@@ -81,7 +76,7 @@ def matmul(a: Any, b: Any, *, name: str | None = None) -> Any:
         and (is_node(a) or is_node(b))
     ):
         return _batched_vector(a, b, shape_a, shape_b, name)
-    return matmul_row(a, b, name=name)
+    return matmul_op(a, b, name=name)
 
 
 def _agree(shape_a: shapes.Shape, shape_b: shapes.Shape) -> bool:
@@ -96,9 +91,9 @@ def _batched(x: Any, shape: shapes.Shape, batch: shapes.Shape, other: Any) -> An
     if len(shape) < 2 or shape[:-2] == batch:
         return x
     if shapes.is_static(batch + shape[-2:]):
-        return broadcast_row(x, shape=batch + shape[-2:])
+        return broadcast_op(x, shape=batch + shape[-2:])
     # With sizes that are not known yet: against the other stack, its matrices (which may be empty) made one entry each.
-    return broadcast_row(x, other.sum(axis=(-2, -1), keepdims=True), shape=None)
+    return broadcast_op(x, other.sum(axis=(-2, -1), keepdims=True), shape=None)
 
 
 def _batched_vector(
@@ -112,7 +107,7 @@ def _batched_vector(
     return squeeze(product, -1, name=name)
 
 
-@vocabulary
+@public
 def dot(a: Any, b: Any, *, name: str | None = None) -> Any:
     """NumPy's dot product: of vectors, of matrices, and over the last axis of `a` and the last but one of `b`.
 
@@ -121,7 +116,7 @@ def dot(a: Any, b: Any, *, name: str | None = None) -> Any:
     >>> float(cg.dot(w, x).backward().grad(w)[0])
     1.0
     """
-    shape_a, shape_b = _shape(a), _shape(b)
+    shape_a, shape_b = shape_of(a), shape_of(b)
     if not shape_a or not shape_b:
         return multiply(a, b, name=name)
     if len(shape_b) <= 2:
@@ -133,7 +128,13 @@ def dot(a: Any, b: Any, *, name: str | None = None) -> Any:
     return reshape(product, shape_a[:-1] + shape_b[:-2] + shape_b[-1:], name=name)
 
 
-@vocabulary
+@public
 def outer(a: Any, b: Any, *, name: str | None = None) -> Any:
-    """All products of an entry of `a` with an entry of `b`."""
+    """All products of an entry of `a` with an entry of `b`, both flattened.
+
+    >>> import cgraph as cg
+    >>> cg.outer([1.0, 2.0], [3.0, 4.0])
+    array([[3., 4.],
+           [6., 8.]])
+    """
     return multiply(expand_dims(reshape(a, -1), 1), reshape(b, -1), name=name)

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from cgraph.op import Formula, Interval, Op
-from cgraph.operators import vocabulary
-from cgraph.ops.elementwise import clip, divide, elementwise, log, sigmoid_slope, subtract
+from cgraph.operators import public
+from cgraph.ops.define import elementwise
+from cgraph.ops.elementwise import clip, divide, log, sigmoid_slope, subtract
 
 PROBABILITY = Interval(0.0, 1.0, open_low=True, open_high=True)
 LABEL = Interval(0.0, 1.0)
@@ -128,7 +129,7 @@ mse: Op = elementwise(
 KERAS_EPSILON = 1e-7
 
 
-@vocabulary
+@public
 def keras_bce(p: Any, y: Any, from_logits: bool = False, *, name: str | None = None) -> Any:
     """Binary cross-entropy as Keras computes it: `p` clipped to [1e-7, 1 − 1e-7], turned back into logits, then `stable_bce`.
 

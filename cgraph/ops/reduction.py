@@ -1,7 +1,8 @@
 """Reductions: sums, means, extremes, products, and what is composed of them.
 
-A reduction's local gradient spreads the upstream back over the axes that were reduced away. Softmax and logsumexp are stable rows of
-their own; variance, standard deviation and log-softmax are compositions.
+A reduction's local gradient sends the upstream back over the axes that were reduced away, times a weight for each entry: that is
+what `reduction` asks for. Softmax and logsumexp are stable ops of their own; variance, standard deviation and log-softmax are
+compositions.
 """
 
 from __future__ import annotations
@@ -15,117 +16,157 @@ import numpy as np
 
 from cgraph import shapes
 from cgraph.errors import UnsupportedError
-from cgraph.linear_maps import Adjoint, LinearMap
-from cgraph.op import Formula, Op, register
-from cgraph.operators import vocabulary
-from cgraph.ops.elementwise import divide, equal, not_equal, sqrt, square, subtract, where
-from cgraph.ops.structure import (
-    _shape,
-    _shape_of,
+from cgraph.linear_maps import Adjoint, LinearMap, WeightedSum
+from cgraph.op import Op, is_node
+from cgraph.operators import PUBLIC, public
+from cgraph.ops.define import (
+    F,
     axes_of,
-    broadcast_row,
-    concatenate,
-    getitem_row,
-    nonzero_after,
-    reshape,
-    reshape_row,
-    stack,
+    axis_of,
+    broadcast_back,
+    calling_module,
+    keep_axes,
+    linear_op,
+    op,
+    shape_of,
 )
+from cgraph.ops.elementwise import (
+    add,
+    divide,
+    equal,
+    maximum,
+    minimum,
+    multiply,
+    not_equal,
+    sqrt,
+    square,
+    subtract,
+    where,
+)
+from cgraph.ops.joining import concatenate, stack
+from cgraph.ops.structure import cast, reshape
 
 Axis = int | Sequence[int] | None
 Axes = tuple[int, ...]
 Shape = shapes.Shape
 
 
-def _spread(u: Any, x: Any, axes: Axes, keepdims: bool) -> Any:
-    """The upstream of a reduction, repeated over the axes that were reduced."""
-    own = _shape(x)
-    # A sum over everything is a scalar, which broadcasts as it is.
-    if not keepdims and 0 < len(axes) < len(own):
-        kept = shapes.reduce(own, axes, keepdims=True)
-        if shapes.is_static(kept):
-            u = reshape_row(u, shape=kept)
-        else:
-            # More than one size may be unknown, which no reshape could tell apart.
-            u = getitem_row(
-                u, index=tuple(None if i in axes else slice(None) for i in range(len(own)))
-            )
-    like, shape = _shape_of(x)
-    return broadcast_row(u, *like, shape=shape)
+# --- how a reduction is defined -----------------------------------------------------------------------------------------------
+
+
+def weighted_sum(weights: Any, x: Any, axes: Axes, keepdims: bool) -> WeightedSum:
+    """The local gradient of a reduction of `x` whose result moves by the sum of the tangents times `weights`, masks included."""
+    return WeightedSum(
+        weights,
+        lambda t: sum_op(t, axes=axes, keepdims=keepdims),
+        lambda u: broadcast_back(u, x, axes, keepdims),
+        where,
+    )
+
+
+def reduction(
+    name: str, forward: Callable[..., Any], weights: Callable[..., Any], **row: Any
+) -> Callable[..., Any]:
+    """An op that reduces axes to one number each, and the function for it: ``f(x, axis=None, keepdims=False, *, name=None)``.
+
+    Args:
+        name: of the op.
+        forward: ``(x, axes, keepdims) -> array``; `axes` is a tuple of axes that are not negative.
+        weights: ``(out, x, axes)`` -> the derivative of the result with respect to each entry of `x`, in the shape of `x`, written with
+            ops; `out` comes with the reduced axes kept as axes of size 1, so that it broadcasts against `x`.
+        row: anything else an `Op` holds: dtype, symbol, formula, margin, doc, and module (default: the caller's). `identity` is
+            what an entry left out by ``where=`` counts as (0 for a sum), `combine` the op that ``initial=`` enters by.
+
+    Returns:
+        The function; the op itself is ``cgraph.ops.OPS[name]``. On arrays it computes, on nodes it builds.
+
+    Raises:
+        ValueError: when there is an op of that name already.
+
+    >>> import numpy as np
+    >>> import cgraph as cg
+    >>> length = reduction(
+    ...     "length", lambda x, axes, keepdims: np.sqrt(np.sum(x * x, axis=axes, keepdims=keepdims)),
+    ...     lambda out, x, axes: x / out, module="example")
+    >>> x = cg.parameter("x", [3.0, 4.0])
+    >>> length(x).backward().grad(x)
+    array([0.6, 0.8])
+    """
+
+    def local(out: Any, x: Any, axes: Axes, keepdims: bool) -> LinearMap:
+        kept = keep_axes(out, x, axes, keepdims)
+        return weighted_sum(weights(kept, x, axes), x, axes, keepdims)
+
+    identity, combine = row.pop("identity", None), row.pop("combine", None)
+    row.setdefault("module", calling_module())
+    return _reducing(_reduction_op(name, forward, local, **row), identity, combine)
+
+
+def _reduction_op(
+    name: str, forward: Callable[..., Any], local: Callable[..., LinearMap], **row: Any
+) -> Op:
+    row.setdefault("family", "reduction")
+    row.setdefault("shape", lambda x, axes, keepdims: shapes.reduce(x, axes, keepdims))
+    return op(name, forward, local, **row)
+
+
+def _reducing(
+    made: Op, identity: float | None = None, combine: Callable[..., Any] | None = None
+) -> Callable[..., Any]:
+    """The public function of a reduction, with NumPy's keywords."""
+
+    def function(
+        x: Any,
+        axis: Axis = None,
+        keepdims: bool = False,
+        *,
+        dtype: Any = None,
+        initial: Any = None,
+        where: Any = None,
+        name: str | None = None,
+    ) -> Any:
+        if where is not None and where is not True:
+            x = _left_out(made.name, x, where, identity if identity is not None else initial)
+        if dtype is not None:
+            x = cast(x, dtype)
+        last = name if initial is None else None
+        result = made(x, axes=axes_of(x, axis), keepdims=bool(keepdims), name=last)
+        if initial is None:
+            return result
+        if combine is None:
+            raise UnsupportedError(f"{made.name}: initial= has no meaning here")
+        return combine(result, initial, name=name)
+
+    function.__name__ = function.__qualname__ = made.name
+    function.__module__ = made.module
+    function.__doc__ = (made.__doc__ or "") + _KEYWORDS
+    PUBLIC[made.name] = function
+    return function
+
+
+_KEYWORDS = """
+
+Args:
+    x: an array or a node.
+    axis: the axis, or axes, to reduce; all by default.
+    keepdims: keep them as axes of size 1.
+    dtype: what to compute in.
+    initial, where: as in NumPy: a first number to start from, and which entries count.
+
+Raises:
+    ShapeError: when an axis is out of range, naming the node."""
+
+
+def _left_out(name: str, x: Any, mask: Any, filling: Any) -> Any:
+    if filling is None:
+        raise UnsupportedError(f"{name}: with where=, say initial= too: what nothing counts as")
+    return where(mask, x, filling)
 
 
 def _count(x: Any, axes: Axes) -> Any:
     """How many entries the axes hold: a number where the sizes are known, else a node."""
-    n = shapes.size(tuple(_shape(x)[i] for i in axes))
-    return float(n) if n is not None else count_row(x, axes=axes)
-
-
-count_row: Op = register(
-    Op(
-        "count",
-        lambda x, axes: np.asarray(
-            float(np.prod([np.shape(x)[i] for i in axes], dtype=np.int64)),
-            x.dtype if x.dtype.kind == "f" else np.float64,
-        ),
-        makers=(None,),
-        shape=lambda x, axes: (),
-        dtype=lambda x: x if x.kind == "f" else np.dtype(np.float64),
-        family="structure",
-        symbol="n",
-        doc="How many entries the `axes` of `x` hold, for sizes that are not known before they are fed.",
-        formula=Formula("number of entries", "n", (None,)),
-    )
-)
-
-
-def _reduction(
-    name: str,
-    forward: Callable[..., Any],
-    maker: Callable[..., LinearMap],
-    dtype: Callable[..., Any] | None = None,
-    **row: Any,
-) -> Op:
-    return register(
-        Op(
-            name,
-            forward,
-            makers=(maker,),
-            shape=lambda x, axes, keepdims: shapes.reduce(x, axes, keepdims),
-            dtype=dtype,
-            family="reduction",
-            **row,
-        )
-    )
-
-
-def _sum_local(out: Any, x: Any, axes: Axes, keepdims: bool) -> LinearMap:
-    def adjoint(u: Any) -> Any:
-        return _spread(u, x, axes, keepdims)
-
-    return Adjoint(lambda t: sum_row(t, axes=axes, keepdims=keepdims), adjoint, adjoint)
-
-
-def _mean_local(out: Any, x: Any, axes: Axes, keepdims: bool) -> LinearMap:
-    n = _count(x, axes)
-    return Adjoint(
-        lambda t: mean_row(t, axes=axes, keepdims=keepdims),
-        lambda u: _spread(u / n, x, axes, keepdims),
-        lambda mask: _spread(mask, x, axes, keepdims),
-    )
-
-
-def _extreme_local(row: Callable[[], Op]) -> Callable[..., LinearMap]:
-    def local(out: Any, x: Any, axes: Axes, keepdims: bool) -> LinearMap:
-        hits = where(equal(x, _spread(out, x, axes, keepdims)), _ones(x), 0.0)
-        weights = hits / _spread(sum_row(hits, axes=axes, keepdims=keepdims), x, axes, keepdims)
-        return Adjoint(
-            lambda t: sum_row(weights * t, axes=axes, keepdims=keepdims),
-            lambda u: weights * _spread(u, x, axes, keepdims),
-            lambda mask: _spread(mask, x, axes, keepdims),
-            where,
-        )
-
-    return local
+    n = shapes.size(tuple(shape_of(x)[i] for i in axes))
+    return float(n) if n is not None else count_op(x, axes=axes)
 
 
 def _ones(x: Any) -> Any:
@@ -163,38 +204,105 @@ def _mean(x: Any, axes: Axes, keepdims: bool) -> Any:
     return total / (n if np.asarray(x).dtype.kind != "f" else float(n) if n else np.nan)
 
 
-sum_row: Op = _reduction(
-    "sum",
-    lambda x, axes, keepdims: np.add.reduce(x, axis=axes, keepdims=keepdims),
-    _sum_local,
-    _sum_dtype,
-    symbol="Σ",
-    role="linear",
-    formula=Formula("Σ $a", r"\sum $a", ("1",)),
+def _shares(out: Any, x: Any, axes: Axes) -> Any:
+    """1 at an extreme, shared equally by entries that tie."""
+    hits = where(equal(x, out), _ones(x), 0.0)
+    return hits / sum_op(hits, axes=axes, keepdims=True)
+
+
+def _floating_dtype(x: Any) -> Any:
+    return x if x.kind == "f" else np.dtype(np.float64)
+
+
+# --- sums, means, extremes ------------------------------------------------------------------------------------------------------
+
+# fmt: off
+count_op: Op = op(
+    "count",
+    lambda x, axes: np.asarray(
+        float(np.prod([np.shape(x)[i] for i in axes], dtype=np.int64)), x.dtype if x.dtype.kind == "f" else np.float64
+    ),
+    None, shape=lambda x, axes: (), dtype=_floating_dtype, symbol="n", formula=F("number of entries", "n", None),
+    doc="How many entries the `axes` of `x` hold, for sizes that are not known before they are fed.",
 )
-mean_row: Op = _reduction(
-    "mean",
-    _mean,
-    _mean_local,
-    lambda x: x if x.kind == "f" else np.dtype(np.float64),
-    symbol="mean",
-    role="linear",
-    formula=Formula("(1/m) Σ $a", r"\frac{1}{m} \sum $a", ("1/m",)),
+sum_op: Op = linear_op(
+    "sum", lambda x, axes, keepdims: np.add.reduce(x, axis=axes, keepdims=keepdims),
+    broadcast_back, mask=broadcast_back,
+    shape=lambda x, axes, keepdims: shapes.reduce(x, axes, keepdims), dtype=_sum_dtype, family="reduction",
+    symbol="Σ", role="linear",
+    formula=F("Σ $a", r"\sum $a", "1"), doc="""The sum over `axis` (all axes by default).
+
+>>> import cgraph as cg
+>>> cg.input("x", shape=(2, 3)).sum(axis=0).shape
+(3,)
+""",
 )
-max_row: Op = _reduction(
-    "max",
-    lambda x, axes, keepdims: np.maximum.reduce(x, axis=axes, keepdims=keepdims),
-    _extreme_local(lambda: max_row),
-    margin=_margin_of_extreme(largest=True),
-    formula=Formula("max $a", r"\max $a", ("1 at the maximum, ties share",)),
+sum = _reducing(sum_op, 0.0, add)
+
+mean_op: Op = linear_op(
+    "mean", _mean,
+    lambda u, x, axes, keepdims: broadcast_back(u / _count(x, axes), x, axes, keepdims),
+    mask=broadcast_back,
+    shape=lambda x, axes, keepdims: shapes.reduce(x, axes, keepdims), dtype=_floating_dtype, family="reduction",
+    symbol="mean", role="linear", formula=F("(1/m) Σ $a", r"\frac{1}{m} \sum $a", "1/m"),
 )
-min_row: Op = _reduction(
-    "min",
-    lambda x, axes, keepdims: np.minimum.reduce(x, axis=axes, keepdims=keepdims),
-    _extreme_local(lambda: min_row),
-    margin=_margin_of_extreme(largest=False),
-    formula=Formula("min $a", r"\min $a", ("1 at the minimum, ties share",)),
+max = reduction(
+    "max", lambda x, axes, keepdims: np.maximum.reduce(x, axis=axes, keepdims=keepdims), _shares, combine=maximum,
+    margin=_margin_of_extreme(largest=True), formula=F("max $a", r"\max $a", "1 at the maximum, ties share"),
+    doc="""The largest entry over `axis`; entries that tie share the gradient equally.
+
+>>> import cgraph as cg
+>>> x = cg.parameter("x", [3.0, 1.0, 3.0])
+>>> cg.max(x).backward().grad(x)
+array([0.5, 0. , 0.5])
+""",
 )
+min = reduction(
+    "min", lambda x, axes, keepdims: np.minimum.reduce(x, axis=axes, keepdims=keepdims), _shares, combine=minimum,
+    margin=_margin_of_extreme(largest=False), formula=F("min $a", r"\min $a", "1 at the minimum, ties share"),
+    doc="""The smallest entry over `axis`; entries that tie share the gradient equally.
+
+>>> import cgraph as cg
+>>> float(cg.min([3.0, 1.0, 2.0]))
+1.0
+""",
+)
+# fmt: on
+
+
+@public
+def mean(
+    x: Any,
+    axis: Axis = None,
+    keepdims: bool = False,
+    *,
+    dtype: Any = None,
+    where: Any = None,
+    name: str | None = None,
+) -> Any:
+    """The mean over `axis` (all axes by default); NaN over nothing. With `where`, of the entries where it is true.
+
+    Raises:
+        ShapeError: when an axis is out of range, naming the node.
+
+    >>> import cgraph as cg
+    >>> x = cg.parameter("x", [1.0, 2.0, 6.0])
+    >>> cg.mean(x).backward().grad(x).round(3)
+    array([0.333, 0.333, 0.333])
+    """
+    if dtype is not None:
+        x = cast(x, dtype)
+    if where is not None and where is not True:
+        total = sum(x, axis, keepdims, where=where)
+        return divide(total, counted(where, x, axis, keepdims), name=name)
+    return mean_op(x, axes=axes_of(x, axis), keepdims=bool(keepdims), name=name)
+
+
+def counted(mask: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """How many entries of a mask, broadcast against `x`, are true, in the dtype of `x`."""
+    number = x.dtype if is_node(x) or isinstance(x, np.ndarray) else np.dtype(np.float64)
+    ones = where(mask, np.ones(shape_of(x), number), np.zeros((), number))
+    return sum_op(ones, axes=axes_of(x, axis), keepdims=bool(keepdims))
 
 
 # --- products: the partial is the product of the others, without dividing, so that zeros are right ------------------------------
@@ -202,27 +310,27 @@ min_row: Op = _reduction(
 
 def _others(x: Any) -> Any:
     """For each entry along axis 0, the product of all the others, by a tree: up with products of pairs, down with siblings."""
-    n = _shape(x)[0]
+    n = shape_of(x)[0]
     if n is None:
         raise UnsupportedError(
             "the gradient of prod needs sizes that are known along its axes; declare them"
         )
     width = 1 << (n - 1).bit_length() if n > 1 else 1
     if width > n:
-        pad: Any = np.ones((width - n, *_shape(x)[1:]), x.dtype)
+        pad: Any = np.ones((width - n, *shape_of(x)[1:]), x.dtype)
         x = concatenate([x, pad], 0)
     levels = [x]
     for _ in range(width.bit_length() - 1):
         levels.append(levels[-1][0::2] * levels[-1][1::2])
-    down: Any = np.ones(_shape(levels[-1]), x.dtype)
+    down: Any = np.ones(shape_of(levels[-1]), x.dtype)
     for level in reversed(levels[:-1]):
         pair = stack([down * level[1::2], down * level[0::2]], 1)
-        down = reshape(pair, _shape(level))
+        down = reshape(pair, shape_of(level))
     return down[:n]
 
 
 def _prod_partial(x: Any, axes: Axes) -> Any:
-    shape = _shape(x)
+    shape = shape_of(x)
     if not shapes.is_static(shape):
         raise UnsupportedError("the gradient of prod needs sizes that are known; declare them")
     order = axes + tuple(i for i in range(len(shape)) if i not in axes)
@@ -237,24 +345,21 @@ def _prod_partial(x: Any, axes: Axes) -> Any:
     )
 
 
-def _prod_local(out: Any, x: Any, axes: Axes, keepdims: bool) -> LinearMap:
-    partial = _prod_partial(x, axes) if axes else _ones(x)
-    return Adjoint(
-        lambda t: sum_row(partial * t, axes=axes, keepdims=keepdims),
-        lambda u: partial * _spread(u, x, axes, keepdims),
-        lambda mask: _spread(mask, x, axes, keepdims),
-        where,
-    )
+# fmt: off
+prod = reduction(
+    "prod", lambda x, axes, keepdims: np.multiply.reduce(x, axis=axes, keepdims=keepdims),
+    lambda out, x, axes: _prod_partial(x, axes) if axes else _ones(x), identity=1.0, combine=multiply, dtype=_sum_dtype, symbol="Π",
+    formula=F("Π $a", r"\prod $a", "product of the others"),
+    source="the products of the others by a binary tree, as zeros forbid out / x",
+    doc="""The product over `axis`; the gradient is right where entries are zero, too.
 
-
-prod_row: Op = _reduction(
-    "prod",
-    lambda x, axes, keepdims: np.multiply.reduce(x, axis=axes, keepdims=keepdims),
-    _prod_local,
-    _sum_dtype,
-    symbol="Π",
-    formula=Formula("Π $a", r"\prod $a", ("product of the others",)),
+>>> import cgraph as cg
+>>> x = cg.parameter("x", [0.0, 2.0, 3.0])
+>>> cg.prod(x).backward().grad(x)
+array([6., 0., 0.])
+""",
 )
+# fmt: on
 
 
 # --- softmax and logsumexp ----------------------------------------------------------------------------------------------------
@@ -276,30 +381,24 @@ def _softmax(x: Any, axes: Axes) -> Any:
 def _softmax_local(out: Any, x: Any, axes: Axes) -> LinearMap:
     def apply(t: Any) -> Any:
         weighted = out * t
-        return weighted - out * _spread(sum_row(weighted, axes=axes, keepdims=True), x, axes, True)
+        return weighted - out * broadcast_back(
+            sum_op(weighted, axes=axes, keepdims=True), x, axes, True
+        )
 
-    def spread(mask: Any) -> Any:
+    def mask_adjoint(mask: Any) -> Any:
         # Every entry of a group depends on all of them: the group is there as soon as one is.
-        selected = sum_row(where(mask, 1.0, 0.0), axes=axes, keepdims=True)
-        return _spread(not_equal(selected, 0.0), x, axes, True)
+        selected = sum_op(where(mask, 1.0, 0.0), axes=axes, keepdims=True)
+        return broadcast_back(not_equal(selected, 0.0), x, axes, True)
 
-    return Adjoint(apply, apply, spread, where)  # symmetric
+    return Adjoint(apply, apply, mask_adjoint, where)  # symmetric
 
 
-softmax_row: Op = register(
-    Op(
-        "softmax",
-        _softmax,
-        makers=(_softmax_local,),
-        shape=lambda x, axes: x,
-        family="reduction",
-        role="activation",
-        dtype=lambda x: x if x.kind == "f" else np.dtype(np.float64),
-        formula=Formula(
-            "e^$a / Σ e^$a", r"\frac{e^{$a}}{\sum e^{$a}}", ("diag($out) − $out·$outᵀ",)
-        ),
-    )
+# fmt: off
+softmax_op: Op = op(
+    "softmax", _softmax, _softmax_local, shape=lambda x, axes: x, family="reduction", role="activation", dtype=_floating_dtype,
+    formula=F("e^$a / Σ e^$a", r"\frac{e^{$a}}{\sum e^{$a}}", "diag($out) − $out·$outᵀ"),
 )
+# fmt: on
 
 
 def _logsumexp(x: Any, axes: Axes, keepdims: bool) -> Any:
@@ -319,135 +418,148 @@ def _logsumexp(x: Any, axes: Axes, keepdims: bool) -> Any:
     return result if keepdims else result.reshape(shapes.reduce(x.shape, axes, False))
 
 
-def _logsumexp_local(out: Any, x: Any, axes: Axes, keepdims: bool) -> LinearMap:
-    weights = softmax_row(x, axes=axes)
-    return Adjoint(
-        lambda t: sum_row(weights * t, axes=axes, keepdims=keepdims),
-        lambda u: weights * _spread(u, x, axes, keepdims),
-        lambda mask: _spread(mask, x, axes, keepdims),
-        where,
-    )
+# fmt: off
+logsumexp = reduction(
+    "logsumexp", _logsumexp, lambda out, x, axes: softmax_op(x, axes=axes), dtype=_floating_dtype,
+    formula=F("ln Σ e^$a", r"\ln \sum e^{$a}", "softmax($a)"),
+    source="the largest term taken out, the others added by log1p (Blanchard, Higham and Higham 2021)",
+    doc="""``log(sum(exp(x)))`` over `axis`, without overflow and without losing the small terms.
 
-
-logsumexp_row: Op = _reduction(
-    "logsumexp",
-    _logsumexp,
-    _logsumexp_local,
-    lambda x: x if x.kind == "f" else np.dtype(np.float64),
-    formula=Formula("ln Σ e^$a", r"\ln \sum e^{$a}", ("softmax($a)",)),
+>>> import cgraph as cg
+>>> float(cg.logsumexp([1000.0, 1000.0]).round(4))
+1000.6931
+""",
 )
+# fmt: on
 
 
-# --- cumsum -------------------------------------------------------------------------------------------------------------------
+# --- cumsum, variance ---------------------------------------------------------------------------------------------------------
 
 
-def _cumsum_local(out: Any, x: Any, axis: int) -> LinearMap:
+def _cumsum_adjoint(u: Any, x: Any, axis: int) -> Any:
     back = (slice(None),) * axis + (slice(None, None, -1),)
-
-    def adjoint(u: Any) -> Any:
-        return cumsum_row(u[back], axis=axis)[back]
-
-    return Adjoint(lambda t: cumsum_row(t, axis=axis), adjoint, nonzero_after(adjoint))
+    return cumsum_op(u[back], axis=axis)[back]
 
 
-cumsum_row: Op = register(
-    Op(
-        "cumsum",
-        lambda x, axis: np.cumsum(x, axis=axis),
-        makers=(_cumsum_local,),
-        shape=lambda x, axis: x,
-        dtype=_sum_dtype,
-        family="reduction",
-        role="linear",
-        formula=Formula("running sum of $a", r"\sum_{j \le i} {$a}_j", ("1 from there on",)),
-    )
+# fmt: off
+cumsum_op: Op = linear_op(
+    "cumsum", lambda x, axis: np.cumsum(x, axis=axis), _cumsum_adjoint, shape=lambda x, axis: x, dtype=_sum_dtype, family="reduction",
+    role="linear", formula=F("running sum of $a", r"\sum_{j \le i} {$a}_j", "1 from there on"),
 )
+# fmt: on
 
 
-# --- the public functions -----------------------------------------------------------------------------------------------------
-
-
-@vocabulary
-def sum(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Any:
-    """The sum over `axis` (all axes by default).
-
-    >>> import cgraph as cg
-    >>> cg.input("x", shape=(2, 3)).sum(axis=0).shape
-    (3,)
-    """
-    return sum_row(x, axes=axes_of(x, axis), keepdims=keepdims, name=name)
-
-
-@vocabulary
-def mean(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Any:
-    """The mean over `axis` (all axes by default); NaN over nothing.
-
-    >>> import cgraph as cg
-    >>> x = cg.parameter("x", [1.0, 2.0, 6.0])
-    >>> cg.mean(x).backward().grad(x).round(3)
-    array([0.333, 0.333, 0.333])
-    """
-    return mean_row(x, axes=axes_of(x, axis), keepdims=keepdims, name=name)
-
-
-@vocabulary
-def max(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Any:
-    """The largest entry over `axis`; entries that tie share the gradient equally."""
-    return max_row(x, axes=axes_of(x, axis), keepdims=keepdims, name=name)
-
-
-@vocabulary
-def min(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Any:
-    """The smallest entry over `axis`; entries that tie share the gradient equally."""
-    return min_row(x, axes=axes_of(x, axis), keepdims=keepdims, name=name)
-
-
-@vocabulary
-def prod(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Any:
-    """The product over `axis`; the gradient is right where entries are zero, too."""
-    return prod_row(x, axes=axes_of(x, axis), keepdims=keepdims, name=name)
-
-
-@vocabulary
+@public
 def softmax(x: Any, axis: Axis = -1, *, name: str | None = None) -> Any:
-    """``exp(x) / sum(exp(x))`` over `axis`, without overflow."""
-    return softmax_row(x, axes=axes_of(x, axis), name=name)
+    """``exp(x) / sum(exp(x))`` over `axis`, without overflow.
+
+    Raises:
+        ShapeError: when an axis is out of range, naming the node.
+
+    >>> import cgraph as cg
+    >>> cg.softmax([0.0, 0.0])
+    array([0.5, 0.5])
+    """
+    return softmax_op(x, axes=axes_of(x, axis), name=name)
 
 
-@vocabulary
-def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None = None) -> Any:
-    """``log(sum(exp(x)))`` over `axis`, without overflow and without losing the small terms."""
-    return logsumexp_row(x, axes=axes_of(x, axis), keepdims=keepdims, name=name)
-
-
-@vocabulary
+@public
 def log_softmax(x: Any, axis: Axis = -1, *, name: str | None = None) -> Any:
-    """``log(softmax(x))`` without taking the logarithm of anything small."""
+    """``log(softmax(x))`` without taking the logarithm of anything small.
+
+    Raises:
+        ShapeError: when an axis is out of range, naming the node.
+
+    >>> import cgraph as cg
+    >>> cg.log_softmax([0.0, 0.0]).round(4)
+    array([-0.6931, -0.6931])
+    """
     return subtract(x, logsumexp(x, axis, keepdims=True), name=name)
 
 
-@vocabulary
+@public
 def var(
-    x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False, *, name: str | None = None
+    x: Any,
+    axis: Axis = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    dtype: Any = None,
+    correction: float | None = None,
+    where: Any = None,
+    mean: Any = None,
+    name: str | None = None,
 ) -> Any:
-    """The variance over `axis`: the mean of squared deviations, with ``n - ddof`` for n."""
-    deviation = square(x - mean(x, axis, keepdims=True))
-    if ddof == 0:
-        return mean(deviation, axis, keepdims, name=name)
-    return divide(sum(deviation, axis, keepdims), _count(x, axes_of(x, axis)) - ddof, name=name)
+    """The variance over `axis`: the mean of squared deviations, with ``n - ddof`` for n (``correction=`` is the same).
+
+    Args:
+        x: an array or a node.
+        axis: all axes by default.
+        ddof: what is taken from the number of entries.
+        keepdims: keep the axes as axes of size 1.
+        dtype, correction, where, mean: as in NumPy.
+
+    Raises:
+        ShapeError: when an axis is out of range, naming the node.
+
+    >>> import cgraph as cg
+    >>> float(cg.var([1.0, 2.0, 3.0], ddof=1))
+    1.0
+    """
+    if dtype is not None:
+        x = cast(x, dtype)
+    ddof = ddof if correction is None else correction
+    everything = where is None or where is True
+    if mean is None:
+        mean = PUBLIC["mean"](x, axis, keepdims=True, where=where)
+    deviation = square(x - mean)
+    if ddof == 0 and everything:
+        return mean_op(deviation, axes=axes_of(x, axis), keepdims=bool(keepdims), name=name)
+    n = _count(x, axes_of(x, axis)) if everything else counted(where, x, axis, keepdims)
+    return divide(sum(deviation, axis, keepdims, where=where), n - float(ddof), name=name)
 
 
-@vocabulary
+@public
 def std(
-    x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False, *, name: str | None = None
+    x: Any,
+    axis: Axis = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    dtype: Any = None,
+    correction: float | None = None,
+    where: Any = None,
+    mean: Any = None,
+    name: str | None = None,
 ) -> Any:
-    """The standard deviation over `axis`: the root of `var`; like the root, it has no finite gradient at 0."""
-    return sqrt(var(x, axis, ddof, keepdims), name=name)
+    """The standard deviation over `axis`: the root of `var`; like the root, it has no finite gradient at 0.
+
+    Raises:
+        ShapeError: when an axis is out of range, naming the node.
+
+    >>> import cgraph as cg
+    >>> float(cg.std([1.0, 2.0, 3.0], ddof=1))
+    1.0
+    """
+    variance = var(
+        x, axis, ddof, keepdims, dtype=dtype, correction=correction, where=where, mean=mean
+    )
+    return sqrt(variance, name=name)
 
 
-@vocabulary
-def cumsum(x: Any, axis: int | None = None, *, name: str | None = None) -> Any:
-    """Running sums along `axis`; of all entries in order, if it is not given."""
+@public
+def cumsum(x: Any, axis: int | None = None, *, dtype: Any = None, name: str | None = None) -> Any:
+    """Running sums along `axis`; of all entries in order, if it is not given.
+
+    Raises:
+        ShapeError: when the axis is out of range, naming the node.
+
+    >>> import cgraph as cg
+    >>> cg.cumsum([1.0, 2.0, 3.0])
+    array([1., 3., 6.])
+    """
+    if dtype is not None:
+        x = cast(x, dtype)
     if axis is None:
         x, axis = reshape(x, -1), 0
-    return cumsum_row(x, axis=axes_of(x, axis)[0], name=name)
+    return cumsum_op(x, axis=axis_of(x, axis), name=name)

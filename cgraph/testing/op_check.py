@@ -293,7 +293,7 @@ def controls(
             else:
                 yield (
                     f"{op.name}/{i}:{mistake}",
-                    partial(maps.broken_maker, op, i, maps.scaled(factor)),
+                    partial(maps.broken_map, op, i, maps.scaled(factor)),
                 )
 
 

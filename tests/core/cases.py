@@ -149,8 +149,8 @@ def operands(row: Op, shapes: tuple[Shape, ...], rng: np.random.Generator) -> li
 
 
 def elementwise_cases(row: Op) -> Iterator[Case]:
-    count = len(row.partials or row.makers)
-    public = cg.ops.VOCABULARY.get(row.name, row)
+    count = len(row.partials or row.linear_maps)
+    public = cg.ops.PUBLIC.get(row.name, row)
     wrt = tuple(i for i in range(count) if row.differentiable(i))
     static = [(shapes, shapes) for shapes in SHAPES[count]]
     for declared, shapes in [*static, *DYNAMIC[count]]:

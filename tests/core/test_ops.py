@@ -272,7 +272,7 @@ several = [
     r
     for r in OPS.values()
     if r.family == "elementwise"
-    and len(r.partials or r.makers) > 1
+    and len(r.partials or r.linear_maps) > 1
     and r.name != "where"
     and not r.name.startswith("bitwise")
 ]
@@ -281,7 +281,7 @@ several = [
 @pytest.mark.parametrize("row", several, ids=lambda r: r.name)
 @pytest.mark.parametrize("shape", [(), (3,)], ids=["scalar", "vector"])
 def test_python_numbers_never_promote(row: Any, shape: Any) -> None:
-    count = len(row.partials or row.makers)
+    count = len(row.partials or row.linear_maps)
     boolean = not any(map(row.differentiable, range(count)))
     for i in range(count):
         for number in (0.5, 1):

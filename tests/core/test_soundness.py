@@ -388,7 +388,7 @@ def test_a_partial_that_raises_names_its_node() -> None:
         assert any("culprit" in note for note in caught.value.__notes__)
     finally:
         cg.ops.OPS.pop("bad_partial")
-        cg.ops.VOCABULARY.pop("bad_partial")
+        cg.ops.PUBLIC.pop("bad_partial")
 
 
 def test_a_forward_evaluation_elsewhere_leaves_gradients_alone() -> None:

@@ -12,7 +12,7 @@ import pytest
 import cgraph as cg
 from cgraph import testing
 from cgraph.errors import CgraphError
-from cgraph.ops import OPS, VOCABULARY
+from cgraph.ops import OPS, PUBLIC
 
 BUILT_IN = sorted(
     name for name, op in OPS.items() if op.module == "cgraph.ops" or op.module.startswith("cgraph.")
@@ -21,9 +21,9 @@ BUILT_IN = sorted(
 
 @pytest.fixture(autouse=True)
 def tables_left_alone() -> Iterator[None]:
-    ops, words = dict(OPS), dict(VOCABULARY)
+    ops, words = dict(OPS), dict(PUBLIC)
     yield
-    OPS.clear(), OPS.update(ops), VOCABULARY.clear(), VOCABULARY.update(words)
+    OPS.clear(), OPS.update(ops), PUBLIC.clear(), PUBLIC.update(words)
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
@@ -65,7 +65,7 @@ def test_what_cannot_be_checked_says_what_to_give() -> None:
     rolled = register(
         Op(
             "rolled", lambda x, shift: np.roll(x, shift),
-            makers=(lambda out, x, shift: Rearrange(lambda t: rolled(t, shift=shift), lambda u: rolled(u, shift=-shift)),),
+            linear_maps=(lambda out, x, shift: Rearrange(lambda t: rolled(t, shift=shift), lambda u: rolled(u, shift=-shift)),),
             shape=lambda s, shift: s, family="structure", module=__name__,
         )
     )  # fmt: skip

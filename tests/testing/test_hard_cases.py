@@ -315,7 +315,7 @@ def test_cancelling_partials_in_float32(forward: Any, partial: Any, x: float) ->
         verdict = testing.check_gradients(op(cg.parameter("x", np.float32([x])))).verdict
         assert verdict is not Verdict.FAIL
     finally:
-        del cg.ops.OPS["cancels"], cg.ops.VOCABULARY["cancels"]
+        del cg.ops.OPS["cancels"], cg.ops.PUBLIC["cancels"]
 
 
 def test_what_the_function_raises_beside_the_point_is_told() -> None:
@@ -360,7 +360,7 @@ def test_forward_mode_is_compared_where_the_complex_step_is_lost() -> None:
     flipped = register(
         Op(
             "flipped", lambda x: np.array(np.asarray(x, float).tolist())[::-1],
-            makers=(lambda out, x: Adjoint(lambda t: 7.0 * t, lambda u: u[::-1]),),
+            linear_maps=(lambda out, x: Adjoint(lambda t: 7.0 * t, lambda u: u[::-1]),),
             shape=lambda s: s, family="structure", module=__name__,
         )
     )  # fmt: skip

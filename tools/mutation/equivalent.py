@@ -20,7 +20,7 @@ EQUIVALENT: dict[str, str] = {
     "ops.linalg._left: adjoint = (lambda u: u * b) if a.ndim == 1 else lambda u: expand_dims(u, -1) * b  ->  adjoint = (lambda u: u * b) if a.ndim == 0 else lambda u: expand_dims(u, -1) * b": "a scalar upstream with an axis of size 1 gives the same products",  # noqa: E501
     "ops.linalg._right: if b.ndim == 1:  ->  if b.ndim == 0:": "the general map takes vectors, too",
     "ops.linalg._right: adjoint = (lambda u: u * a) if b.ndim == 1 else lambda u: expand_dims(a, -1) * u  ->  adjoint = (lambda u: u * a) if b.ndim == 1 else lambda u: expand_dims(a, 1) * u": "the last axis of two is axis 1",  # noqa: E501
-    "ops.structure.nonzero_after: return lambda mask: not_equal(adjoint(where(mask, 1.0, 0.0)), 0.0)  ->  return lambda mask: not_equal(adjoint(where(mask, 2.0, 0.0)), 0.0)": "only whether it is zero is asked",  # noqa: E501
+    "ops.define.nonzero_after: return lambda mask: OPS['not_equal'](adjoint(OPS['where'](mask, 1.0, 0.0)), 0.0)  ->  return lambda mask: OPS['not_equal'](adjoint(OPS['where'](mask, 2.0, 0.0)), 0.0)": "only whether it is zero is asked",  # noqa: E501
     "ops.structure._sum_to: return np.add.reduce(x, axis=_summed(x.shape, target), keepdims=True).reshape(target)  ->  return np.add.reduce(x, axis=_summed(x.shape, target), keepdims=False).reshape(target)": "reshaped to the target in the next step",  # noqa: E501
     "ops.reduction._others: if width > n:  ->  if width >= n:": "a wider tree, padded with ones",
     "ops.reduction._others: width = 1 << (n - 1).bit_length() if n > 1 else 1  ->  width = 1 << (n - 1).bit_length() if n >= 1 else 1": "a wider tree, padded with ones",  # noqa: E501
@@ -31,6 +31,6 @@ EQUIVALENT: dict[str, str] = {
     "ops.reduction._others: width = 1 << (n - 1).bit_length() if n > 1 else 1  ->  width = 1 << n.bit_length() if n > 1 else 1": "a wider tree, padded with ones",  # noqa: E501
     "ops.reduction._others: width = 1 << (n - 1).bit_length() if n > 1 else 1  ->  width = 1 << (n - 0).bit_length() if n > 1 else 1": "a wider tree, padded with ones",  # noqa: E501
     "ops.reduction._others: width = 1 << (n - 1).bit_length() if n > 1 else 1  ->  width = 1 << (n - 1).bit_length() if n > 0 else 1": "a wider tree, padded with ones",  # noqa: E501
-    "ops.reduction._softmax_local: return _spread(not_equal(selected, 0.0), x, axes, True)  ->  return _spread(not_equal(selected, 0.0), x, axes, False)": "reshaped to the shape it has already",  # noqa: E501
-    "ops.reduction._softmax_local: selected = sum_row(where(mask, 1.0, 0.0), axes=axes, keepdims=True)  ->  selected = sum_row(where(mask, 2.0, 0.0), axes=axes, keepdims=True)": "only whether it is zero is asked",  # noqa: E501
+    "ops.reduction._softmax_local: return broadcast_back(not_equal(selected, 0.0), x, axes, True)  ->  return broadcast_back(not_equal(selected, 0.0), x, axes, False)": "reshaped to the shape it has already",  # noqa: E501
+    "ops.reduction._softmax_local: selected = sum_op(where(mask, 1.0, 0.0), axes=axes, keepdims=True)  ->  selected = sum_op(where(mask, 2.0, 0.0), axes=axes, keepdims=True)": "only whether it is zero is asked",  # noqa: E501
 }

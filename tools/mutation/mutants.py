@@ -13,21 +13,21 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "cgraph"
 
-# Where the backward code stands: module -> functions and methods by name; in the op modules also the partials and makers of the rows.
+# Where the backward code stands: module -> functions and methods by name; in the op modules also the partials and linear maps of the rows.
 WHERE: dict[str, tuple[str, ...]] = {
     "linear_maps": ("vjp", "jvp", "masked_vjp", "_transposed"),
     "backprop": ("backpropagate", "_send_elementwise", "_accumulate", "_share", "edge_share", "pushforward"),
     "autodiff": ("gradient", "_tangents", "_shaped", "_numeric_vjp", "_numeric_jvp"),
+    "ops.define": ("keep_axes", "broadcast_back", "nonzero_after"),
     "ops.elementwise": ("_power_partial", "_step"),
     "ops.losses": (),
     "ops.linalg": ("_left", "_right"),
-    "ops.structure": ("_broadcast_local", "_sum_to_local", "_cast_local",
-                      "_reshape_local", "_concatenate_local", "_getitem_local", "_inverse",
-                      "nonzero_after", "_scatter", "_sum_to"),
-    "ops.reduction": ("_spread", "_sum_local", "_mean_local", "_extreme_local", "_others", "_prod_partial", "_prod_local", "_softmax_local",
-                      "_logsumexp_local", "_cumsum_local"),
+    "ops.structure": ("_broadcast_adjoint", "_sum_to_adjoint", "_reshape_local", "_inverse", "_sum_to"),
+    "ops.joining": ("_concatenate_local",),
+    "ops.indexing": ("_getitem_adjoint", "_scatter_adjoint", "_scatter"),
+    "ops.reduction": ("weighted_sum", "_shares", "_others", "_prod_partial", "_softmax_local", "_cumsum_adjoint"),
 }  # fmt: skip
-ROWS = ("ops.elementwise", "ops.losses", "ops.structure", "ops.linalg")
+ROWS = tuple(module for module in WHERE if module.startswith("ops."))
 
 BINARY = {
     ast.Add: ast.Sub,
@@ -129,7 +129,7 @@ def _regions(module: str, tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
                     yield item.name, item
         elif isinstance(node, ast.Call) and module in ROWS and isinstance(node.func, ast.Name):
             if (
-                node.func.id == "elementwise"
+                node.func.id in ("elementwise", "op", "linear_op", "reduction")
                 and node.args
                 and isinstance(node.args[0], ast.Constant)
             ):
@@ -137,8 +137,8 @@ def _regions(module: str, tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
                     yield f"{node.args[0].value!s}/{i}", partial
             elif node.func.id == "Op" and node.args and isinstance(node.args[0], ast.Constant):
                 for keyword in node.keywords:
-                    if keyword.arg == "makers":
-                        yield f"{node.args[0].value!s} makers", keyword.value
+                    if keyword.arg == "linear_maps":
+                        yield f"{node.args[0].value!s} linear_maps", keyword.value
 
 
 def mutants(module: str) -> Iterator[Mutant]:

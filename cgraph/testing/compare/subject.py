@@ -74,14 +74,14 @@ def line_of(node: Node, index: Mapping[Node, int]) -> Line:
         row is None
         or row[0] is not op.forward
         or row[1] is not op.partials
-        or row[2] is not op.makers
+        or row[2] is not op.linear_maps
         or row[3] != len(parents)
     ):
         # What stop_gradient means is known, whatever its row says.
         dead = tuple(
             i for i in range(len(parents)) if not op.differentiable(i) or op.name == "stop_gradient"
         )
-        row = _ROWS[op] = (op.forward, op.partials, op.makers, len(parents), twin_of(op), dead)
+        row = _ROWS[op] = (op.forward, op.partials, op.linear_maps, len(parents), twin_of(op), dead)
     return Line(row[0], tuple([index[p] for p in parents]), node.params, row[4], row[5])
 
 

@@ -115,9 +115,9 @@ def broken_backpropagate(
             elif parent in masks:
                 before = masks.pop(parent)
                 if new_mask is not None:
-                    from cgraph.operators import VOCABULARY
+                    from cgraph.operators import PUBLIC
 
-                    masks[parent] = VOCABULARY["logical_or"](before, new_mask)
+                    masks[parent] = PUBLIC["logical_or"](before, new_mask)
             counts[parent] = counts.get(parent, 0) + 1
             cotangents[parent] = (
                 share

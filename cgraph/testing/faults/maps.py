@@ -15,7 +15,7 @@ import numpy as np
 
 from cgraph.linear_maps import Identity, LinearMap
 from cgraph.op import OPS, Op, is_node
-from cgraph.operators import VOCABULARY as V
+from cgraph.operators import PUBLIC as V
 from cgraph.testing.faults.fault import Fault, replaced
 
 
@@ -39,24 +39,26 @@ class Spoiled(LinearMap):
         return self.right.jvp(tangent) if self.forth is None else self.forth(tangent)
 
 
-def broken_maker(op: Op, i: int, spoil: Callable[..., LinearMap]) -> AbstractContextManager[None]:
-    """`spoil(right map, out, *operands, **params)` takes the place of what maker `i` gives."""
+def broken_map(op: Op, i: int, spoil: Callable[..., LinearMap]) -> AbstractContextManager[None]:
+    """`spoil(right map, out, *operands, **params)` takes the place of the linear map of parent `i`."""
     if op.variadic:
-        maker: Any = op.makers[0]
+        rule: Any = op.linear_maps[0]
 
         def variadic(k: int, out: Any, *operands: Any, **params: Any) -> LinearMap:
-            right = maker(k, out, *operands, **params)
+            right = rule(k, out, *operands, **params)
             return spoil(right, out, *operands, **params) if k == i else right
 
-        return replaced(op, makers=(variadic,))
-    old: Any = op.makers[i]
+        return replaced(op, linear_maps=(variadic,))
+    old: Any = op.linear_maps[i]
 
     def made(out: Any, *operands: Any, **params: Any) -> LinearMap:
         return spoil(
             None if old is None else old(out, *operands, **params), out, *operands, **params
         )
 
-    return replaced(op, makers=tuple(made if k == i else m for k, m in enumerate(op.makers)))
+    return replaced(
+        op, linear_maps=tuple(made if k == i else m for k, m in enumerate(op.linear_maps))
+    )
 
 
 def _back(change: Callable[..., Any]) -> Callable[..., LinearMap]:
@@ -181,5 +183,5 @@ def faults() -> Iterator[Fault]:
             name,
             i,
             f"{name}, operand {i}: {story}",
-            partial(broken_maker, OPS[name], i, spoil),
+            partial(broken_map, OPS[name], i, spoil),
         )

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from cgraph.op import OPS, Op, is_node
-from cgraph.operators import VOCABULARY as V
+from cgraph.operators import PUBLIC as V
 from cgraph.testing.faults.fault import Fault, replaced
 
 Partial = Callable[..., Any]

@@ -14,10 +14,10 @@ import numpy as np
 
 from cgraph.leaves import constant
 from cgraph.node import Node
-from cgraph.operators import VOCABULARY
+from cgraph.operators import PUBLIC
 from cgraph.testing.generate.node_generators_structure import STRUCTURE
 
-V = VOCABULARY
+V = PUBLIC
 Kind = Callable[[Any], "Node | None"]
 
 

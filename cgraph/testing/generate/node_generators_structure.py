@@ -10,7 +10,7 @@ from cgraph import shapes
 from cgraph.errors import ShapeError
 from cgraph.node import Node
 from cgraph.op import OPS
-from cgraph.operators import VOCABULARY as V
+from cgraph.operators import PUBLIC as V
 
 
 def _reshape(b: Any) -> Node:

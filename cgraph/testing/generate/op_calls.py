@@ -22,10 +22,10 @@ SHAPES: list[tuple[int, ...]] = [(), (2,), (2, 2), (1,), (3,), (2, 3), (1, 2), (
 
 
 def arity(op: Op) -> int:
-    """How many operands a row takes: as many as it has partials or makers."""
+    """How many operands a row takes: as many as it has partials or linear maps."""
     if op.partials is not None:
         return len(op.partials)
-    return 2 if op.variadic else len(op.makers)
+    return 2 if op.variadic else len(op.linear_maps)
 
 
 def draw_in(
@@ -92,6 +92,9 @@ def operands_of(
     op: Op, draw: RandomDraw, k: int, dtype: str, params: dict[str, Any] | None = None
 ) -> tuple[list[Node], dict[str, Any]] | None:
     """Parameters for one call of the row, and its keyword parameters; None when the shapes do not suit it."""
+    if op.example is not None and params is None:
+        values, given = op.example(draw.rng)
+        return [_leaf(op, i, np.asarray(v), dtype) for i, v in enumerate(values)], dict(given)
     n = arity(op)
     shape = SHAPES[draw.integer(len(SHAPES))]
     shapes = [shape] * n
@@ -133,6 +136,13 @@ def operands_of(
     return leaves, given
 
 
+def _leaf(op: Op, i: int, value: Any, dtype: str) -> Node:
+    """An operand of an op's own example: floats in the dtype that is tried, an index as it is."""
+    value = value.astype(dtype) if value.dtype.kind == "f" else value
+    trained = value.dtype.kind == "f" and (op.variadic or op.differentiable(i))
+    return parameter(f"x{i}", value) if trained else constant(value)
+
+
 def _holds(op: Op, i: int, x: float) -> bool:
     interval = op.domain[i] if i < len(op.domain) else Interval()
     return interval.low < x < interval.high
@@ -167,6 +177,7 @@ def calls(
             made += 1
             yield tries, node
     if not made and refused is not None:
+        advice = ": give params={name: value}" if " needs " in str(refused) else ""
         raise CgraphError(
-            f"no call of {op.name} succeeds; the last one says: {refused}"
+            f"no call of {op.name} succeeds; the last one says: {refused}{advice}"
         ) from refused

@@ -18,7 +18,7 @@ from cgraph.errors import CgraphError
 from cgraph.graph import equations, order
 from cgraph.leaves import constant, parameter
 from cgraph.node import Node
-from cgraph.operators import VOCABULARY
+from cgraph.operators import PUBLIC
 from cgraph.testing.generate.node_generators import KINDS
 
 # Mostly 2, on purpose.
@@ -237,8 +237,8 @@ class Builder:
         root: Any = None
         for sink in sinks:
             w = np.asarray(self.draw.weights(sink.shape), sink.dtype)  # type: ignore[arg-type]
-            part: Any = VOCABULARY["sum"](VOCABULARY["multiply"](sink, constant(w)))
-            root = part if root is None else VOCABULARY["add"](root, part)
+            part: Any = PUBLIC["sum"](PUBLIC["multiply"](sink, constant(w)))
+            root = part if root is None else PUBLIC["add"](root, part)
         assert isinstance(root, Node)
         return root
 

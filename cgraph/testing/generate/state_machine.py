@@ -25,7 +25,7 @@ from cgraph.graph import equations, order
 from cgraph.leaves import input as input_leaf
 from cgraph.leaves import parameter
 from cgraph.node import Node
-from cgraph.operators import VOCABULARY as V
+from cgraph.operators import PUBLIC as V
 
 UNARY: dict[str, Callable[[Any], Any]] = {
     "sin": np.sin, "tanh": np.tanh, "square": lambda x: x * x, "negative": np.negative, "exp": lambda x: np.exp(x),

@@ -1,0 +1,214 @@
+"""How an op is defined: `elementwise`, `linear_op` and `op`, in one grammar (`reduction`, which needs sums, stands in `reduction.py`).
+
+Each takes a name, a forward over arrays, and the local gradients; everything else has a default. What it gives is called like a
+function: on arrays it computes, on nodes it builds. The helpers below are what local gradients are written with, besides the ops
+themselves; all of it is public, and docs/adding-an-op.md shows how to use it outside the package.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from cgraph import shapes
+from cgraph.errors import ShapeError
+from cgraph.linear_maps import Adjoint, LinearMap
+from cgraph.op import OPS, REAL, Formula, Interval, Op, Partial, Rule, is_node, register
+from cgraph.operators import PUBLIC
+
+Shape = shapes.Shape
+
+POSITIVE = Interval(0.0, open_low=True)
+NOT_NEGATIVE = Interval(0.0)
+UNIT = Interval(-1.0, 1.0)
+
+
+def F(text: str, latex: str, *partials: str | None) -> Formula:
+    return Formula(text, latex, partials)
+
+
+def calling_module() -> str:
+    """The module that defines an op: that of the frame two up from here."""
+    return str(sys._getframe(2).f_globals.get("__name__", "__main__"))
+
+
+def elementwise(name: str, forward: Callable[..., Any], *partials: Partial, **row: Any) -> Op:
+    """An op that works entry by entry.
+
+    Args:
+        name: of the op, and of the node where the user gives none.
+        forward: a NumPy-style function of arrays that broadcasts.
+        partials: one a parent: ``(out, *operands) -> partial``, a number for a constant partial, or None.
+        row: anything else an `Op` holds: symbol, formula, scalar, domain, margin, role, doc, and module, the name of the module
+            that defines the op, where unpickling will look for it (default: the caller's).
+
+    Raises:
+        TypeError: when there are more or fewer partials than `forward` takes operands.
+        ValueError: when there is an op of that name already.
+
+    >>> import numpy as np
+    >>> import cgraph as cg
+    >>> cube = elementwise("cube", lambda x: x**3, lambda out, x: 3.0 * cg.square(x), module="example")
+    >>> x = cg.parameter("x", 2.0)
+    >>> float(cube(x).backward().grad(x))
+    12.0
+    """
+    constants = tuple(float(p) if isinstance(p, int | float) else p for p in partials)
+    row.setdefault("domain", (REAL,) * len(partials))
+    row.setdefault("module", calling_module())
+    made = register(Op(name, forward, partials=constants, **row))
+    PUBLIC[name] = made
+    return made
+
+
+def op(name: str, forward: Callable[..., Any], *linear_maps: Rule | None, **row: Any) -> Op:
+    """An op of any kind: what `elementwise`, `linear_op` and `reduction` do not cover.
+
+    Args:
+        name: of the op.
+        forward: arrays and keyword parameters -> array.
+        linear_maps: one a parent: ``(out, *operands, **params) -> LinearMap`` (`cgraph.linear_maps`), or None where there is no
+            derivative. With ``variadic=True`` one for all parents, which gets the parent's index first.
+        row: ``shape=`` (shapes of the operands and parameters -> shape), and anything else an `Op` holds.
+
+    Raises:
+        TypeError: without ``shape=``.
+        ValueError: when there is an op of that name already.
+
+    >>> import numpy as np
+    >>> import cgraph as cg
+    >>> from cgraph.linear_maps import Scale
+    >>> halve = op("halve", lambda x: x / 2, lambda out, x: Scale(0.5), shape=lambda x: x, module="example")
+    >>> x = cg.parameter("x", 3.0)
+    >>> float(halve(x).backward().grad(x))
+    0.5
+    """
+    row.setdefault("family", "structure")
+    row.setdefault("module", calling_module())
+    return register(Op(name, forward, linear_maps=linear_maps, **row))
+
+
+def linear_op(
+    name: str,
+    forward: Callable[..., Any],
+    adjoint: Callable[..., Any],
+    *,
+    others: int = 0,
+    mask: Callable[..., Any] | None = None,
+    **row: Any,
+) -> Op:
+    """An op that moves, repeats, picks or adds entries of its first operand, and so is linear in it.
+
+    Its forward mode is itself, so all that is to be said is the way back.
+
+    Args:
+        name: of the op.
+        forward: ``(x, *others, **params) -> array``.
+        adjoint: ``(upstream, x, *others, **params)`` -> the share of `x`, written with ops.
+        others: how many further operands there are, which have no derivative (an index, a shape to follow).
+        mask: like `adjoint`, for a mask of truth values (default: an entry is selected where the adjoint puts anything selected,
+            which is right as long as no weights cancel).
+        row: ``shape=``, and anything else an `Op` holds. The result has the dtype of `x` unless ``dtype=`` says otherwise.
+
+    >>> import numpy as np
+    >>> import cgraph as cg
+    >>> mirrored = linear_op("mirrored", lambda x: x[::-1], lambda u, x: mirrored(u), shape=lambda x: x, module="example")
+    >>> x = cg.parameter("x", [1.0, 2.0, 3.0])
+    >>> cg.sum(mirrored(x) * np.array([1.0, 10.0, 100.0])).backward().grad(x)
+    array([100.,  10.,   1.])
+    """
+
+    def local(out: Any, x: Any, *operands: Any, **params: Any) -> LinearMap:
+        def back(u: Any) -> Any:
+            return adjoint(u, x, *operands, **params)
+
+        return Adjoint(
+            lambda t: made(t, *operands, **params),
+            back,
+            nonzero_after(back) if mask is None else lambda m: mask(m, x, *operands, **params),
+        )
+
+    row.setdefault("family", "structure")
+    row.setdefault("dtype", _first)
+    row.setdefault("module", calling_module())
+    made = register(Op(name, forward, linear_maps=(local, *(None,) * others), **row))
+    return made
+
+
+def _first(dtype: Any, *others: Any) -> Any:
+    return dtype
+
+
+# --- what local gradients are written with --------------------------------------------------------------------------------------
+
+
+def shape_of(x: Any) -> Shape:
+    """The shape of an array, a number or a node."""
+    shape: Shape = x.shape if is_node(x) else np.shape(x)
+    return shape
+
+
+def like(x: Any) -> tuple[tuple[Any, ...], Shape | None]:
+    """How to hand on the shape of `x`: as a parameter when it is known, else as an operand to follow.
+
+    >>> import numpy as np
+    >>> like(np.ones((2, 3)))
+    ((), (2, 3))
+    """
+    shape = shape_of(x)
+    return ((), shape) if shapes.is_static(shape) else ((x,), None)
+
+
+def axes_of(x: Any, axis: int | Sequence[int] | None, extra: int = 0) -> tuple[int, ...]:
+    """`axis=` as the sorted axes of `x`, which gets `extra` more; what is wrong with it is said with the name of the node.
+
+    Raises:
+        ShapeError: when an axis is out of range or named twice.
+
+    >>> import numpy as np
+    >>> axes_of(np.ones((2, 3, 4)), (-1, 0)), axes_of(np.ones((2, 3)), None)
+    ((0, 2), (0, 1))
+    """
+    try:
+        return shapes.normalize_axes(axis, len(shape_of(x)) + extra)
+    except ShapeError as error:
+        what = repr(x.label) if is_node(x) else "the array"
+        raise ShapeError(f"{what} has shape {shape_of(x)}: {error}") from None
+
+
+def axis_of(x: Any, axis: int, extra: int = 0) -> int:
+    """One axis of `x`, not negative."""
+    return axes_of(x, axis, extra)[0]
+
+
+def keep_axes(u: Any, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+    """What a reduction of `x` gave, with the reduced axes put back as axes of size 1, so that it broadcasts against `x`."""
+    own = shape_of(x)
+    if keepdims or not 0 < len(axes) < len(own):
+        return u  # a reduction of everything is a scalar, which broadcasts as it is
+    kept = shapes.reduce(own, axes, keepdims=True)
+    if shapes.is_static(kept):
+        return OPS["reshape"](u, shape=kept)
+    # More than one size may be unknown, which no reshape could tell apart.
+    index = tuple(None if i in axes else slice(None) for i in range(len(own)))
+    return OPS["getitem"](u, index=index)
+
+
+def broadcast_back(u: Any, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+    """The upstream of a reduction of `x`, repeated over the axes that were reduced.
+
+    >>> import numpy as np
+    >>> broadcast_back(np.array([1.0, 2.0]), np.ones((2, 3)), (1,), False)
+    array([[1., 1., 1.],
+           [2., 2., 2.]])
+    """
+    reference, shape = like(x)
+    return OPS["broadcast_to"](keep_axes(u, x, axes, keepdims), *reference, shape=shape)
+
+
+def nonzero_after(adjoint: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """How a mask goes through the adjoint of a map made of zeros and ones: what receives anything selected is selected."""
+    return lambda mask: OPS["not_equal"](adjoint(OPS["where"](mask, 1.0, 0.0)), 0.0)
