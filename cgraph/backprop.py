@@ -33,6 +33,7 @@ def backpropagate(
     values: Mapping[Node, Any],
     wanted: Collection[Node],
     masks: dict[Node, Any],
+    drop: dict[Node, Any] | None = None,
 ) -> None:
     """Send the cotangents back through `nodes`: share = upstream x local, summed where paths meet.
 
@@ -42,8 +43,17 @@ def backpropagate(
         values: a node's number in a Run, or the node itself when the gradient is to be a graph.
         wanted: the nodes that lead to something asked for; no share is computed for any other.
         masks: filled with where a cotangent is zero by structure, behind an unselected branch of `where`.
+        drop: the values again, if they are to be dropped, and the cotangents too, as soon as nothing needs them any more.
     """
+    last = None
     for node in reversed(nodes):
+        if drop is not None and last is not None:
+            # Everything above `last` is done. The root stays.
+            if last is not nodes[-1]:
+                drop.pop(last, None)
+            cotangents.pop(last, None)
+            masks.pop(last, None)
+        last = node if node.parents else None
         upstream = cotangents.get(node)
         if upstream is None or not node.parents:
             continue

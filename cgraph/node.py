@@ -8,6 +8,7 @@ hold values; evaluations live in a `Run` (cgraph/run.py), and `node.value` / `no
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -110,6 +111,7 @@ class Node(Operators):
         "_grad",
         "_latest",
         "_offset",
+        "_plan",
         "_value",
         "active",
         "dtype",
@@ -132,8 +134,10 @@ class Node(Operators):
     active: bool
     floats: bool
     _value: Any  # a leaf's current value: a Python number where the shape is () and the dtype float64, else a read-only array
-    _latest: Any  # the value in the latest evaluation
-    _grad: Any  # the gradient in the latest backward pass
+    # Of the latest evaluation and the latest backward pass, where they are small, or this is a root or a parameter.
+    _latest: Any
+    _grad: Any
+    _plan: Any  # kept by a root: how to evaluate it again (cgraph/plan.py)
     _code: Any  # the line that built it, as a code object and an offset into it: cheap to take, looked up when asked for
     _offset: int
 
@@ -203,17 +207,21 @@ class Node(Operators):
     def value(self) -> Array:
         """The value in the latest evaluation; for a leaf, its current value, assignable for inputs and parameters.
 
+        Large values that are not a root's live only as long as their Run: keep that, ``run = cg.run(loss)``.
+
         Raises:
             MissingValueError: when it has not been evaluated.
         """
-        value = getattr(self, "_latest", None)
+        value = getattr(self, "_value", None)
         if value is None:
-            value = getattr(self, "_value", None)
+            value = getattr(self, "_latest", None)
+        if value is None:
+            value = _ask_runs(self, "_value_at")
         if value is None:
             todo = (
                 "give it one, or feed it"
                 if self.op.family == "leaf"
-                else "evaluate it with cg.run(node)"
+                else "evaluate it with cg.run(node), and keep the Run: large values live as long as it does"
             )
             raise MissingValueError(f"{self.label!r} has no value yet: {todo}")
         return readonly(value)
@@ -224,27 +232,33 @@ class Node(Operators):
             raise CgraphError(
                 f"{self.label!r} is {'an op' if self.kind == 'op' else 'a constant'}: only inputs and parameters can be assigned a value"
             )
-        self._value = self._latest = capture(value, self)
-        self._grad = None
+        self._value = capture(value, self)
+        self._latest = self._grad = None
 
     @property
     def grad(self) -> Array:
         """The gradient in the latest backward pass that reached it; evaluating forward, here or elsewhere, leaves it as it is.
+
+        A parameter keeps its gradient. Large gradients of other nodes live only as long as their Run: keep that.
 
         Raises:
             NoGradientError: when none was computed.
         """
         grad = getattr(self, "_grad", None)
         if grad is None:
+            grad = _ask_runs(self, "_grad_at")
+        if grad is None:
             raise NoGradientError(f"no gradient of {self.label!r}: {why_no_gradient(self)}")
         return readonly(grad)
 
-    def backward(self, feeds: Any = None, upstream: Any = None) -> Any:
+    def backward(self, feeds: Any = None, upstream: Any = None, keep: str = "all") -> Any:
         """Evaluate this node and the gradients of everything between it and the parameters; see `cgraph.run`.
 
         Args:
             feeds: values for inputs, ``{X: array}``.
             upstream: the gradient to start from, of this node's shape; may be left out for a scalar.
+            keep: "leaves" drops values and gradients as soon as nothing needs them any more, but for the gradients of parameters
+                and this node's value: for training.
 
         Returns:
             The `Run`.
@@ -260,7 +274,7 @@ class Node(Operators):
         """
         if upstream is None:
             require_scalar(self)
-        return PUBLIC["run"](self, feeds).backward(upstream)
+        return PUBLIC["_backward"](self, feeds, upstream, keep)
 
     def __repr__(self) -> str:
         name = "" if self.name is None else f" {self.name!r}"
@@ -300,6 +314,32 @@ class Node(Operators):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return PUBLIC["flatten_for_pickle"](self)
+
+
+# --- values of large runs -----------------------------------------------------------------------------------------------------
+
+# Runs that are too large to leave their values with the nodes, as long as somebody keeps them; the latest last.
+_large_runs: dict[weakref.ref[Any], None] = {}
+
+
+def _forget(run: weakref.ref[Any]) -> None:
+    _large_runs.pop(run, None)
+
+
+def found_in(run: Any) -> None:
+    """Note that the values and gradients of the nodes of a run are to be asked of the run."""
+    reference = weakref.ref(run, _forget)
+    _large_runs.pop(reference, None)
+    _large_runs[reference] = None
+
+
+def _ask_runs(node: Node, question: str) -> Any:
+    for reference in reversed(list(_large_runs)):
+        run = reference()
+        found = None if run is None else getattr(run, question)(node)
+        if found is not None:
+            return found
+    return None
 
 
 # --- building nodes -----------------------------------------------------------------------------------------------------------
@@ -407,7 +447,7 @@ def why_no_gradient(node: Node) -> str:
         return "constants have none; make it a parameter"
     if not node.active:
         return "no parameter lies below it; ask for it with cg.gradient(loss, [node])"
-    return "no backward pass has reached it; call loss.backward()"
+    return "no backward pass has reached it, or the Run that did is gone; call run = loss.backward() and keep the run"
 
 
 def require_scalar(node: Node) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib import import_module
 from string import Template
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -133,6 +133,9 @@ class Op:
         "variadic",
     )
 
+    # Counts the changes to rows, by which what was derived from them (cgraph/plan.py) knows that it is stale.
+    changes: ClassVar[int] = 0
+
     # Set by node.py, which stands above: the class of nodes, and how to build one, in general and from one float64 scalar.
     node_class: type[Any]
     build_node: Callable[..., Any]
@@ -193,6 +196,10 @@ class Op:
         # What becomes of operands that are all of one dtype, remembered.
         self.result_of: dict[DType, DType] = {}
         _complete(self)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        Op.changes += 1
 
     def __call__(self, *operands: Any, name: str | None = None, **params: Any) -> Any:
         """Build a node, or compute, as the operands are nodes or numbers."""

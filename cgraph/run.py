@@ -8,7 +8,9 @@ Local gradients are made when somebody asks to see them, and kept.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,53 +18,117 @@ from cgraph import shapes
 from cgraph.backprop import backpropagate, edge_share
 from cgraph.errors import CgraphError, GradientError, MissingValueError, NoGradientError, ShapeError
 from cgraph.explain import explain
-from cgraph.graph import order
 from cgraph.linear_maps import LocalGradient
 from cgraph.nan_check import check_gradients, check_values
-from cgraph.node import Node, require_scalar, why_no_gradient
+from cgraph.node import Node, found_in, require_scalar, why_no_gradient
 from cgraph.op import FLOAT_ERRORS, PARAMETER, Formula
-from cgraph.operators import public
+from cgraph.operators import PUBLIC, public
+from cgraph.plan import SMALL_NODES, plan_of
 from cgraph.values import Array, capture, readonly
+
+Keep = Literal["all", "leaves"]
 
 
 class Run:
     """The values, and after `backward` the gradients, of one evaluation. Made by `cgraph.run` and `node.backward`.
+
+    From the second evaluation of a graph on, both passes go through straight-line source (cgraph/plan.py) and the results are lists in
+    the graph's order; before, and where there is no source, through loops, with dictionaries. Nobody need know which.
 
     Attributes:
         roots: what was asked for.
         order: every node evaluated, parents first.
     """
 
+    # By node, where a loop found them or somebody asked for all of them.
+    _by_node: dict[Node, Any] | None = None
+    _grads_by_node: dict[Node, Any] | None = None
+    # In the graph's order, where source found them; the masks have their positions in `_mask_at`.
+    _v: list[Any] | None = None
+    _g: list[Any] | None = None
+    _mask_at: tuple[Any, ...] = ((), ())
+    _masks_by_node: dict[Node, Any] | None = None
+    _spent = False  # whether the values are gone, keep="leaves"
+    _dropping = False  # whether they were dropped already on the way forward
+    _fed: dict[Node, Any] = {}  # noqa: RUF012  (never changed, replaced where something is fed)
+
     def __init__(
-        self, roots: tuple[Node, ...], feeds: Mapping[Node, Any] | None, check: str | None
+        self,
+        roots: tuple[Node, ...],
+        feeds: Mapping[Node, Any] | None,
+        check: str | None,
+        keep: Keep = "all",
     ) -> None:
         if check not in (None, "nan"):
             raise ValueError(f"check={check!r}: the only check is 'nan'")
         self.roots = roots
-        self.order = order(*roots)
         self._check = check
-        self._values: dict[Node, Any] = {}
-        self._grads: dict[Node, Any] = {}
-        self._masks: dict[Node, Any] = {}
+        self._plan, self._last = plan, last = plan_of(roots)
         self._locals: dict[tuple[Node, int], LocalGradient] = {}
-        self._fed = (
-            {node: capture(value, node) for node, value in _check_feeds(feeds, self.order)}
-            if feeds
-            else {}
-        )
+        if feeds:
+            self._fed = {node: capture(value, node) for node, value in _check_feeds(feeds)}
+        again = plan.again()
         # Python's floats are several times faster than NumPy's scalars, for graphs that need nothing more.
-        self._floats = all(root.floats for root in roots)
-        if self._floats:
+        self._floats = plan.floats
+        if plan.floats:
             self._forward_floats()
         else:
+            frugal = keep == "leaves"
+            source = (
+                plan.forward_source(last, frugal) if again or (frugal and plan.is_large()) else None
+            )
             # What is not finite is traced by check="nan", with the name of the node.
             with np.errstate(all="ignore"):
-                self._forward_arrays()
+                if source:
+                    with suppress(Exception):  # the loop will say what it was
+                        self._v = source.values(self._fed)
+                        self._dropping = frugal
+                if self._v is None:
+                    self._forward_arrays()
+                    if source:
+                        source.looked_at(self._values)
+            self._leave_values()
         if check == "nan":
             check_values(self)
 
+    @property
+    def order(self) -> list[Node]:
+        return [*self._plan.nodes, self._last]
+
+    @property
+    def _values(self) -> dict[Node, Any]:
+        if self._by_node is None:
+            found = zip(self.order, self._v or (), strict=True)
+            self._by_node = {node: value for node, value in found if value is not None}
+        return self._by_node
+
+    @property
+    def _grads(self) -> dict[Node, Any]:
+        if self._grads_by_node is None:
+            found = zip(self.order, self._g, strict=True) if self._g else ()
+            self._grads_by_node = {node: grad for node, grad in found if grad is not None}
+        return self._grads_by_node
+
+    @property
+    def _masks(self) -> dict[Node, Any]:
+        if self._masks_by_node is None:
+            nodes = self.order
+            self._masks_by_node = {nodes[i]: mask for i, mask in zip(*self._mask_at, strict=True)}
+        return self._masks_by_node
+
+    def _value_at(self, node: Node) -> Any:
+        """The value of a node as it was computed, or None."""
+        return _at(self, node, self._by_node, self._v)
+
+    def _grad_at(self, node: Node) -> Any:
+        """The gradient of a node as it was computed, or None."""
+        return _at(self, node, self._grads_by_node, self._g)
+
     def _forward_floats(self) -> None:
-        values, fed = self._values, self._fed
+        values: dict[Node, Any] = {}
+        fed = self._fed
+        self._by_node = values
+        small = len(self._plan.nodes) < SMALL_NODES
         for node in self.order:
             scalar = node.op.scalar
             if scalar is None:  # a leaf
@@ -82,10 +148,13 @@ class Run:
                 except FLOAT_ERRORS:
                     with np.errstate(all="ignore"):
                         value = float(node.op.forward(*[np.float64(values[p]) for p in parents]))
-            values[node] = node._latest = value
+            values[node] = value
+            node._latest = value if small else None
+        if not small:
+            self._leave_roots()
 
     def _forward_arrays(self) -> None:
-        values = self._values
+        values: dict[Node, Any] = {}
         for node in self.order:
             if not node.parents:
                 value = self._fed.get(node, node._value)
@@ -95,7 +164,44 @@ class Run:
                     value = np.float64(value)
             else:
                 value = self._compute(node, [values[p] for p in node.parents])
-            values[node] = node._latest = value
+            values[node] = value
+        self._by_node = values
+
+    # --- what stays with the nodes when the Run is gone (docs/conventions.md, "State") ----------------------------------------
+
+    def _leave_values(self) -> None:
+        plan = self._plan
+        values = self._by_node.values() if self._v is None else self._v  # type: ignore[union-attr]
+        small = plan.small
+        if small is None:
+            small = plan.measure(values)
+        if small:
+            for node, value in zip(plan.nodes, values):  # noqa: B905  (the last node comes below)
+                node._latest = value
+        else:
+            for node in plan.nodes:
+                node._latest = None
+        self._leave_roots(small)
+
+    def _leave_roots(self, small: bool = False) -> None:
+        for root in self.roots:
+            root._latest = self._value_at(root)
+        if not small:
+            found_in(self)
+
+    def _leave_grads(self) -> None:
+        plan = self._plan
+        nodes = self.order
+        small = plan.small if not plan.floats else len(nodes) <= SMALL_NODES
+        g, at = self._g, self._grads_by_node
+        for i in plan.active(self._last):
+            node = nodes[i]
+            if small or node.op is PARAMETER:
+                node._grad = g[i] if g is not None else at.get(node)  # type: ignore[union-attr]
+            else:
+                node._grad = None
+        if not small:
+            found_in(self)
 
     def _compute(self, node: Node, operands: list[Any]) -> Any:
         unknown = None in node.shape
@@ -118,11 +224,13 @@ class Run:
             )
         return value
 
-    def backward(self, upstream: Any = None) -> Run:
+    def backward(self, upstream: Any = None, keep: Keep = "all") -> Run:
         """Compute the gradients of the root with respect to everything between it and the parameters. Doing it again changes nothing.
 
         Args:
             upstream: the gradient to start from, of the root's shape; 1 for a scalar.
+            keep: "leaves" keeps the value of the root and the gradients of parameters, and drops everything else as soon as
+                nothing needs it any more: for training, where memory counts and nobody looks.
 
         Raises:
             GradientError: when the root is not a scalar and no upstream is given.
@@ -132,16 +240,59 @@ class Run:
                 "backward needs one root; this run has "
                 + ", ".join(repr(r.label) for r in self.roots)
             )
-        root = self.roots[0]
-        self._grads = grads = {root: self._seed(root, upstream)}
-        self._masks.clear()
+        if keep != "all" and (keep != "leaves" or self._check is not None):
+            raise ValueError(
+                f"keep={keep!r}: it is 'all' or 'leaves'"
+                if keep != "leaves"
+                else f"check={self._check!r} looks at every gradient: keep='all'"
+            )
+        if self._spent:
+            raise GradientError("this run has dropped its values, keep='leaves'; evaluate again")
+        root, plan = self.roots[0], self._plan
+        seed = self._seed(root, upstream)
+        self._g = self._grads_by_node = self._masks_by_node = None
+        self._mask_at = ((), ())
         self._locals.clear()
-        active = [node for node in self.order if node.active]
+        frugal = keep == "leaves"
+        source = (
+            plan.backward_source(root, frugal)
+            if not plan.floats and (plan.uses > 1 or self._dropping)
+            else None
+        )
+        if source:
+            if self._v is None:
+                self._v = list(self._values.values())
+            if frugal:
+                self._by_node = None
+            try:
+                with np.errstate(all="ignore"):
+                    self._g, masks = source.gradients(self._v, seed)
+                self._mask_at = (source.masks, masks)
+            except Exception:
+                # The loop will say what it was.
+                with np.errstate(all="ignore"):
+                    self._forward_arrays()
+                self._v = None
+        if self._g is None:
+            self._backward_by_loop(root, seed, frugal)
+        self._spent = frugal
+        self._leave_grads()
+        if self._check == "nan":
+            check_gradients(self)
+        return self
+
+    def _backward_by_loop(self, root: Node, seed: Any, frugal: bool) -> None:
+        order, values = self.order, self._values
+        active = [order[i] for i in self._plan.active(root)]
+        self._grads_by_node = grads = {root: seed}
+        masks: dict[Node, Any] = {}
+        self._masks_by_node = masks
+        drop = values if frugal else None
         if self._floats:
-            backpropagate(active, grads, self._values, set(active), self._masks)
+            backpropagate(active, grads, values, set(active), masks, drop)
         else:
             with np.errstate(all="ignore"):
-                backpropagate(active, grads, self._values, set(active), self._masks)
+                backpropagate(active, grads, values, set(active), masks, drop)
                 for node in active:
                     # Where float64 data met float32 parameters, what comes back is float64; the gradient has its node's dtype.
                     if node in grads and grads[node].dtype is not node.dtype:
@@ -149,19 +300,17 @@ class Run:
         for node in active:
             if node not in grads and node.op is PARAMETER:
                 # Reachable, but only through something without a derivative: that is a gradient of zero.
-                grads[node] = np.zeros(np.shape(self._values[node]), node.dtype)
-            node._grad = grads.get(node)
-        if self._check == "nan":
-            check_gradients(self)
-        return self
+                grads[node] = np.zeros(np.shape(values[node]), node.dtype)
 
     def _seed(self, root: Node, upstream: Any) -> Any:
         if self._floats:
             return 1.0 if upstream is None else float(upstream)
-        shape = np.shape(self._values[root])
+        dtype = root.dtype if root.dtype.kind == "f" else np.dtype(np.float64)
         if upstream is None:
             require_scalar(root)
-        dtype = root.dtype if root.dtype.kind == "f" else np.dtype(np.float64)
+            if root.shape == ():
+                return one_of(dtype)
+        shape = np.shape(self._value_at(root))
         if upstream is None:
             return np.ones(shape, dtype)
         seed = np.array(upstream, dtype)
@@ -175,9 +324,15 @@ class Run:
         Raises:
             MissingValueError: for a node that is not part of this run.
         """
-        if node not in self._values:
-            raise MissingValueError(f"{node.label!r} is not part of this run")
-        return readonly(self._values[node])
+        value = self._value_at(node)
+        if value is None:
+            raise MissingValueError(self._why_no_value(node))
+        return readonly(value)
+
+    def _why_no_value(self, node: Node) -> str:
+        if any(n is node for n in self.order):
+            return f"the value of {node.label!r} was dropped: this run keeps 'leaves' only; take keep='all' to look at it"
+        return f"{node.label!r} is not part of this run"
 
     def grad(self, node: Node) -> Array:
         """The gradient of the root with respect to a node, as a read-only array of the node's shape.
@@ -185,20 +340,23 @@ class Run:
         Raises:
             NoGradientError: when none was computed; the message says why.
         """
-        if node not in self._grads:
+        grad = self._grad_at(node)
+        if grad is None:
             raise NoGradientError(self._why_no_gradient(node))
-        return readonly(self._grads[node])
+        return readonly(grad)
 
     def has_grad(self, node: Node) -> bool:
         """Whether this run computed a gradient for the node."""
-        return node in self._grads
+        return self._grad_at(node) is not None
 
     def _why_no_gradient(self, node: Node) -> str:
-        if node not in self._values:
+        if not any(n is node for n in self.order):
             roots = ", ".join(repr(root.label) for root in self.roots)
             return f"no gradient of {node.label!r}: {roots} does not depend on {node.label!r}"
-        if not self._grads:
+        if self._g is None and self._grads_by_node is None:
             return f"no gradient of {node.label!r}: this run was forward only; call loss.backward() or run.backward()"
+        if self._spent and node.active and node.parents:
+            return f"the gradient of {node.label!r} was dropped: this run keeps 'leaves' only; take keep='all' to look at it"
         return f"no gradient of {node.label!r}: {why_no_gradient(node)}"
 
     def local(self, node: Node, parent: Node | int) -> LocalGradient:
@@ -233,7 +391,7 @@ class Run:
 
     def _position(self, node: Node, parent: Node | int) -> int:
         if node not in self._values:
-            raise MissingValueError(f"{node.label!r} is not part of this run")
+            raise MissingValueError(self._why_no_value(node))
         if not isinstance(parent, Node):
             if not 0 <= parent < len(node.parents):
                 raise GradientError(
@@ -290,7 +448,26 @@ class Run:
 
     def __repr__(self) -> str:
         roots = ", ".join(repr(root.label) for root in self.roots)
-        return f"<Run of {roots}: {len(self.order)} nodes, {'with gradients' if self._grads else 'forward only'}>"
+        forward = self._g is None and self._grads_by_node is None
+        return f"<Run of {roots}: {len(self.order)} nodes, {'forward only' if forward else 'with gradients'}>"
+
+
+def _at(run: Run, node: Node, by_node: dict[Node, Any] | None, found: list[Any] | None) -> Any:
+    """What was found at a node, by a loop or by source; None where nothing was."""
+    if found is None:
+        return None if by_node is None else by_node.get(node)
+    if node is run._last:
+        return found[-1]
+    i = run._plan.position.get(id(node))
+    return None if i is None else found[i]
+
+
+@lru_cache(maxsize=16)
+def one_of(dtype: Any) -> Any:
+    """The seed of a scalar."""
+    one = np.ones((), dtype)
+    one.setflags(write=False)
+    return one
 
 
 def _missing(node: Node) -> MissingValueError:
@@ -316,7 +493,7 @@ def _check_sizes(node: Node, operands: list[Any]) -> None:
             )
 
 
-def _check_feeds(feeds: Mapping[Node, Any], nodes: list[Node]) -> Iterable[tuple[Node, Any]]:
+def _check_feeds(feeds: Mapping[Node, Any]) -> Iterable[tuple[Node, Any]]:
     if not isinstance(feeds, Mapping):
         raise CgraphError(f"feeds are a dictionary, {{X: array}}; got {type(feeds).__name__}")
     for node, value in feeds.items():
@@ -354,3 +531,11 @@ def run(
         if not isinstance(root, Node):
             raise CgraphError(f"run takes nodes; got {type(root).__name__}")
     return Run(given, feeds, check)
+
+
+def _backward(root: Node, feeds: Any, upstream: Any, keep: Keep) -> Run:
+    """What ``node.backward`` does."""
+    return Run((root,), feeds, None, keep).backward(upstream, keep)
+
+
+PUBLIC["_backward"] = _backward

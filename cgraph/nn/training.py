@@ -126,7 +126,7 @@ class Training:
 
     def _step(self, X: Array, Y: Array) -> float:
         graph = self.graph
-        run = graph.cost.backward({graph.X: X, graph.Y: Y})
+        run = graph.cost.backward({graph.X: X, graph.Y: Y}, keep="leaves")
         self.optimizer.step(self.parameters, [run.grad(node) for node in self.parameters])
         return float(run.value(graph.cost))
 

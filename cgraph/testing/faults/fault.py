@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from cgraph.op import Op
 from cgraph.testing.report import Report, Verdict
 
 ENGINE_KINDS = frozenset({"accumulation", "driver", "seed"})
@@ -56,8 +57,12 @@ def replaced(target: Any, **attributes: Any) -> Iterator[None]:
     before = {name: getattr(target, name) for name in attributes}
     for name, value in attributes.items():
         setattr(target, name, value)
+    Op.changes += (
+        1  # graphs that were evaluated before must not go on with what they remember of the rows
+    )
     try:
         yield
     finally:
         for name, value in before.items():
             setattr(target, name, value)
+        Op.changes += 1
