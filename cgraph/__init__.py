@@ -32,6 +32,7 @@ __version__ = "0.1.0"
 
 # What the engine does not need is imported when it is first used: `import cgraph` should cost little more than NumPy.
 _LAZY = {
+    "compile": "cgraph.compile",  # packages that can be called: cg.compile(loss)
     "draw": "cgraph.draw",  # a package that can be called: cg.draw(loss), cg.draw.compare(before, after)
     "datasets": "cgraph.datasets",
     "metrics": "cgraph.metrics",
@@ -42,6 +43,7 @@ _LAZY = {
 }
 _LAZY_NAMES = {
     "Diagram": "cgraph.draw",
+    "Program": "cgraph.compile",
     "animate": "cgraph.draw",
     "frames": "cgraph.draw",
     "load": "cgraph.io.store",

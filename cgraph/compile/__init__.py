@@ -1,0 +1,27 @@
+"""Compiling: ``cg.compile(...)`` turns a graph into a program.
+
+`cgraph.compile` is this package *and* the function, as `cgraph.draw` is: the module object is callable. Pure passes,
+each in a module of its
+own: `lower` (nodes to primitives, by the table in `lowerings`), `builder` (nothing twice), `allocate` (memory), `emit_numpy` (source);
+`specialize` strings them together for one set of shapes, and `program` is what people hold.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+from cgraph.compile.api import compile
+from cgraph.compile.function import CompiledFunction
+from cgraph.compile.program import Program
+
+__all__ = ["CompiledFunction", "Program", "compile"]
+
+
+class _CallablePackage(ModuleType):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return compile(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _CallablePackage

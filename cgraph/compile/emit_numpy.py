@@ -1,0 +1,333 @@
+"""The NumPy backend: straight-line Python, one statement a value, every array written into memory that is there already.
+
+Apart from the passes, because it decides nothing about *what* is computed: it gets a `Graph` and an `Allocation` and
+writes. Values of one entry
+are Python floats; arrays are results of ufuncs with `out`; a value that nothing is a primitive for is a call of its row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from cgraph.compile.allocate import Allocation, allocate
+from cgraph.compile.builder import thawed
+from cgraph.compile.ir import ELEMENTWISE, VIEWS, Graph, Value, is_number
+from cgraph.compile.names import SHORT, Names
+from cgraph.compile.numbers import spelled, written
+from cgraph.compile.runtime import Call, Memory
+
+# Ufuncs whose positional `out` NumPy has deprecated.
+KEYWORD_OUT = frozenset({"maximum", "minimum", "fmin"})
+
+
+@dataclass
+class Emitted:
+    """Source with what it needs to run.
+
+    Attributes:
+        source: a function ``program(<arguments>, workspace, outputs)`` that returns the outputs as a tuple: arrays filled in
+            place, and numbers.
+        namespace: what its global names stand for, NumPy and `math` apart.
+        memory: how to make a workspace.
+        allocation: where the buffers lie.
+        lines: line number -> the value that is computed there.
+        written: for each output whether it is written into ``outputs``; the others are numbers.
+    """
+
+    source: str = ""
+    namespace: dict[str, Any] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
+    allocation: Allocation = field(default_factory=Allocation)
+    lines: dict[int, Value] = field(default_factory=dict)
+    written: list[bool] = field(default_factory=list)
+
+
+class NumpyEmitter:
+    """Writes the statements of one graph."""
+
+    def __init__(self, graph: Graph, comment: Callable[[Value], str]) -> None:
+        self.graph = graph
+        self.comment = comment
+        self.names = Names()
+        self.named: dict[Value, str] = {}
+        self.out = Emitted()
+        self.body: list[tuple[str, Value | None]] = []
+        self.workspace: list[str] = []
+        self.constants: dict[Any, str] = {}
+        self.contiguous: set[Value] = set()
+        self.lasting: set[Value] = set()  # arrays that exist as long as the workspace does
+
+    # --- the whole --------------------------------------------------------------------------------
+
+    def emit(self, title: str) -> Emitted:
+        graph = self.graph
+        values = [v for v in graph.order() if v.op not in ("argument", "literal")]
+        for value in graph.arguments:
+            self.name(value, value.label or "x")
+        direct = self._direct_outputs()
+        self.out.allocation = allocate(
+            values, lambda v: self.owned(v) and v not in direct, kept=graph.outputs
+        )
+        for value in values:
+            self.name(value)
+        for value in values:
+            self._make_room(value, direct)
+        for value in values:
+            self.statement(value)
+        results = self._outputs(direct)
+        self._assemble(title, results, direct)
+        return self.out
+
+    def _direct_outputs(self) -> dict[Value, int]:
+        """Outputs that are computed right where they are handed out."""
+        found: dict[Value, int] = {}
+        for i, value in enumerate(self.graph.outputs):
+            if self.owned(value) and value not in found:
+                found[value] = i
+        return found
+
+    def _outputs(self, direct: dict[Value, int]) -> list[str]:
+        results = []
+        for i, value in enumerate(self.graph.outputs):
+            self.out.written.append(not is_number(value))
+            if is_number(value):
+                results.append(self.ref(value))
+            elif direct.get(value) == i:
+                results.append(self.named[value])
+            else:
+                name = self.names.fresh(f"out{i}")
+                self.body.append((f"copyto({name}, {self.ref(value)})", value))
+                results.append(name)
+        return results
+
+    def _assemble(self, title: str, results: list[str], direct: dict[Value, int]) -> None:
+        arguments = [self.named[v] for v in self.graph.arguments]
+        lines = [f"def program({', '.join([*arguments, 'workspace', 'outputs'])}):"]
+        lines += [f'    """{title}"""'] if title else []
+        if self.workspace:
+            lines.append(f"    {', '.join(self.workspace)}{',' * (len(self.workspace) == 1)} = workspace")  # fmt: skip
+        given = [r for r, w in zip(results, self.out.written, strict=True) if w]
+        if given:
+            lines.append(f"    {', '.join(given)}{',' * (len(given) == 1)} = outputs")
+        for text, value in self.body:
+            if value is not None:
+                self.out.lines[len(lines) + 1] = value
+            remark = self.comment(value) if value is not None else ""
+            lines.append(f"    {text:<40}  # {remark}" if remark else f"    {text}")
+        lines.append(f"    return {', '.join(results)}{',' * (len(results) == 1)}" if results else "    return ()")  # fmt: skip
+        self.out.source = "\n".join(lines) + "\n"
+
+    # --- where values live ------------------------------------------------------------------------
+
+    @staticmethod
+    def owned(value: Value) -> bool:
+        """Whether the value is an array in a buffer of the program's own."""
+        if is_number(value) or value.op in ("argument", "constant", "literal", "call"):
+            return False
+        if value.op == "broadcast":
+            return value.literal is None
+        return value.op not in VIEWS
+
+    def name(self, value: Value, wish: str = "") -> str:
+        found = self.named.get(value)
+        if found is None:
+            wish = wish or value.label or SHORT.get(value.op, value.op if value.op in ("sum", "max", "min") else "t")  # fmt: skip
+            found = self.named[value] = self.names.fresh(wish)
+        return found
+
+    def _make_room(self, value: Value, direct: dict[Value, int]) -> None:
+        """Arrays that can be there before the program runs: buffers, constants, and views of those."""
+        memory, name = self.out.memory, self.named[value]
+        if is_number(value):
+            return
+        if value.op == "constant" or (value.op == "broadcast" and value.literal is not None):
+            array = value.params
+            if value.op != "constant":
+                array = np.broadcast_to(np.asarray(value.literal, value.dtype), value.shape)
+            self.out.namespace[name] = array
+            return
+        if self.owned(value):
+            self.contiguous.add(value)
+            if value not in direct:
+                self.lasting.add(value)
+                memory.buffer(name, self.out.allocation.offsets[value], value.shape, value.dtype)
+                self.workspace.append(name)
+        elif value.op in VIEWS:
+            source = value.args[0]
+            if value.op == "reshape" and source in self.contiguous:
+                self.contiguous.add(value)
+            if source in self.lasting and (value.op != "reshape" or source in self.contiguous):
+                self.lasting.add(value)
+                memory.view(name, self.named[source], value.op, self._view_parameter(value))
+                self.workspace.append(name)
+        memory.size = self.out.allocation.size
+
+    @staticmethod
+    def _view_parameter(value: Value) -> Any:
+        if value.op == "transpose":
+            return value.params
+        return thawed(value.params) if value.op == "index" else value.shape
+
+    def ref(self, value: Value) -> str:
+        """How a statement refers to a value."""
+        if value.op == "literal" or (is_number(value) and value.literal is not None):
+            return spelled(value.literal)  # type: ignore[arg-type]
+        return self.named[value]
+
+    def array(self, value: Value) -> str:
+        """The same where an array of the value's own shape is needed."""
+        if value.op == "literal" or is_number(value):
+            dtype = "" if value.dtype == np.float64 else f", {value.dtype.name!r}"
+            return f"full({value.shape}, {self.ref(value)}{dtype})"
+        return self.ref(value)
+
+    def operand(self, value: Value) -> str:
+        """The same as an operand of a ufunc on arrays: a literal is an array without axes, which is converted faster than a float."""
+        number = value.literal if value.size == 1 else None
+        if number is None:
+            return self.ref(value)
+        key = (str(number), value.dtype)
+        if key not in self.constants:
+            text = f"{number:g}".replace("-", "minus_").replace(".", "_").replace("+", "")
+            self.constants[key] = name = self.names.fresh(f"_{text}")
+            self.out.namespace[name] = np.array(number, value.dtype)
+        return self.constants[key]
+
+    # --- statements -------------------------------------------------------------------------------
+
+    def statement(self, value: Value) -> None:
+        if value.op == "constant" or value.literal is not None:
+            return
+        if value in self.lasting and value.op in VIEWS:
+            return
+        if value.op == "call":
+            self._call(value)
+        elif is_number(value):
+            self._number(value)
+        elif value.op in ELEMENTWISE:
+            self._elementwise(value)
+        else:
+            getattr(self, f"_{value.op}")(value)
+
+    def write(self, value: Value, text: str) -> None:
+        self.body.append((text, value))
+
+    def say(self, value: Value, expression: str) -> None:
+        self.body.append((f"{self.named[value]} = {expression}", value))
+
+    def _number(self, value: Value) -> None:
+        op, args = value.op, value.args
+        if op in ELEMENTWISE:
+            texts = [self.ref(a) if is_number(a) else f"{self.ref(a)}.item()" for a in args]
+            expression = written(op, texts, args[-1].op == "literal")
+            if any(not is_number(a) for a in args) and value.dtype == np.float64:
+                expression = f"float({expression})"
+            self.say(value, expression)
+        elif op in ("reshape", "transpose", "broadcast") and is_number(args[0]):
+            self.say(value, self.ref(args[0]))
+        elif op in ("sum", "max", "min"):
+            ufunc = {"sum": "add", "max": "maximum", "min": "minimum"}[op]
+            self.say(value, f"float({ufunc}.reduce({self.array(args[0])}, None))")
+        elif op == "matmul":
+            a, b = args
+            left = self.array(a) if len(a.shape) == 1 else f"{self.array(a)}.ravel()"
+            right = self.array(b) if len(b.shape) == 1 else f"{self.array(b)}.ravel()"
+            self.say(value, f"float(dot({left}, {right}))")
+        elif op == "index":
+            self.say(value, f"float({self.array(args[0])}[{key_text(value.params)}].item())")
+        elif op == "place":
+            self.say(value, self.ref(args[0]) if args[0].size else "0.0")
+        elif op == "join":
+            self.say(value, self.ref(args[0]))
+        else:
+            self.say(value, f"float({self.array(args[0])}.item())")
+
+    def _elementwise(self, value: Value) -> None:
+        name, args = self.named[value], value.args
+        if value.op == "cast":
+            self.write(value, f"copyto({name}, {self.ref(args[0])}, 'same_kind')")
+        elif value.op == "select":
+            condition, a, b = args
+            if self.out.allocation.in_place.get(value) is not b:
+                self.write(value, f"copyto({name}, {self.operand(b)})")
+            self.write(value, f"copyto({name}, {self.operand(a)}, where={self.ref(condition)})")
+        else:
+            texts = [self.operand(a) for a in args]
+            place = f"out={name}" if value.op in KEYWORD_OUT else name
+            self.write(value, f"{value.op}({', '.join([*texts, place])})")
+
+    def _matmul(self, value: Value) -> None:
+        a, b = value.args
+        flat = len(a.shape) <= 2 and len(b.shape) <= 2
+        function = "dot" if flat else "matmul"
+        self.write(value, f"{function}({self.array(a)}, {self.array(b)}, {self.named[value]})")
+
+    def _reduce(self, value: Value, ufunc: str) -> None:
+        axes = value.params[0] if len(value.params) == 1 else value.params
+        self.write(value, f"{ufunc}.reduce({self.array(value.args[0])}, {axes}, None, {self.named[value]})")  # fmt: skip
+
+    def _sum(self, value: Value) -> None:
+        self._reduce(value, "add")
+
+    def _max(self, value: Value) -> None:
+        self._reduce(value, "maximum")
+
+    def _min(self, value: Value) -> None:
+        self._reduce(value, "minimum")
+
+    def _broadcast(self, value: Value) -> None:
+        self.write(value, f"copyto({self.named[value]}, {self.ref(value.args[0])})")
+
+    def _reshape(self, value: Value) -> None:
+        self.say(value, f"{self.array(value.args[0])}.reshape({value.shape})")
+
+    def _transpose(self, value: Value) -> None:
+        plain = value.params == tuple(range(len(value.params)))[::-1]
+        self.say(value, f"{self.array(value.args[0])}" + (".T" if plain else f".transpose({value.params})"))  # fmt: skip
+
+    def _index(self, value: Value) -> None:
+        self.say(value, f"{self.array(value.args[0])}[{key_text(value.params)}]")
+
+    def _place(self, value: Value) -> None:
+        name = self.named[value]
+        self.write(value, f"{name}.fill(0)")
+        self.write(value, f"{name}[{key_text(value.params)}] = {self.ref(value.args[0])}")
+
+    def _join(self, value: Value) -> None:
+        start = 0
+        for arg in value.args:
+            stop = start + arg.shape[value.params]
+            key = ":, " * value.params + f"{start}:{stop}"
+            self.write(value, f"{self.named[value]}[{key}] = {self.ref(arg)}")
+            start = stop
+
+    def _call(self, value: Value) -> None:
+        op, numbers, params = value.params
+        function = self.names.fresh(op.name)
+        self.out.namespace[function] = Call(op, params, value.shape, value.dtype, value.origin)
+        texts = [
+            repr(number) if number is not None else self.array(arg)
+            for number, arg in zip(numbers, value.args, strict=True)
+        ]
+        item = ".item()" if is_number(value) else ""
+        text = f"{function}({', '.join(texts)}){item}"
+        self.say(value, f"float({text})" if item else text)
+
+
+def key_text(key: tuple[Any, ...]) -> str:
+    """A basic index as it is written between brackets."""
+    parts = []
+    for k in key:
+        if isinstance(k, tuple):
+            start, stop, step = ("" if p is None else str(p) for p in k[1:])
+            parts.append(f"{start}:{stop}" + (f":{step}" if step else ""))
+        else:
+            parts.append("..." if k is Ellipsis else str(k))
+    return ", ".join(parts) if parts else "()"
+
+
+__all__ = ["Emitted", "NumpyEmitter", "key_text"]

@@ -1,0 +1,92 @@
+"""`cg.compile(f)`: a plain function of arrays, traced once for each set of shapes and compiled.
+
+Apart from `Program`, which compiles graphs, because here the graph has still to be found: the function is called with nodes, and what it
+returns is compiled. Arguments and results may be arrays in dicts, lists and tuples.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cgraph.compile.program import Program
+from cgraph.errors import GradientError
+from cgraph.graph import order
+from cgraph.leaves import constant, input
+from cgraph.node import Node
+from cgraph.trees import flatten
+
+
+class CompiledFunction:
+    """A function that runs compiled. Made by ``cgraph.compile(f)``, also as a decorator.
+
+    The function is called with nodes once for each new set of shapes, dtypes and keyword arguments, so that what it does beside computing
+    (printing, reading the clock) happens then and not again. Keyword arguments are handed on as they are.
+
+    Attributes:
+        program: the `Program` of the latest call.
+    """
+
+    def __init__(self, function: Callable[..., Any], options: dict[str, Any]) -> None:
+        self.function = function
+        self.options = options
+        self.program: Program | None = None
+        self._traced: dict[Any, tuple[Program, Callable[..., Any]]] = {}
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        leaves, rebuild = flatten(args)
+        arrays = [_array(leaf) for leaf in leaves]
+        key = (
+            tuple([(a.shape, a.dtype) for a in arrays]),
+            _structure(args),
+            tuple(sorted((name, repr(value)) for name, value in kwargs.items())),
+        )
+        found = self._traced.get(key)
+        if found is None:
+            found = self._traced[key] = self._trace(arrays, rebuild, kwargs)
+        self.program, call = found
+        return call(arrays)
+
+    def _trace(
+        self, arrays: list[Any], rebuild: Callable[..., Any], kwargs: dict[str, Any]
+    ) -> tuple[Program, Callable[..., Any]]:
+        nodes = [input(f"arg{i}", shape=a.shape, dtype=a.dtype) for i, a in enumerate(arrays)]
+        found, dressed = flatten(self.function(*rebuild(iter(nodes)), **kwargs))
+        outputs = [n if isinstance(n, Node) else constant(n) for n in found]
+        if not outputs:
+            raise GradientError(f"{self.function!r} returned nothing to compute")
+        # An argument that nothing depends on still has its place in the call.
+        below = set(order(*outputs))
+        at = [i for i, n in enumerate(nodes) if n in below]
+        program = Program(outputs, [nodes[i] for i in at], None, **self.options)
+        return program, lambda args: dressed(iter(program(*[args[i] for i in at])))
+
+    @property
+    def source(self) -> str:
+        """The source of the latest call's program."""
+        if self.program is None:
+            raise GradientError("the function is compiled when it is first called: call it once")
+        return self.program.source
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __reduce__(self) -> Any:
+        return CompiledFunction, (self.function, self.options)
+
+
+def _array(value: Any) -> Any:
+    return np.asarray(value, np.float64) if type(value) in (int, float) else np.asarray(value)
+
+
+def _structure(tree: Any) -> Any:
+    """How containers are nested, as something that hashes."""
+    if isinstance(tree, dict):
+        return (dict, tuple((key, _structure(value)) for key, value in tree.items()))
+    if isinstance(tree, list | tuple) and flatten(tree)[0] != [tree]:
+        return (type(tree), tuple(map(_structure, tree)))
+    return None

@@ -1,0 +1,160 @@
+"""The intermediate representation: a graph of about two dozen primitive operations with known shapes and dtypes.
+
+Between the graph that a person builds and the programs that are emitted, because neither suits the other: a `Node` has rows with
+derivatives, names and unknown sizes; an emitter wants few operations, sizes and types. A `Value` is immutable and made
+by a `Builder` only, which
+returns the value it already has for the same operation on the same operands (hash-consing): common subexpressions are never
+there twice, in the forward pass or between forward and backward.
+
+An emitter gets a `Graph`, walks `graph.order()` and writes one statement a value. What it has to know are the tables of this module:
+`ELEMENTWISE` (all of NumPy's ufunc names, plus `select` and `cast`) and the other primitives, `STRUCTURE`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+DType = np.dtype[Any]
+Shape = tuple[int, ...]
+
+FLOAT64: DType = np.dtype(np.float64)
+BOOL: DType = np.dtype(np.bool_)
+
+# Entry by entry; the names are those of NumPy's ufuncs. The number is a rough count of floating point operations an entry.
+ELEMENTWISE: dict[str, int] = {
+    **dict.fromkeys(("add", "subtract", "multiply", "divide", "negative", "square", "reciprocal"), 1),
+    **dict.fromkeys(("maximum", "minimum", "fmin", "absolute", "sign", "copysign", "isfinite", "isnan"), 1),
+    **dict.fromkeys(("sqrt",), 4),
+    **dict.fromkeys(("exp", "expm1", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh"), 15),
+    **dict.fromkeys(("arcsin", "arccos", "arctan", "power"), 25),
+    **dict.fromkeys(("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"), 1),
+    **dict.fromkeys(("logical_and", "logical_or", "logical_not"), 1),
+    **dict.fromkeys(("select", "cast"), 1),
+}  # fmt: skip
+TRUTH = frozenset(
+    "less less_equal greater greater_equal equal not_equal logical_and logical_or logical_not isfinite isnan".split()
+)
+# Everything else, with its parameters.
+LEAVES = frozenset({"argument", "constant", "literal"})
+STRUCTURE = {
+    "matmul": "two operands of one or two dimensions each, or stacks of matrices",
+    "sum": "axes", "max": "axes", "min": "axes",
+    "broadcast": "to the shape of the value", "reshape": "to the shape of the value", "transpose": "axes",
+    "index": "ints, slices, None and Ellipsis", "place": "the same, into zeros of the shape of the value", "join": "axis",
+    "call": "an Op and its keyword parameters: what has no lowering, computed by the row's own forward",
+}  # fmt: skip
+# The result lies in the memory of the operand.
+VIEWS = frozenset({"reshape", "transpose", "index"})
+
+
+class Value:
+    """One intermediate result.
+
+    Attributes:
+        op: a key of `ELEMENTWISE` or `STRUCTURE`, or "argument", "constant" or "literal".
+        args: the operands.
+        params: what else the operation takes: axes, an index, the number of an argument, the array of a constant.
+        shape, dtype: of the result.
+        label: what to call it in the source; "" for nothing in particular.
+        origin: the node of the user's graph that it was made for, for profiles; None for what belongs to none.
+    """
+
+    __slots__ = ("args", "dtype", "label", "op", "origin", "params", "shape")
+
+    def __init__(
+        self, op: str, args: tuple[Value, ...], params: Any, shape: Shape, dtype: DType
+    ) -> None:
+        self.op = op
+        self.args = args
+        self.params = params
+        self.shape = shape
+        self.dtype = dtype
+        self.label = ""
+        self.origin: Any = None
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.dtype.itemsize
+
+    @property
+    def literal(self) -> float | None:
+        """The number that a literal stands for, also one that was broadcast."""
+        value = self
+        while value.op == "broadcast":
+            value = value.args[0]
+        return value.params if value.op == "literal" else None
+
+    def __repr__(self) -> str:
+        return f"<{self.op} {self.shape} {self.dtype}{' ' + self.label if self.label else ''}>"
+
+
+@dataclass
+class Graph:
+    """What an emitter gets: arguments in, outputs out.
+
+    Attributes:
+        arguments: the values that are handed in, in the order of the call; each has op "argument" and its position as `params`.
+        outputs: the values to hand out.
+        names: a name for each output, e.g. "loss", "dW".
+    """
+
+    arguments: list[Value]
+    outputs: list[Value]
+    names: list[str] = field(default_factory=list)
+
+    def order(self) -> list[Value]:
+        """Every value the outputs depend on, operands before their users."""
+        return order(self.outputs)
+
+
+def order(roots: Iterable[Value]) -> list[Value]:
+    """Everything the roots depend on, operands before their users; iterative, so that depth costs nothing."""
+    done: set[Value] = set()
+    result: list[Value] = []
+    for root in roots:
+        if root in done:
+            continue
+        stack: list[tuple[Value, Iterator[Value]]] = [(root, iter(root.args))]
+        while stack:
+            value, args = stack[-1]
+            for arg in args:
+                if arg not in done:
+                    stack.append((arg, iter(arg.args)))
+                    break
+            else:
+                stack.pop()
+                if value not in done:
+                    done.add(value)
+                    result.append(value)
+    return result
+
+
+def users(values: Sequence[Value]) -> dict[Value, list[Value]]:
+    """Who uses a value, once an operand."""
+    result: dict[Value, list[Value]] = {value: [] for value in values}
+    for value in values:
+        for arg in value.args:
+            result[arg].append(value)
+    return result
+
+
+def is_number(value: Value) -> bool:
+    """Whether generated code holds it as a Python float (or bool) rather than an array.
+
+    A ufunc on an array of one entry costs several times what it costs Python's floats, whatever the shape; only float64, whose
+    arithmetic Python's floats share.
+    """
+    if value.op == "call":
+        return value.size == 1 and value.dtype == FLOAT64
+    if value.dtype == BOOL:
+        return value.size == 1 and bool(value.args) and all(map(is_number, value.args))
+    return value.size == 1 and value.dtype == FLOAT64

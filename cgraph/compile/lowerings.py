@@ -1,0 +1,229 @@
+"""What each row of the derivative tables is made of, in primitives.
+
+A lowering takes a `Builder`, the lowered operands and the row's parameters, and returns a value. Rows whose forward is a
+ufunc of NumPy need
+none; rows that have none here are called as they are. So a row without a lowering is slower, never wrong.
+
+**One exponential.** The sigmoid, its slope, softplus, the loss and the loss's slope on one logit z share a single exponential, e = exp(−z),
+and q = 1 / (1 + e), which is σ(z): the slope is q · (e q), the tail of the loss is log1p(min(e, 1/e)). Both tails keep all their
+digits without a branch. Where e overflows to infinity (z < −709), q is 0 and e q would be NaN: `fmin` makes it the 1
+that it is meant to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cgraph.compile.builder import Builder
+from cgraph.compile.ir import Value
+
+Lowering = Callable[..., Value]
+LOWERINGS: dict[str, Lowering] = {}
+
+
+def lowering(*names: str) -> Callable[[Lowering], Lowering]:
+    """Enter a lowering under the names of rows."""
+
+    def enter(function: Lowering) -> Lowering:
+        LOWERINGS.update(dict.fromkeys(names, function))
+        return function
+
+    return enter
+
+
+def one(b: Builder, x: Value) -> Value:
+    return b.literal(1.0, x.dtype)
+
+
+# --- activations ------------------------------------------------------------------------------------------------------------------
+
+
+def _exponential(b: Builder, z: Value) -> tuple[Value, Value]:
+    """e = exp(−z) and q = 1 / (1 + e) = σ(z)."""
+    e = b.elementwise("exp", b.elementwise("negative", z))
+    return e, b.elementwise("reciprocal", b.elementwise("add", e, one(b, z)))
+
+
+@lowering("sigmoid")
+def _sigmoid(b: Builder, z: Value) -> Value:
+    return _exponential(b, z)[1]
+
+
+def _other(b: Builder, z: Value) -> Value:
+    """1 − σ(z) = σ(−z), as e q."""
+    e, q = _exponential(b, z)
+    return b.elementwise("fmin", b.elementwise("multiply", e, q), one(b, z))
+
+
+@lowering("sigmoid_slope")
+def _sigmoid_slope(b: Builder, z: Value) -> Value:
+    return b.elementwise("multiply", _exponential(b, z)[1], _other(b, z))
+
+
+def _small(b: Builder, e: Value) -> Value:
+    """exp(−|z|) from e = exp(−z)."""
+    return b.elementwise("minimum", e, b.elementwise("reciprocal", e))
+
+
+@lowering("softplus")
+def _softplus(b: Builder, z: Value) -> Value:
+    tail = b.elementwise("log1p", _small(b, _exponential(b, z)[0]))
+    return b.elementwise("add", tail, b.elementwise("maximum", z, b.literal(0.0, z.dtype)))
+
+
+@lowering("tanh_slope")
+def _tanh_slope(b: Builder, x: Value) -> Value:
+    """1 / cosh²: 1 − tanh² has no digits left in the tails."""
+    return b.elementwise("square", b.elementwise("reciprocal", b.elementwise("cosh", x)))
+
+
+@lowering("relu")
+def _relu(b: Builder, x: Value) -> Value:
+    return b.elementwise("maximum", x, b.literal(0.0, x.dtype))
+
+
+@lowering("step")
+def _step(b: Builder, x: Value, y: Value) -> Value:
+    """1 where x > y, 1/2 where they are equal, NaN where one is."""
+    more, same = b.elementwise("greater", x, y), b.elementwise("equal", x, y)
+    half = b.select(same, b.literal(0.5, x.dtype), b.cast(more, x.dtype))
+    nan = b.elementwise("logical_or", b.elementwise("isnan", x), b.elementwise("isnan", y))
+    return b.select(nan, b.literal(np.nan, x.dtype), half)
+
+
+@lowering("clip")
+def _clip(b: Builder, x: Value, low: Value, high: Value) -> Value:
+    return b.elementwise("minimum", b.elementwise("maximum", x, low), high)
+
+
+@lowering("where")
+def _where(b: Builder, condition: Value, x: Value, y: Value) -> Value:
+    return b.select(condition, x, y)
+
+
+@lowering("reciprocal")
+def _reciprocal(b: Builder, x: Value) -> Value:
+    return b.elementwise("reciprocal", x)
+
+
+# --- losses -----------------------------------------------------------------------------------------------------------------------
+
+
+def _clipped(b: Builder, z: Value) -> tuple[Value, Value]:
+    """e = exp(−z) and q = 1 / (1 + e), with z held at where e is still finite: y e and e q then need no care."""
+    bottom = b.literal(-700.0 if z.dtype == np.float64 else -80.0, z.dtype)
+    return _exponential(b, b.elementwise("maximum", z, bottom))
+
+
+@lowering("stable_bce")
+def _stable_bce(b: Builder, z: Value, y: Value) -> Value:
+    """log1p(exp(−|z|)) + max(z, 0) − y z: at labels of 0 and 1 the difference is exact, so that no tail loses a digit."""
+    tail = b.elementwise("log1p", _small(b, _clipped(b, z)[0]))
+    positive = b.elementwise("maximum", z, b.literal(0.0, z.dtype))
+    linear = b.elementwise("subtract", positive, b.elementwise("multiply", y, z))
+    return b.elementwise("add", tail, linear)
+
+
+@lowering("stable_bce_slope")
+def _stable_bce_slope(b: Builder, z: Value, y: Value) -> Value:
+    """((1 − y) − y e) q, which is (1 − y) σ(z) − y σ(−z)."""
+    e, q = _clipped(b, z)
+    not_y = b.elementwise("subtract", one(b, z), y)
+    return b.elementwise(
+        "multiply", b.elementwise("subtract", not_y, b.elementwise("multiply", y, e)), q
+    )
+
+
+@lowering("bce")
+def _bce(b: Builder, p: Value, y: Value) -> Value:
+    """The textbook formula, which breaks at 0 and 1, on purpose."""
+    not_p, not_y = (b.elementwise("subtract", one(b, p), x) for x in (p, y))
+    wrong = b.elementwise("multiply", not_y, b.elementwise("log", not_p))
+    right = b.elementwise("multiply", y, b.elementwise("log", p))
+    return b.elementwise("negative", b.elementwise("add", right, wrong))
+
+
+@lowering("mse")
+def _mse(b: Builder, p: Value, y: Value) -> Value:
+    squared = b.elementwise("square", b.elementwise("subtract", p, y))
+    return b.elementwise("multiply", squared, b.literal(0.5, p.dtype))
+
+
+# --- reductions -------------------------------------------------------------------------------------------------------------------
+
+
+def _kept(b: Builder, x: Value, axes: tuple[int, ...], like: Value) -> Value:
+    """A reduction's result with its axes put back as 1."""
+    return b.reshape(x, tuple(1 if i in axes else n for i, n in enumerate(like.shape)))
+
+
+def _reduction(op: str) -> Lowering:
+    def lower(b: Builder, x: Value, axes: tuple[int, ...], keepdims: bool) -> Value:
+        result = b.reduce(op, x, axes)
+        return _kept(b, result, axes, x) if keepdims else result
+
+    return lower
+
+
+for _op in ("sum", "max", "min"):
+    LOWERINGS[_op] = _reduction(_op)
+
+
+@lowering("mean")
+def _mean(b: Builder, x: Value, axes: tuple[int, ...], keepdims: bool) -> Value:
+    n = int(np.prod([x.shape[i] for i in axes], dtype=np.int64))
+    total = LOWERINGS["sum"](b, x, axes, keepdims)
+    return b.elementwise("divide", total, b.literal(float(n) if n else np.nan, x.dtype))
+
+
+@lowering("softmax")
+def _softmax(b: Builder, x: Value, axes: tuple[int, ...]) -> Value:
+    if not x.size:
+        return x
+    top = _kept(b, b.reduce("max", x, axes), axes, x)
+    shift = b.select(b.elementwise("isfinite", top), top, b.literal(0.0, x.dtype))
+    e = b.elementwise("exp", b.elementwise("subtract", x, shift))
+    return b.elementwise("divide", e, _kept(b, b.reduce("sum", e, axes), axes, x))
+
+
+# --- structure --------------------------------------------------------------------------------------------------------------------
+
+
+@lowering("broadcast_to")
+def _broadcast_to(b: Builder, x: Value, *like: Value, shape: Any = None) -> Value:
+    target = shape if shape is not None else np.broadcast_shapes(x.shape, like[0].shape)
+    return b.broadcast(x, tuple(target))
+
+
+@lowering("sum_to")
+def _sum_to(b: Builder, x: Value, *like: Value, shape: Any = None) -> Value:
+    target = tuple(shape) if shape is not None else like[0].shape
+    lead = len(x.shape) - len(target)
+    axes = tuple(range(lead)) + tuple(
+        i + lead for i, n in enumerate(target) if n == 1 and x.shape[i + lead] != 1
+    )
+    return b.reshape(b.reduce("sum", x, axes), target)
+
+
+@lowering("reshape")
+def _reshape(b: Builder, x: Value, *like: Value, shape: Any = None) -> Value:
+    target = like[0].shape if shape is None else np.empty(x.shape, np.bool_).reshape(shape).shape
+    return b.reshape(x, tuple(target))
+
+
+@lowering("transpose")
+def _transpose(b: Builder, x: Value, axes: tuple[int, ...]) -> Value:
+    return b.transpose(x, axes)
+
+
+@lowering("stop_gradient")
+def _stop_gradient(b: Builder, x: Value) -> Value:
+    return x
+
+
+@lowering("concatenate")
+def _concatenate(b: Builder, *args: Value, axis: int) -> Value:
+    return b.join(args, axis)

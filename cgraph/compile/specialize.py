@@ -1,0 +1,169 @@
+"""One graph for one set of shapes: lowered, laid out, emitted, loaded.
+
+Between `Program`, which people hold and which takes any batch size, and the passes, which want every size known. A `Specialized` owns the
+function, its source, and workspaces; a workspace is taken for a call and put back, so that two threads never share one.
+"""
+
+from __future__ import annotations
+
+import linecache
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cgraph.autodiff import gradient
+from cgraph.compile.builder import Builder
+from cgraph.compile.emit_numpy import Emitted, NumpyEmitter
+from cgraph.compile.ir import FLOAT64, Graph, Shape, Value, is_number
+from cgraph.compile.lower import lower
+from cgraph.compile.runtime import load, restore, silence
+from cgraph.errors import UnsupportedError
+from cgraph.graph import ancestors, order, substitute
+from cgraph.leaves import leaf_node
+from cgraph.node import Node
+from cgraph.op import FLOAT_ERRORS, Formula
+
+MOST_NAMED = 500  # of a larger graph the cotangents get no names: the source is read by nobody
+
+
+@dataclass
+class Derived:
+    """What a program computes, as nodes.
+
+    Attributes:
+        outputs, gradients: the nodes to hand out.
+        names: of all of them, for the source.
+        cotangents: gradient node -> the node it is the gradient of, for the named ones.
+        leaves: what has to be given, in the order of the call.
+    """
+
+    outputs: list[Node]
+    gradients: list[Node]
+    names: list[str]
+    cotangents: dict[Node, Node]
+    leaves: list[Node]
+
+
+def derive(outputs: Sequence[Node], wrt: Sequence[Node], leaves: Sequence[Node]) -> Derived:
+    """The graph with its gradients: those of the first output."""
+    found: list[Node] = []
+    cotangents: dict[Node, Node] = {}
+    if wrt:
+        root = outputs[0]
+        below = order(root)
+        named: list[Node] = []
+        if len(below) <= MOST_NAMED:
+            between = ancestors(root, wrt)
+            named = [n for n in below if n.name and n in between and n is not root and n not in set(wrt)]  # fmt: skip
+        every = gradient(root, [*wrt, *named], disconnected="zero")
+        found = every[: len(wrt)]
+        cotangents = dict(zip(reversed(every), reversed([*wrt, *named]), strict=True))
+    names = [n.basename or f"out{i}" for i, n in enumerate(outputs)] + [f"d{n.basename or n.op.name}" for n in wrt]  # fmt: skip
+    return Derived(list(outputs), found, names, cotangents, list(leaves))
+
+
+def resized(
+    outputs: Sequence[Node], wrt: Sequence[Node], leaves: Sequence[Node], shapes: Sequence[Shape]
+) -> Derived:
+    """The same on leaves whose sizes are all known, for gradients that cannot do without (a product over an open axis)."""
+    fresh = []
+    for leaf, shape in zip(leaves, shapes, strict=True):
+        new = leaf_node(leaf.op, leaf.name, leaf._value, shape, leaf.dtype)
+        new.name, new.scope = leaf.name, leaf.scope
+        fresh.append(new)
+    every = substitute([*outputs, *wrt], dict(zip(leaves, fresh, strict=True)))
+    return derive(every[: len(outputs)], every[len(outputs) :], fresh)
+
+
+class Specialized:
+    """A program for one set of shapes.
+
+    Attributes:
+        graph: the intermediate representation.
+        emitted: source, memory, allocation.
+        source: the same source with a heading.
+    """
+
+    def __init__(
+        self,
+        derived: Derived,
+        shapes: Sequence[Shape],
+        dtypes: Sequence[Any],
+        builder: Builder,
+        title: str,
+    ) -> None:
+        self.shapes, self.dtypes = list(shapes), list(dtypes)
+        values: dict[Node, Value] = {}
+        arguments = []
+        for i, (leaf, shape, dtype) in enumerate(zip(derived.leaves, shapes, dtypes, strict=True)):
+            value = builder.argument(i, shape, dtype)
+            value.label = leaf.basename or leaf.kind
+            value.origin = leaf
+            values[leaf] = value
+            arguments.append(value)
+        forward = lower(builder, derived.outputs, values)
+        lowered_forward = set(values)
+        backward = lower(builder, derived.gradients, values)
+        for node, target in derived.cotangents.items():
+            if node in values and not values[node].label:
+                values[node].label = f"d{target.basename}"
+        self.graph = Graph(arguments, [*forward, *backward], derived.names)
+        self.emitted = NumpyEmitter(self.graph, _remarks(derived, values, lowered_forward)).emit(title)  # fmt: skip
+        self.source = self.emitted.source
+        self.function, self.careful, self.filename = load(self.source, self.emitted.namespace)
+        weakref.finalize(self, linecache.cache.pop, self.filename, None)
+        self.pool: list[tuple[Any, ...]] = []
+        self.numbers = [is_number(v) for v in arguments]
+        self.makers = [
+            (v.shape, v.dtype)
+            for v, w in zip(self.graph.outputs, self.emitted.written, strict=True)
+            if w
+        ]
+        self.kept: list[Any] | None = None
+
+    def fresh(self) -> list[Any]:
+        """New arrays for the outputs that are arrays."""
+        return [np.empty(shape, dtype) for shape, dtype in self.makers]
+
+    def run(self, arguments: Sequence[Any], outputs: Sequence[Any]) -> tuple[Any, ...]:
+        """Call the function; `arguments` are arrays, and Python floats where there is one entry."""
+        pool = self.pool
+        try:
+            workspace = pool.pop()
+        except IndexError:
+            workspace = self.emitted.memory.make()
+        before = silence()
+        try:
+            return self.function(*arguments, workspace, outputs)  # type: ignore[no-any-return]
+        except FLOAT_ERRORS:
+            # Python's floats refuse what NumPy answers with inf or nan.
+            wide = [np.float64(a) if n else a for a, n in zip(arguments, self.numbers, strict=True)]
+            return self.careful(*wide, workspace, outputs)  # type: ignore[no-any-return]
+        finally:
+            restore(before)
+            pool.append(workspace)
+
+
+def _remarks(
+    derived: Derived, values: dict[Node, Value], forward: set[Node]
+) -> Callable[[Value], str]:
+    """What the source says beside a statement: the formula of the node, or which gradient it is."""
+    root = derived.outputs[0].basename or derived.outputs[0].op.name if derived.outputs else ""
+    remarks: dict[Value, str] = {}
+    for node in values:
+        value = values[node]
+        if node in derived.cotangents:
+            target = derived.cotangents[node]
+            remarks.setdefault(value, f"∂{root}/∂{target.basename or target.op.name}")
+        elif node in forward and node.parents and value not in remarks:
+            names = tuple(p.basename or (f"{p._value:.6g}" if p.weak else p.op.name) for p in node.parents)  # fmt: skip
+            formula = Formula.fill(node.op.formula.text, names, node.basename or "")
+            name = f"{node.basename} = " if node.basename else ""
+            remarks[value] = f"{name}{formula or node.op.name}"
+    return lambda value: remarks.get(value, "")
+
+
+__all__ = ["FLOAT64", "Derived", "Emitted", "Specialized", "UnsupportedError", "derive", "resized"]

@@ -1,0 +1,227 @@
+"""What a Program promises its users: shapes, values, outputs, threads, pickles, errors."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import threading
+import traceback
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cgraph as cg
+
+
+def logistic() -> tuple[Any, Any, Any, Any, Any]:
+    X, Y = cg.input("X", shape=(2, None)), cg.input("Y", shape=(1, None))
+    W, b = cg.parameter("W", [[0.1, 0.6]]), cg.parameter("b", [[0.0]])
+    cost = cg.mean(cg.stable_bce(cg.add(W @ X, b, name="Z"), Y), name="cost")
+    return X, Y, W, b, cost
+
+
+def test_as_the_article_has_it() -> None:
+    X, Y, W, b, cost = logistic()
+    data, labels = cg.datasets.and_gate()
+    f = cg.compile([cost], inputs=[X, Y], gradients=[W, b])
+    (value,), (dW, db) = f(data, labels)
+    run = cost.backward({X: data, Y: labels})
+    np.testing.assert_allclose(value, run.value(cost), rtol=1e-15)
+    np.testing.assert_allclose(dW, run.grad(W), rtol=1e-14)
+    np.testing.assert_allclose(db, run.grad(b), rtol=1e-14)
+    assert (dW.shape, db.shape) == ((1, 2), (1, 1))
+
+
+def test_any_batch_size_and_new_values_of_the_parameters() -> None:
+    X, Y, W, _, cost = logistic()
+    f = cg.compile(cost, [X, Y], W)
+    rng = np.random.default_rng(0)
+    for m in (3, 7, 1, 3):
+        data, labels = rng.standard_normal((2, m)), rng.integers(0, 2, (1, m)).astype(float)
+        W.value = rng.standard_normal((1, 2))
+        value, dW = f(data, labels)
+        run = cost.backward({X: data, Y: labels})
+        np.testing.assert_allclose(value, run.value(cost), rtol=1e-14)
+        np.testing.assert_allclose(dW, run.grad(W), rtol=1e-13)
+    assert len(f._specialized) == 3
+
+
+def test_calls_share_nothing_unless_told_to() -> None:
+    X, Y, W, _, cost = logistic()
+    f = cg.compile([cost], [X, Y], [W])
+    data, labels = cg.datasets.and_gate()
+    before = data.copy()
+    _, (one,) = f(data, labels)
+    kept = one.copy()
+    _, (two,) = f(-data, labels)
+    assert not np.shares_memory(one, two) and np.array_equal(one, kept)
+    assert np.array_equal(data, before)
+    _, (three,) = f(data, labels, copy=False)
+    _, (four,) = f(-data, labels, copy=False)
+    assert three is four
+    given = np.empty((1, 2))
+    (_,), (five,) = f(data, labels, out=([None], [given]))
+    assert five is given and np.array_equal(given, kept)
+
+
+def test_an_output_may_be_a_leaf_a_view_a_constant_or_there_twice() -> None:
+    x = cg.input("x", shape=(2, 3))
+    y = cg.exp(x)
+    c = cg.constant(np.arange(3.0))
+    f = cg.compile([x, y, y.T, y, c, cg.broadcast_to(cg.sum(y), (2, 2))], [x])
+    data = np.arange(6.0).reshape(2, 3)
+    found = f(data)
+    wanted = [data, np.exp(data), np.exp(data).T, np.exp(data), np.arange(3.0)]
+    for a, b in zip(found, wanted, strict=False):
+        np.testing.assert_array_equal(a, b)
+    assert len({id(a) for a in found}) == 6
+    found[0][:] = 0
+    assert data[1, 2] == 5.0 and np.array_equal(f(data)[4], np.arange(3.0))
+
+
+def test_a_sum_of_floats_that_python_refuses() -> None:
+    x = cg.parameter("x", 0.0)
+    for node in (1.0 / x, cg.log(x), cg.exp(x + 1000.0), cg.sqrt(x - 1.0), cg.power(x, -1.0)):
+        f = cg.compile([node], gradients=[x])
+        (value,), (slope,) = f()
+        run = node.backward()
+        np.testing.assert_array_equal(value, run.value(node))
+        np.testing.assert_array_equal(slope, run.grad(x))
+
+
+@pytest.mark.parametrize("z", [-1e308, -800.0, -710.0, -40.0, -1.0, 0.0, 1.0, 40.0, 800.0, 1e308])
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_both_tails(z: float, shape: tuple[int, ...]) -> None:
+    x = cg.parameter("z", np.full(shape, z))
+    for y in (0.0, 1.0, 0.25):
+        for node in (
+            cg.sigmoid(x),
+            cg.softplus(x),
+            cg.stable_bce(x, y),
+            cg.tanh(x),
+            cg.sigmoid(x) * cg.softplus(x),
+        ):
+            root = cg.sum(node)
+            f = cg.compile([root], gradients=[x])
+            (value,), (slope,) = f()
+            run = root.backward()
+            np.testing.assert_allclose(value, run.value(root), rtol=2e-15, atol=1e-303)
+            np.testing.assert_allclose(slope, run.grad(x), rtol=4e-15, atol=1e-303)
+
+
+def test_threads_on_one_program() -> None:
+    x = cg.input("x", shape=(2000,))
+    f = cg.compile([cg.sum(cg.sin(x) * x), cg.exp(x)], [x])
+    data = [np.random.default_rng(i).standard_normal(2000) for i in range(8)]
+    wanted = [f(d) for d in data]
+    failed = []
+
+    def work(i: int) -> None:
+        for _ in range(100):
+            a, b = f(data[i])
+            if a != wanted[i][0] or not np.array_equal(b, wanted[i][1]):
+                failed.append(i)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not failed
+
+
+def test_pickles_and_copies() -> None:
+    X, Y, W, b, cost = logistic()
+    f = cg.compile([cost], [X, Y], [W, b])
+    data = cg.datasets.and_gate()
+    for again in (pickle.loads(pickle.dumps(f)), copy.deepcopy(f)):
+        for a, c in zip(f(*data)[1], again(*data)[1], strict=True):
+            np.testing.assert_array_equal(a, c)
+
+
+def test_a_traceback_shows_the_line() -> None:
+    def refuse(x: Any) -> Any:
+        raise RuntimeError("no")
+
+    x = cg.input("x", shape=(3,))
+    fussy = cg.elementwise(
+        "fussy_for_programs", lambda x: x if x.size == 1 else refuse(x), 1.0, module="nowhere"
+    )
+    with pytest.raises(RuntimeError) as caught:
+        cg.compile(fussy(x), [x])(np.ones(3))
+    assert "fussy_for_programs(x)" in "".join(traceback.format_exception(caught.value))
+
+
+def test_whole_numbers_truth_values_and_user_rows() -> None:
+    i = cg.input("i", shape=(4,), dtype=np.int64)
+    m = cg.input("m", shape=(4,), dtype=bool)
+    x = cg.parameter("x", np.linspace(-1, 1, 4))
+    node = cg.sum(cg.where(m, x * i, i * 2) + cg.cumsum(x) + i[::-1])
+    f = cg.compile([node, i * 2, ~m, i + m], [i, m], [x])
+    data, mask = np.array([3, 1, 4, 1]), np.array([True, False, True, True])
+    values, (dx,) = f(data, mask)
+    run = node.backward({i: data, m: mask})
+    np.testing.assert_allclose(values[0], run.value(node))
+    np.testing.assert_allclose(dx, run.grad(x))
+    assert values[1].dtype == np.int64 and values[2].dtype == bool
+    np.testing.assert_array_equal(values[3], data + mask)
+
+
+def test_a_branch_not_taken_has_no_gradient() -> None:
+    x = cg.parameter("x", [-1.0, 0.0, 4.0])
+    root = cg.sum(cg.where(x > 0, cg.sqrt(x), 0.0) + cg.where(x > 0, cg.log(x), x))
+    _, (dx,) = cg.compile([root], gradients=[x])()
+    np.testing.assert_array_equal(dx, root.backward().grad(x))
+
+
+def test_errors() -> None:
+    X, Y, W, _, cost = logistic()
+    f = cg.compile([cost], [X, Y], [W])
+    data, labels = cg.datasets.and_gate()
+    with pytest.raises(cg.ShapeError, match="'X' has shape"):
+        f(data[0], labels)
+    with pytest.raises(cg.ShapeError, match="came out as"):
+        f(data, labels[:, :3])
+    with pytest.raises(cg.CgraphError, match="takes 2 values"):
+        f(data)
+    with pytest.raises(cg.DTypeError, match="supported"):
+        f(np.array([["a"]]), labels)
+    with pytest.raises(cg.MissingValueError, match="'Y' has no value"):
+        cg.compile([cost], [X])
+    with pytest.raises(cg.CgraphError, match="do not depend"):
+        cg.compile([cost], [X, Y, cg.input("q")])
+    with pytest.raises(cg.GradientError):
+        cg.compile([W @ X], [X], [W])
+    with pytest.raises(cg.CgraphError, match="call it once"):
+        _ = cg.compile([cost], [X, Y]).source
+    with pytest.raises(ValueError, match="backend"):
+        cg.compile([cost], [X, Y], backend="fortran")
+
+
+def test_a_function() -> None:
+    @cg.compile
+    def f(p: Any, x: Any, *, power: int = 2) -> Any:
+        h = cg.tanh(p["W"] @ x + p["b"])
+        return {"sum": cg.sum(h**power), "h": h}
+
+    rng = np.random.default_rng(0)
+    p = {"W": rng.standard_normal((3, 2)), "b": rng.standard_normal((3, 1))}
+    for m in (4, 5):
+        x = rng.standard_normal((2, m))
+        h = np.tanh(p["W"] @ x + p["b"])
+        found = f(p, x)
+        np.testing.assert_allclose(found["h"], h, rtol=1e-14)
+        np.testing.assert_allclose(found["sum"], np.sum(h**2), rtol=1e-13)
+        np.testing.assert_allclose(f(p, x, power=3)["sum"], np.sum(h**3), rtol=1e-12)
+    assert f.__name__ == "f" and "tanh" in f.source
+    assert cg.compile(lambda a, b: b * 2.0)(1.0, 3.0) == 6.0
+
+
+def test_deep() -> None:
+    x = cg.parameter("x", 1.0)
+    node: Any = x
+    for _ in range(20_000):
+        node = node * 1.0001
+    (value,), (slope,) = cg.compile([node], gradients=[x])()
+    np.testing.assert_allclose([value, slope], 1.0001**20_000, rtol=1e-10)
