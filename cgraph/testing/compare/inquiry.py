@@ -23,6 +23,7 @@ Array = Any
 
 CONFIDENCE = 4.0  # times the measured spread
 REPLAYS = 8
+COARSE = 2e-10  # of the derivative: a gradient in float64 that is noisier than that by itself is not called right
 QUALITY = 1e-4  # a verdict needs a bound this much smaller than what it bounds
 
 
@@ -66,7 +67,8 @@ class Inquiry:
 
     def own_unit(self) -> float:
         """The rounding of one evaluation of the tape, which is in float64 unless a black box answers in less."""
-        return EPS if self.subject.is_graph else self.unit
+        wide = self.subject.is_graph or np.asarray(self.values[-1]).dtype == np.float64
+        return EPS if wide else self.unit
 
     def edge(self) -> str:
         """Operands on the edge of a domain, in words; empty when there are none."""
@@ -118,15 +120,22 @@ class Inquiry:
         moved = float(spread(n, lambda: self.replayed(seeds), REPLAYS)) if np.isfinite(a) else 0.0
         if not np.isfinite(moved):
             moved = 0.0
+        own = 0.0
         if not subject.is_graph and np.isfinite(a):
-            moved += float(spread(a, lambda: self.accused(d), REPLAYS))
+            own = float(spread(a, lambda: self.accused(d), REPLAYS))
         if not self.by_differences:
             moved += subject.tape.truncation(self.values, seeds, self.w)
-        error = bound + CONFIDENCE * moved
+        without = bound + CONFIDENCE * moved
+        error = without + CONFIDENCE * own
         self.report.compared(a, n, error)
         worth = self.worth(n)
         quality = max(QUALITY, 1e5 * self.unit)
         if measure.agree(a, n, error):
+            if self.unit < 1e-10 and own > COARSE * worth and not measure.agree(a, n, without):
+                return self.end(
+                    Verdict.INCONCLUSIVE,
+                    f"the gradient code rounds to {own / worth:.0e} of the derivative, far more than the function does: it cancels, or takes differences",
+                )
             if error <= quality * worth or k > 0:
                 return None
             return self.end(
@@ -285,7 +294,21 @@ class Inquiry:
         if second.sides is not None:
             return self.differences_only(a, second, d)
         slack = 2 * CONFIDENCE * second.error + error
-        if measure.agree(second.value, n, slack) and second.error <= 0.03 * abs(n - a):
+        far = second
+        for start in (
+            2.0**8,
+            2.0**20,
+        ):  # where a larger term drowns a small argument, far steps still see it
+            if far.sides is None and far.error > 0.03 * abs(n - a):
+                f = self.subject.tape.directional(self.subject.leaves, seeds, self.w)
+                far = slope(f, EPS * float(np.sum(np.abs(self.w * self.values[-1]))), start)
+        if far.sides is None and far.error < second.error:
+            if measure.agree(far.value, n, 2 * CONFIDENCE * far.error + error):
+                second = self.report.second = far
+                slack = 2 * CONFIDENCE * second.error + error
+        if measure.agree(second.value, n, slack) and (
+            second.error <= 0.03 * abs(n - a) or not np.isfinite(a)
+        ):
             return self.end(
                 Verdict.FAIL,
                 "",
@@ -306,10 +329,27 @@ class Inquiry:
                 "the function is not finite around this point"
                 + (f"; it raises {raised}" if raised else ""),
             )
+        if np.count_nonzero([np.any(x) for x in d]) > 1:
+            return self.one_by_one(seeds, d, error)
         return self.end(
             Verdict.INCONCLUSIVE,
             f"the gradient differs from the complex step, and differences, uncertain by {second.error:.1e}, confirm neither",
         )
+
+    def one_by_one(self, seeds: dict[int, Array], d: list[Array], error: float) -> Report | None:
+        """Along one argument alone differences may tell what a larger one drowns."""
+        report: Report | None = None
+        for j, i in enumerate(self.subject.seeds):
+            alone = [x if k == j else 0.0 * x for k, x in enumerate(d)]
+            part = {**{k: 0.0 * x for k, x in seeds.items()}, i: d[j]}
+            found = self.subject.tape.tangent(self.values, part)[0]
+            n, n_size = measure.total(self.w, found) if found is not None else (0.0, 0.0)
+            a, a_size = measure.pairing(self.g, alone)
+            if not measure.agree(a, n, self.base * (a_size + n_size) + self.floor):
+                report = self.accuse_function(part, alone, a, n, min(error, 1e-3 * abs(a - n)))
+                if report is not None and report.verdict is Verdict.FAIL:
+                    return report
+        return report
 
     def differences_only(self, a: float, found: Slope, d: list[Array]) -> Report | None:
         """Where only differences are to be had: one-sided slopes at a kink, and a second direction before anything is called wrong."""
@@ -350,6 +390,13 @@ class Inquiry:
                 Verdict.INCONCLUSIVE,
                 f"the differences are uncertain by {found.error:.1e}: too much to tell",
             )
+        if not self.subject.is_graph and np.isfinite(a):
+            moved = float(spread(a, lambda: self.accused(d), REPLAYS))
+            if measure.agree(a, found.value, tolerance + CONFIDENCE * moved):
+                return self.end(
+                    Verdict.INCONCLUSIVE,
+                    f"rounding alone moves the gradient by {moved:.1e} here: too much to tell",
+                )
         return self.confirmed(a, found, d, "")
 
     def confirmed(self, a: float, found: Slope, d: list[Array], why: str) -> Report:
@@ -357,15 +404,15 @@ class Inquiry:
         from cgraph.testing.localize import blame as blaming
         from cgraph.testing.localize import localize
 
-        again = [x * measure.continuous(self.rng, np.shape(x)) for x in d]
-        other = self.differences(dict(zip(self.subject.seeds, again, strict=True)), 0.0)
-        b, _ = measure.pairing(self.g, again)
-        if (
-            other.sides is not None
-            or measure.agree(b, other.value, CONFIDENCE * other.error)
-            or not other.error <= 0.03 * abs(other.value - b)
-        ):
-            return self.end(Verdict.INCONCLUSIVE, "two directions give two answers")
+        for _ in range(3):
+            again = [x * measure.continuous(self.rng, np.shape(x)) for x in d]
+            other = self.differences(dict(zip(self.subject.seeds, again, strict=True)), 0.0)
+            b, _ = measure.pairing(self.g, again)
+            apart = not measure.agree(b, other.value, CONFIDENCE * other.error)
+            if other.sides is None and apart and other.error <= 0.03 * abs(other.value - b):
+                break
+        else:
+            return self.end(Verdict.INCONCLUSIVE, "other directions do not confirm the difference")
         if self.subject.is_graph:
             verdict, blame = localize.reverse(self.subject, self.w, self.rng)
             if verdict is not Verdict.FAIL:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from cgraph.testing.oracle import complex_forwards
-from cgraph.testing.oracle.noise import disturbed
+from cgraph.testing.oracle.noise import BACKWARD_STABLE, EXACT, disturbed
 
 re = complex_forwards.re
 
@@ -134,12 +134,12 @@ def bare(x: Any) -> Any:
     return type(x)(bare(item) for item in x) if type(x) in (list, tuple) else x
 
 
-def wrap(x: Any) -> Any:
-    """Complex results go on as Probes, 0-d ones too."""
+def wrap(x: Any, exact: bool = False) -> Any:
+    """Complex results go on as Probes, 0-d ones too; disturbed where noise holds, unless nothing was rounded."""
     if type(x) in (list, tuple):
-        return type(x)(wrap(item) for item in x)
+        return type(x)(wrap(item, exact) for item in x)
     if isinstance(x, np.ndarray | np.generic) and x.dtype.kind == "c":
-        return np.asarray(disturbed(x)).view(Probe)
+        return np.asarray(x if exact else disturbed(x)).view(Probe)
     return x
 
 
@@ -153,11 +153,11 @@ class Probe(np.ndarray[Any, np.dtype[Any]]):
         if name in _COMPARISONS:
             return getattr(ufunc, method)(*(re(x) for x in operands), **kwargs)
         if method == "__call__" and name in _TWINS and not kwargs:
-            return wrap(_TWINS[name](*operands))
+            return wrap(_TWINS[name](*operands), name in EXACT)
         if name in _ANALYTIC and (
             method in ("__call__", "outer") or name in ("add", "multiply", "subtract")
         ):
-            return wrap(getattr(ufunc, method)(*operands, **kwargs))
+            return wrap(getattr(ufunc, method)(*operands, **kwargs), name in EXACT)
         if (
             method == "reduce"
             and name in ("maximum", "minimum")
@@ -167,7 +167,8 @@ class Probe(np.ndarray[Any, np.dtype[Any]]):
             return wrap(
                 complex_forwards.TWINS["max" if name == "maximum" else "min"](
                     operands[0], axis, keepdims
-                )
+                ),
+                True,
             )
         raise NotAnalytic(f"np.{name}" + ("" if method == "__call__" else f".{method}"))
 
@@ -182,20 +183,23 @@ class Probe(np.ndarray[Any, np.dtype[Any]]):
         if name in ("max", "amax", "min", "amin"):
             return self._extreme(name[-3:], *args, **kwargs)
         if name == "where" and len(args) == 3:
-            return wrap(np.where(re(bare(args[0])) != 0, bare(args[1]), bare(args[2])))
+            return wrap(np.where(re(bare(args[0])) != 0, bare(args[1]), bare(args[2])), True)
         if name not in _FUNCTIONS:
             raise NotAnalytic(f"{function.__module__}.{name}")
+        if name in BACKWARD_STABLE:
+            args = [disturbed(bare(a)) if isinstance(a, np.ndarray) else a for a in args]
         return wrap(
             function(
                 *(bare(a) for a in args), **{key: bare(value) for key, value in kwargs.items()}
-            )
+            ),
+            name in EXACT,
         )
 
     @staticmethod
     def _extreme(
         name: str, x: Any, axis: Any = None, out: Any = None, keepdims: Any = False
     ) -> Any:
-        return wrap(complex_forwards.TWINS[name](bare(x), axis, bool(keepdims)))
+        return wrap(complex_forwards.TWINS[name](bare(x), axis, bool(keepdims)), True)
 
     def max(self, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:  # type: ignore[override]
         return self._extreme("max", self, axis, out, keepdims)
@@ -210,10 +214,10 @@ class Probe(np.ndarray[Any, np.dtype[Any]]):
         return wrap(_std(self, *args, **kwargs))
 
     def clip(self, *args: Any, **kwargs: Any) -> Any:
-        return wrap(_clip(bare(self), *map(bare, args), **kwargs))
+        return wrap(_clip(bare(self), *map(bare, args), **kwargs), True)
 
     def __getitem__(self, key: Any) -> Any:
-        return wrap(self.view(np.ndarray)[re(bare(key)) if isinstance(key, Probe) else key])
+        return wrap(self.view(np.ndarray)[re(bare(key)) if isinstance(key, Probe) else key], True)
 
     def __abs__(self) -> Any:
         return np.absolute(self)
