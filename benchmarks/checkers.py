@@ -2,9 +2,10 @@
 
     python benchmarks/checkers.py [--only torch,jax,autograd,cgraph] [--seeds 5] [--list]
 
-A correct gradient that is called wrong is a false alarm; a wrong one that is not is missed. Every checker is handed the same NumPy function with
-the same gradient, through its own door for foreign code (`torch.autograd.Function`, `jax.custom_vjp` over `pure_callback`, autograd's
-`primitive`). Checkers that are not installed are left out. Cases of more than 20,000 numbers go to cgraph alone: the others would take hours.
+A correct gradient that is called wrong is a false alarm; a wrong one that is not is missed. Every checker is handed the same NumPy
+function with the same gradient, through its own door for foreign code (`torch.autograd.Function`, `jax.custom_vjp` over
+`pure_callback`, autograd's `primitive`). Checkers that are not installed are left out. Cases of more than 20,000 numbers go to cgraph
+alone: the others would take hours.
 """
 
 from __future__ import annotations
@@ -138,7 +139,7 @@ def report(
     lines = [
         "## Gradient checkers",
         "",
-        f"{len(right.CASES)} correct gradients at hard points, {len(wrong.CASES)} wrong ones (`gradient_cases/`); cgraph with {seeds} seeds.",
+        f"{len(right.CASES)} correct gradients at hard points, {len(wrong.CASES)} wrong ones; cgraph with {seeds} seeds.",
         "",
         "| checker | correct: false alarms | unsure | wrong: found | on some seeds | unsure | missed | crashes | CPU s |",
         "|---|---|---|---|---|---|---|---|---|",
