@@ -134,7 +134,7 @@ class Inquiry:
             if self.unit < 1e-10 and own > COARSE * worth and not measure.agree(a, n, without):
                 return self.end(
                     Verdict.INCONCLUSIVE,
-                    f"the gradient code rounds to {own / worth:.0e} of the derivative, more than the function: it cancels, or takes differences",
+                    f"the gradient code rounds to {own / worth:.0e} of the derivative: it cancels, or takes differences",
                 )
             if error <= quality * worth or k > 0:
                 return None
