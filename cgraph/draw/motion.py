@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -20,10 +20,16 @@ if TYPE_CHECKING:
 class Frames(Sequence[Diagram]):
     """The moments of one run, as Diagrams that share canvas and positions. A notebook shows them as a player."""
 
-    def __init__(self, named: list[tuple[str, Diagram]], source: Any) -> None:
+    def __init__(
+        self,
+        named: list[tuple[str, Diagram]],
+        update: float | None = None,
+        again: Callable[[Any, Any], list[Any]] | None = None,
+    ) -> None:
         self.names = [name for name, _ in named]
         self._diagrams = [diagram for _, diagram in named]
-        self._source = source
+        self.update = update  # the learning rate of the last frame
+        self.again = again  # a run and options -> the same pictures of it, for the player
 
     @overload
     def __getitem__(self, i: int) -> Diagram: ...
@@ -135,10 +141,11 @@ def frames(
         raise DrawError(f"forward={forward!r}: there are 'whole' and 'nodes'")
     chosen = Options.of(options)
     named = series(run if root is None else root, run, forward, update, chosen)
-    return Frames(
-        [(name, Diagram(picture, dpi=dpi)) for name, picture in named],
-        (run, root, forward, update, options),
-    )
+
+    def again(other: Any, options: Options) -> list[Any]:
+        return [picture for _, picture in series(other, None, forward, update, options)]
+
+    return Frames([(name, Diagram(picture, dpi=dpi)) for name, picture in named], update, again)
 
 
 def animate(

@@ -1,0 +1,205 @@
+"""The interactive page: a run's frames in one self-contained HTML file, to be stepped through with keys, buttons or a slider.
+
+No network, no library: one inline SVG with states (`film`), the facts and the arithmetic behind it (`live`, `program`, `bind`), and the
+style and the scripts that stand beside this file. Colours follow the reader's dark mode by attribute selectors made from the two
+palettes. Everything a user wrote reaches the page through `escape` or as JSON whose `<` is escaped, never as markup.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from cgraph.draw.model.diagram import Picture
+from cgraph.draw.model.text import escape
+from cgraph.draw.output import dot as dot_text
+from cgraph.draw.output.player import film as films
+from cgraph.draw.output.player.live import Again, live
+from cgraph.draw.output.theme import DARK, LIGHT, Palette
+
+_pages = count(1)
+_BUTTONS = (
+    ("first", "First step", "Home", "❘◀"), ("back", "Previous step", "←", "◀ Back"), ("play", "Play", "space", "▶ Play"),
+    ("next", "Next step", "→", "Next ▶"), ("last", "Last step", "End", "▶❘"),
+)  # fmt: skip
+
+
+def page(frames: Any, title: str = "") -> str:
+    """A whole HTML page of a Diagram, or of a series of them."""
+    pictures = _pictures(frames)
+    heading = title or _title(pictures)
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
+        f"<title>{escape(heading)}</title>{assets()}<style>body{{margin:0;padding:8px 12px;background:#fff}}"
+        "@media (prefers-color-scheme:dark){body{background:#12171D}}</style></head><body>\n"
+        f"{_section(pictures, 'cg0', frames, heading, whole=True)}\n</body></html>\n"
+    )
+
+
+def fragment(frames: Any, *, title: str = "", with_assets: bool = True) -> str:
+    """The same without the page around it, with ids of its own: for notebooks, and for pages with several players, which write the
+    `assets` once themselves."""
+    pictures = _pictures(frames)
+    section = _section(
+        pictures, f"cg{next(_pages)}", frames, title or _title(pictures), whole=False
+    )
+    return (assets() if with_assets else "") + section
+
+
+def assets() -> str:
+    """The style and the scripts that every player of a page shares."""
+    here = Path(__file__).parent
+    css, scripts = (
+        (here / "player.css").read_text(encoding="utf-8"),
+        [(here / name).read_text(encoding="utf-8") for name in ("interpreter.js", "player.js")],
+    )
+    return f"<style>{css}{_palette_css()}</style><script>{''.join(scripts)}</script>"
+
+
+def _pictures(frames: Any) -> list[Picture]:
+    diagrams = frames if isinstance(frames, Sequence) else [frames]
+    return [diagram.picture for diagram in diagrams]
+
+
+def _title(pictures: list[Picture]) -> str:
+    """What the whole is about, not what its last frame shows."""
+    builder = pictures[-1].builder
+    if len(pictures) == 1 or builder is None:
+        return pictures[-1].title or "Computational graph"
+    what = builder.names.title(builder.objective_node)
+    return f"{what}, step by step"
+
+
+def _section(pictures: list[Picture], id: str, frames: Any, title: str, *, whole: bool) -> str:
+    many = len(pictures) > 1
+    drawn = films.film(pictures, f"{id}-", _forward_order(pictures[-1]))
+    data = {
+        "frames": [_frame(picture) for picture in pictures],
+        "film": {"looks": drawn.looks, "frames": drawn.frames, "size": drawn.size},
+        "about": {
+            box.id: [list(pair) for pair in box.detail] for box in pictures[-1].boxes if box.detail
+        },
+        "tones": {box.id: box.tone for box in pictures[-1].boxes},
+        "live": live(pictures, getattr(frames, "update", None), _again(frames)),
+    }
+    first = pictures[0]
+    buttons = "".join(
+        f'<button type="button" data-go="{go}" aria-label="{label}" title="{label} ({key})">{mark}</button>'
+        for go, label, key, mark in _BUTTONS
+    )
+    slider = f'<input type="range" min="0" max="{len(pictures) - 1}" value="0" aria-label="Step">'
+    zoom = '<button type="button" class="zoom" aria-pressed="false" hidden>whole picture</button>'
+    steps = f'{buttons}{slider}<span class="at"></span>' if many else ""
+    legend = "".join(
+        f'<span><span style="color:{color}" class="mark">{escape(mark)}</span> {escape(words)}</span>'
+        for mark, color, words in dot_text.legend(pictures[-1])
+    )
+    return (
+        f'<section class="cgraph-player{" page" if whole else ""}" id="{id}" tabindex="0" role="region" aria-label="{escape(title)}">'
+        f"<style>{''.join(f'#{id} {rule}' + '}' for rule in drawn.css.split('}') if rule)}</style>"
+        f'<div class="top"><div class="bar">{steps}{zoom}</div>'
+        f'<div class="words"><h2>{escape(first.title)}</h2><p>{escape(first.caption)}</p></div></div>'
+        f'<div class="stage">{drawn.drawing}</div>'
+        f'<div class="chain" role="group" aria-label="chain rule"></div><div class="legend">{legend}</div>'
+        '<div class="about"><p>Point at a node, tap it, or go to it with the Tab key, to see all its digits.</p></div>'
+        '<details class="numbers"><summary>Change a number</summary><div></div></details>'
+        '<p class="said" aria-live="polite"></p>'
+        f'<script type="application/json">{_json(data)}</script>'
+        f"<script>CGraphPlayer(document.getElementById({json.dumps(id)}),{json.dumps(whole)})</script></section>"
+    )
+
+
+def _json(data: Any) -> str:
+    words = json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=float)
+    return words.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _forward_order(picture: Picture) -> list[str]:
+    """Boxes as the forward pass meets them: what the Tab key goes through."""
+    builder = picture.builder
+    ids = [builder.ids[node] for node in builder.order if node in builder.ids] if builder else []
+    return list(dict.fromkeys([*ids, *(box.id for box in picture.boxes)]))
+
+
+def _frame(picture: Picture) -> dict[str, Any]:
+    return {
+        "title": picture.title,
+        "caption": picture.caption,
+        "hide": _hidden(picture),
+        "see": _seen(picture),
+        "active": next((box.id for box in picture.boxes if box.active), ""),
+        "phase": "back"
+        if any(b.active and b.rows_state == "active" for b in picture.boxes)
+        else "",
+    }
+
+
+def _hidden(picture: Picture) -> dict[str, list[str]]:
+    """Which nodes have no value, no local gradient or no gradient yet in this frame."""
+    waiting = {a.tail for a in picture.arrows if a.kind == "gradient" and a.state == "hidden"}
+    coming = {a.tail for a in picture.arrows if a.kind == "value" and a.state == "hidden"}
+    rows = {box.id for box in picture.boxes if box.rows_state == "hidden"}
+    value = {box.id for box in picture.boxes if box.value_state == "hidden"} | coming
+    total = {box.id for box in picture.boxes if box.total_state == "hidden" and box.total}
+    return {"value": sorted(value), "local": sorted(rows), "grad": sorted(waiting | total)}
+
+
+def _seen(picture: Picture) -> list[str]:
+    """What this frame is about: the box that works with the arrows that leave it, or the update, or the result."""
+    boxes = [box.id for box in picture.boxes if box.active]
+    arrows = [a.id or f"e{i}" for i, a in enumerate(picture.arrows) if a.state == "active"]
+    if boxes:
+        back = any(box.active and box.rows_state == "active" for box in picture.boxes)
+        out = [
+            a.id or f"e{i}"
+            for i, a in enumerate(picture.arrows)
+            if a.kind == ("gradient" if back else "value") and (a.head if back else a.tail) in boxes
+        ]
+        return boxes + out
+    if arrows:
+        return arrows
+    if updated := [box.id for box in picture.boxes if box.update and box.update_state == "shown"]:
+        return updated
+    results = [a.tail for a in picture.arrows if a.head.startswith("out")]
+    return results if any(a.kind == "gradient" for a in picture.arrows) else []
+
+
+def _again(frames: Any) -> Again | None:
+    """How to make the same pictures of another run; None where it is not known."""
+    again = getattr(frames, "again", None)
+    return again if callable(again) else None
+
+
+def _palette_css() -> str:
+    """Dark mode: every colour of the light palette looked up by attribute and replaced; and the colours of the chain rule's factors."""
+
+    def rules(old: Palette, new: Palette) -> str:
+        pairs = {a.lower(): b for (_, a), (_, b) in zip(old.items(), new.items(), strict=True)}
+        found = "".join(
+            f'.cgraph-player svg [fill="{a}"]{{fill:{b}}}.cgraph-player svg [stroke="{a}"]{{stroke:{b}}}'
+            for a, b in {**pairs, "white": new.paper}.items()
+        )
+        marks = "".join(
+            f'.cgraph-player .mark[style="color:{a}"]{{color:{b}!important}}'
+            for (_, a), (_, b) in zip(old.items(), new.items(), strict=True)
+        )
+        return found + marks
+
+    def tones(palette: Palette) -> str:
+        names = ("data", "parameter", "linear", "activation", "loss", "other")
+        return "".join(
+            f".cgraph-player .tone-{name}{{background:{palette.of(name)[0]};border-color:{palette.of(name)[1]}}}"
+            for name in names
+        )
+
+    dark = (
+        f".cgraph-player{{--paper:{DARK.paper};--ink:{DARK.ink};--muted:{DARK.muted_on_fill};--line:{DARK.ghost};"
+        f"--soft:{DARK.other_fill};--accent:{DARK.gradient};--lit:{DARK.active};--lit2:{DARK.linear_fill}}}"
+        ".cgraph-player svg .lit{fill:#FFC46B}.cgraph-player svg .lit2{fill:#8CC4FF}.cgraph-player svg .here{fill:#D9B8FF}"
+        ".cgraph-player .entry.here{background:#4B2A6B}.cgraph-player dd.well{color:#7FCF85}.cgraph-player dd.ill{color:#FF7B8E}"
+    )
+    return f"{tones(LIGHT)}@media (prefers-color-scheme:dark){{{rules(LIGHT, DARK)}{tones(DARK)}{dark}}}"

@@ -1,0 +1,262 @@
+// The page's own arithmetic: values and gradients of the graph that a picture shows, recomputed when a number in it is changed.
+//
+// A program is a list of nodes, parents first: {o: op, p: parents, s: shape, ...}. Whatever only moves entries (broadcasting, reshape,
+// transpose, indexing, joining) arrives as a "gather" with the places written out, and a reduction with the group of each entry, so that
+// the rules below are few: a table of elementwise functions with their partials, sums over groups, and the matrix product. Python's
+// engine is the truth: tests/draw/test_interpreter.py holds these rules against it on random graphs.
+'use strict';
+var CGraphInterpreter = (function () {
+  var exp = Math.exp, log = Math.log, abs = Math.abs, one = function () { return 1; };
+  function sigmoid(x) { var s = exp(-abs(x)); return x < 0 ? s / (1 + s) : 1 / (1 + s); }
+  function sigmoidSlope(x) { var s = exp(-abs(x)); return s / ((1 + s) * (1 + s)); }
+  function softplus(x) { return Math.max(x, 0) + Math.log1p(exp(-abs(x))); }
+  function tanhSlope(x) { var c = 1 / Math.cosh(x); return c * c; }
+  function step(a, b) { return a !== a || b !== b ? NaN : a === b ? 0.5 : a > b ? 1 : 0; }
+  function stableBce(z, y) {
+    var weight = z < 0 ? y : 1 - y, tail = Math.log1p(exp(-abs(z)));
+    return weight === 0 ? tail : tail + weight * abs(z);
+  }
+  function stableBceSlope(z, y) {
+    var s = exp(-abs(z));
+    return (z < 0 ? (1 - y) * s - y : 1 - y - y * s) / (1 + s);
+  }
+  function bit(f) { return function (a, b) { return +f(a, b); }; }
+
+  // name: [function, partial for each parent: (out, ...operands) -> number; null where there is no derivative]
+  var ELEMENTWISE = {
+    add: [function (a, b) { return a + b; }, one, one],
+    subtract: [function (a, b) { return a - b; }, one, function () { return -1; }],
+    multiply: [function (a, b) { return a * b; }, function (o, a, b) { return b; }, function (o, a) { return a; }],
+    divide: [function (a, b) { return a / b; }, function (o, a, b) { return 1 / b; }, function (o, a, b) { return -o / b; }],
+    negative: [function (a) { return -a; }, function () { return -1; }],
+    power: [Math.pow, function (o, a, b) { return b === 0 ? 0 : b * Math.pow(a, b - 1); },
+      function (o, a) { return o * log(a === 0 ? 1 : a); }],
+    square: [function (a) { return a * a; }, function (o, a) { return 2 * a; }],
+    sqrt: [Math.sqrt, function (o) { return 0.5 / o; }],
+    reciprocal: [function (a) { return 1 / a; }, function (o) { return -o * o; }],
+    exp: [exp, function (o) { return o; }],
+    expm1: [Math.expm1, function (o, a) { return exp(a); }],
+    log: [log, function (o, a) { return 1 / a; }],
+    log1p: [Math.log1p, function (o, a) { return 1 / (1 + a); }],
+    sin: [Math.sin, function (o, a) { return Math.cos(a); }],
+    cos: [Math.cos, function (o, a) { return -Math.sin(a); }],
+    tan: [Math.tan, function (o) { return 1 + o * o; }],
+    arcsin: [Math.asin, function (o, a) { return 1 / Math.sqrt((1 - a) * (1 + a)); }],
+    arccos: [Math.acos, function (o, a) { return -1 / Math.sqrt((1 - a) * (1 + a)); }],
+    arctan: [Math.atan, function (o, a) { return 1 / (1 + a * a); }],
+    sinh: [Math.sinh, function (o, a) { return Math.cosh(a); }],
+    cosh: [Math.cosh, function (o, a) { return Math.sinh(a); }],
+    tanh: [Math.tanh, function (o, a) { return tanhSlope(a); }],
+    tanh_slope: [tanhSlope, function (o, a) { return -2 * o * Math.tanh(a); }],
+    sigmoid: [sigmoid, function (o, a) { return sigmoidSlope(a); }],
+    sigmoid_slope: [sigmoidSlope, function (o, a) { return -o * Math.tanh(a / 2); }],
+    softplus: [softplus, function (o, a) { return sigmoid(a); }],
+    relu: [function (a) { return Math.max(a, 0); }, function (o, a) { return a > 0 ? 1 : 0; }],
+    abs: [abs, function (o, a) { return Math.sign(a); }],
+    sign: [Math.sign, function () { return 0; }],
+    step: [step, function () { return 0; }, function () { return 0; }],
+    maximum: [function (a, b) { return Math.max(a, b); }, function (o, a, b) { return step(a, b); }, function (o, a, b) { return step(b, a); }],
+    minimum: [function (a, b) { return Math.min(a, b); }, function (o, a, b) { return step(b, a); }, function (o, a, b) { return step(a, b); }],
+    clip: [function (x, l, h) { return Math.min(Math.max(x, l), h); },
+      function (o, x, l, h) { return step(x, l) * step(h, Math.max(x, l)); },
+      function (o, x, l, h) { return step(l, x) * step(h, Math.max(x, l)); },
+      function (o, x, l, h) { return step(Math.max(x, l), h); }],
+    bce: [function (p, y) { return -(y * log(p) + (1 - y) * log(1 - p)); },
+      function (o, p, y) { return (1 - y) / (1 - p) - y / p; }, function (o, p) { return log(1 - p) - log(p); }],
+    stable_bce: [stableBce, function (o, z, y) { return stableBceSlope(z, y); }, function (o, z) { return -z; }],
+    stable_bce_slope: [stableBceSlope, function (o, z) { return sigmoidSlope(z); }, function () { return -1; }],
+    mse: [function (p, y) { return 0.5 * (p - y) * (p - y); }, function (o, p, y) { return p - y; }, function (o, p, y) { return y - p; }],
+    where: [function (c, a, b) { return c ? a : b; }, null, function (o, c) { return c ? 1 : 0; }, function (o, c) { return c ? 0 : 1; }],
+    less: [bit(function (a, b) { return a < b; }), null, null], less_equal: [bit(function (a, b) { return a <= b; }), null, null],
+    greater: [bit(function (a, b) { return a > b; }), null, null], greater_equal: [bit(function (a, b) { return a >= b; }), null, null],
+    equal: [bit(function (a, b) { return a === b; }), null, null], not_equal: [bit(function (a, b) { return a !== b; }), null, null],
+    logical_and: [bit(function (a, b) { return a && b ? 1 : 0; }), null, null],
+    logical_or: [bit(function (a, b) { return a || b ? 1 : 0; }), null, null], logical_not: [bit(function (a) { return !a; }), null]
+  };
+
+  function size(s) { return s.reduce(function (a, b) { return a * b; }, 1); }
+  function zeros(n) { return new Float64Array(n); }
+  function perGroup(node, x, start, f) {  // one number a group, folded over its entries in order
+    var out = zeros(node.n).fill(start), k;
+    for (k = 0; k < x.length; k++) out[node.g ? node.g[k] : 0] = f(out[node.g ? node.g[k] : 0], x[k]);
+    return out;
+  }
+  function spread(node, u, n, f) {  // an upstream handed to every entry of its group
+    var r = zeros(n), k;
+    for (k = 0; k < n; k++) r[k] = f(u[node.g ? node.g[k] : 0], k, node.g ? node.g[k] : 0);
+    return r;
+  }
+  function plus(a, b) { return a + b; }
+  function extreme(pick) {
+    return {
+      value: function (node, x) { return perGroup(node, x[0], pick(-Infinity, Infinity) === Infinity ? -Infinity : Infinity, pick); },
+      vjp: function (node, i, u, out, x) {  // ties share equally
+        var hit = spread(node, out, x[0].length, function (top, k) { return x[0][k] === top ? 1 : 0; }), many = perGroup(node, hit, 0, plus);
+        return spread(node, u, x[0].length, function (v, k, g) { return hit[k] / many[g] * v; });
+      }
+    };
+  }
+  function softmax(node, x) {
+    var top = perGroup(node, x, -Infinity, Math.max);
+    var e = spread(node, top, x.length, function (t, k) { return exp(x[k] - (isFinite(t) ? t : 0)); }), total = perGroup(node, e, 0, plus);
+    return spread(node, total, x.length, function (t, k) { return e[k] / t; });
+  }
+  // Stacks of matrices: C[.., i, j] = sum over k of A[.., i, k] B[.., k, j]; vectors are rows or columns.
+  function sizes(node, shapes) {
+    var a = shapes[0].length === 1 ? [1].concat(shapes[0]) : shapes[0], b = shapes[1].length === 1 ? shapes[1].concat([1]) : shapes[1];
+    return { m: a[a.length - 2], k: a[a.length - 1], n: b[b.length - 1], t: size(a.slice(0, -2)) };
+  }
+  function product(d, each, n) {
+    var r = zeros(n), t, i, j, k;
+    for (t = 0; t < d.t; t++) for (i = 0; i < d.m; i++) for (k = 0; k < d.k; k++) for (j = 0; j < d.n; j++)
+      each(r, (t * d.m + i) * d.k + k, (t * d.k + k) * d.n + j, (t * d.m + i) * d.n + j);
+    return r;
+  }
+  var RULES = {
+    gather: {
+      value: function (node, x) {
+        var all = x.length === 1 ? x[0] : [].concat.apply([], x.map(function (a) { return Array.from(a); }));
+        return node.m ? Float64Array.from(node.m, function (j) { return j < 0 ? 0 : all[j]; }) : Float64Array.from(all);
+      },
+      vjp: function (node, i, u, out, x) {
+        var start = 0, r = zeros(x[i].length), k, j;
+        for (k = 0; k < i; k++) start += x[k].length;
+        for (k = 0; k < u.length; k++) { j = (node.m ? node.m[k] : k) - start; if (j >= 0 && j < r.length) r[j] += u[k]; }
+        return r;
+      }
+    },
+    sum: {
+      value: function (node, x) { return perGroup(node, x[0], 0, plus); },
+      vjp: function (node, i, u, out, x) { return spread(node, u, x[0].length, function (v) { return v; }); }
+    },
+    mean: {
+      value: function (node, x) { return perGroup(node, x[0], 0, plus).map(function (v) { return v * node.n / x[0].length; }); },
+      vjp: function (node, i, u, out, x) { return spread(node, u, x[0].length, function (v) { return v * node.n / x[0].length; }); }
+    },
+    max: extreme(Math.max), min: extreme(Math.min),
+    prod: {
+      value: function (node, x) { return perGroup(node, x[0], 1, function (a, b) { return a * b; }); },
+      vjp: function (node, i, u, out, x) {  // the product of the others, without dividing
+        return spread(node, u, x[0].length, function (v, k, g) {
+          var p = v, j;
+          for (j = 0; j < x[0].length; j++) if (j !== k && (node.g ? node.g[j] : 0) === g) p *= x[0][j];
+          return p;
+        });
+      }
+    },
+    softmax: {
+      value: function (node, x) { return softmax(node, x[0]); },
+      vjp: function (node, i, u, out) {
+        var total = perGroup(node, out.map(function (o, k) { return o * u[k]; }), 0, plus);
+        return spread(node, total, out.length, function (t, k) { return out[k] * (u[k] - t); });
+      }
+    },
+    logsumexp: {
+      value: function (node, x) {
+        var top = perGroup(node, x[0], -Infinity, Math.max).map(function (t) { return isFinite(t) ? t : 0; });
+        var e = spread(node, top, x[0].length, function (t, k) { return exp(x[0][k] - t); });
+        return perGroup(node, e, 0, plus).map(function (v, g) { return log(v) + top[g]; });
+      },
+      vjp: function (node, i, u, out, x) { var w = softmax(node, x[0]); return spread(node, u, w.length, function (v, k) { return v * w[k]; }); }
+    },
+    cumsum: {
+      value: function (node, x) { var sum = zeros(node.n); return x[0].map(function (v, k) { return (sum[node.g ? node.g[k] : 0] += v); }); },
+      vjp: function (node, i, u) {
+        var sum = zeros(node.n), r = zeros(u.length), k;
+        for (k = u.length - 1; k >= 0; k--) r[k] = sum[node.g ? node.g[k] : 0] += u[k];
+        return r;
+      }
+    },
+    matmul: {
+      value: function (node, x, shapes) {
+        return product(sizes(node, shapes), function (r, a, b, c) { r[c] += x[0][a] * x[1][b]; }, size(node.s));
+      },
+      vjp: function (node, i, u, out, x, shapes) {
+        return product(sizes(node, shapes), i === 0 ? function (r, a, b, c) { r[a] += u[c] * x[1][b]; }
+          : function (r, a, b, c) { r[b] += x[0][a] * u[c]; }, x[i].length);
+      }
+    }
+  };
+
+  function value(nodes, node, V) {
+    if (!node.o) return node.d;
+    var x = node.p.map(function (j) { return V[j]; }), rule = ELEMENTWISE[node.o], k;
+    if (!rule) return RULES[node.o].value(node, x, node.p.map(function (j) { return nodes[j].s; }));
+    var out = zeros(size(node.s)), f = rule[0], a = x[0], b = x[1], c = x[2];
+    var ia = a.length > 1, ib = b && b.length > 1, ic = c && c.length > 1;  // a scalar meets every entry
+    for (k = 0; k < out.length; k++) out[k] = f(a[ia ? k : 0], b && b[ib ? k : 0], c && c[ic ? k : 0]);
+    return out;
+  }
+  function share(nodes, n, i, u, V) {
+    var node = nodes[n], x = node.p.map(function (j) { return V[j]; }), rule = ELEMENTWISE[node.o], k;
+    if (!rule) return RULES[node.o].vjp(node, i, u, V[n], x, node.p.map(function (j) { return nodes[j].s; }));
+    var r = zeros(x[i].length), one_ = r.length === 1 && u.length > 1, p = rule[i + 1], a = x[0], b = x[1], c = x[2];
+    for (k = 0; k < u.length; k++) {
+      var local = p(V[n][k], a[a.length > 1 ? k : 0], b && b[b.length > 1 ? k : 0], c && c[c.length > 1 ? k : 0]);
+      // An unselected branch of `where` gets zero, also where the upstream is not finite.
+      r[one_ ? 0 : k] += node.o === 'where' && local === 0 ? 0 : u[k] * local;
+    }
+    return r;
+  }
+
+  // Everything about one program with its leaves as they stand: values V, gradients G, and on demand local gradients and shares.
+  function compute(program, change) {
+    var nodes = program.nodes, V = [], G = [], n;
+    for (n = 0; n < nodes.length; n++) V[n] = change && change[n] ? change[n] : value(nodes, nodes[n], V);
+    function back(from, seed, inside) {
+      var C = [], i, k, j;
+      C[from] = seed;
+      for (n = from; n >= 0; n--) {
+        if (!C[n] || !nodes[n].o || (inside && !inside[n])) continue;
+        for (i = 0; i < nodes[n].p.length; i++) {
+          j = nodes[n].p[i];
+          if (!nodes[n].b[i] || !nodes[j].w) continue;
+          var part = share(nodes, n, i, C[n], V);
+          if (C[j]) for (k = 0; k < part.length; k++) C[j][k] += part[k]; else C[j] = part;
+        }
+      }
+      return C;
+    }
+    if (program.seed) {
+      G = back(program.root, Float64Array.from(program.seed, Number));
+      // Reached only through what has no derivative: the engine says zero.
+      nodes.forEach(function (node, k) { if (node.w && !G[k]) G[k] = zeros(V[k].length); });
+    }
+    var kept = {};
+    function card(c, seed, key) {
+      if (kept[key + c]) return kept[key + c];
+      var inside = {};
+      program.cards[c].n.forEach(function (m) { inside[m] = true; });
+      return (kept[key + c] = back(program.cards[c].r, seed, inside));
+    }
+    return {
+      V: V, G: G,
+      // of a card: its local gradient for an operand (applied to ones), and what it hands to it
+      local: function (c, j) { return card(c, zeros(V[program.cards[c].r].length).fill(1), 'l')[j]; },
+      share: function (c, j) { var u = G[program.cards[c].r]; return u && card(c, Float64Array.from(u), 's')[j]; },
+      localAt: function (m, i) { return share(nodes, m, i, zeros(V[m].length).fill(1), V); },
+      shareAt: function (m, i) { return G[m] && share(nodes, m, i, G[m], V); }
+    };
+  }
+  // What a program needs and this file has no rule for.
+  function missing(program) {
+    var found = {};
+    program.nodes.forEach(function (node) { if (node.o && !ELEMENTWISE[node.o] && !RULES[node.o]) found[node.o] = true; });
+    return Object.keys(found);
+  }
+  // The central difference of the root at one entry of a leaf, extrapolated once, and how far it can be trusted.
+  function difference(program, n, k, base) {
+    var x = base.V[n][k], h = 6e-4 * Math.max(1, abs(x));
+    function at(d) {
+      var moved = Float64Array.from(base.V[n]), change = {};
+      moved[k] = x + d; change[n] = moved;
+      var v = compute({ nodes: program.nodes, cards: [], root: program.root }, change).V[program.root], total = 0;
+      for (var i = 0; i < v.length; i++) total += v[i] * (program.seed ? program.seed[i] : 1);
+      return total;
+    }
+    var wide = (at(h) - at(-h)) / (2 * h), narrow = (at(h / 2) - at(-h / 2)) / h, best = narrow + (narrow - wide) / 3;
+    return { value: best, error: abs(best - narrow) + 4e-16 * abs(at(0)) / h };
+  }
+  return { compute: compute, missing: missing, difference: difference, ELEMENTWISE: ELEMENTWISE, RULES: RULES };
+})();
+if (typeof module !== 'undefined') module.exports = CGraphInterpreter;

@@ -1,0 +1,121 @@
+"""What makes a picture answer back: its graph, the numbers behind its texts, the chain rule, sources and witnesses, as one JSON record.
+
+The record is optional everywhere: a picture of structure alone, of a graph too large or of an op that the page cannot compute is shown
+with its steps and its facts, and the page says why its numbers stand still.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cgraph.draw.model.build import Builder
+from cgraph.draw.model.diagram import Picture, replace
+from cgraph.draw.output.player import film, program
+from cgraph.draw.output.player.bind import DIGITS, Binder, Quantities, bind
+from cgraph.errors import CgraphError
+
+Again = Callable[[Any, Any], list[Any]]  # a run and options -> the same pictures of it
+
+
+def live(pictures: Sequence[Picture], rate: float | None, again: Again | None) -> dict[str, Any]:
+    """The record of a series of pictures, or {"still": why} for one whose numbers cannot be changed."""
+    builder = pictures[-1].builder
+    if builder is None or builder.run is None:
+        return {"still": "there are no numbers in this picture"}
+    found: dict[str, Any] = facts(builder)
+    try:
+        found["program"] = program.program(builder)
+    except program.NotLive as why:
+        return found | {"still": str(why)}
+    found["rate"] = rate
+    found["digits"] = builder.options.precision
+    found["chain"] = rules(builder)
+    found["expect"] = expected(builder)
+    if again is not None:
+        found |= bindings(pictures, builder, rate, again)
+    return found
+
+
+def facts(builder: Builder) -> dict[str, Any]:
+    """Sources and witnesses of what is drawn."""
+    number = {node: i for i, node in enumerate(builder.order)}
+    sources = {
+        builder.ids[node]: told
+        for node in builder.order
+        if node in builder.ids and node.kind != "constant" and (told := program.source(node))
+    }
+    return {
+        "sources": sources,
+        "witness": program.witnesses(builder) if len(number) <= program.MOST_NODES else {},
+    }
+
+
+def expected(builder: Builder) -> dict[str, list[Any]]:
+    """What the engine says of the root and of the parameters: the page holds its own arithmetic against it before it offers it."""
+    run, number = builder.run, {node: i for i, node in enumerate(builder.order)}
+    assert run is not None
+    root = builder.objective_node
+    found = {f"v{number[root]}": program.flat(run.value(root))}
+    for node, i in number.items():
+        if node.kind == "parameter" and builder.backward and run.has_grad(node):
+            found[f"g{i}"] = program.flat(run.grad(node))
+    return found
+
+
+def rules(builder: Builder) -> list[list[list[Any]]]:
+    """For each card, for each operand that gets a gradient: its node, and the local gradient in words (left side, formula)."""
+    number = {node: i for i, node in enumerate(builder.order)}
+    found = []
+    for card in builder.cards:
+        rows = []
+        for operand in card.entries:
+            if builder.backward and builder.receives(card, operand):
+                row = builder.flows[card.root].row(operand, builder.objective)
+                rows.append([number[operand], row.left, row.formula or row.value])
+        found.append(rows)
+    return found
+
+
+def bindings(
+    pictures: Sequence[Picture], builder: Builder, rate: float | None, again: Again
+) -> dict[str, Any]:
+    """The numbers in the texts of the drawing, and in the titles and captions of the frames."""
+    moved: list[Sequence[Picture]] = []
+    options = replace(builder.options, precision=DIGITS)
+    for seed, change in ((1, 0.05), (2, 0.08)):
+        run = program.again(builder, change, seed)
+        try:
+            series = again(run, options) if run is not None else []
+        except CgraphError:
+            series = []
+        if len(series) != len(pictures) or [b.id for b in series[-1].boxes] != [
+            b.id for b in pictures[-1].boxes
+        ]:
+            return {"still": "its numbers could not be traced"}
+        moved.append(series)
+    quantities = [Quantities(p[-1].builder, rate) for p in (pictures, *moved)]
+    if len({tuple(q.arrays) for q in quantities}) > 1:
+        return {"still": "its numbers could not be traced"}
+    binder = Binder(*quantities)
+    words = []
+    for series in (list(pictures), *moved):
+        last = replace(series[-1], direction=pictures[-1].direction)
+        words.append(
+            {key.rpartition(" ")[2]: film.texts(e) for key, e in film.groups(last)[0].items()}
+        )
+    number = {node: i for i, node in enumerate(builder.order)}
+    boxes: dict[str, list[int]] = {}
+    for node, id in builder.ids.items():
+        boxes.setdefault(id, []).append(number[node])
+    about = dict(boxes)
+    for i, arrow in enumerate(pictures[-1].arrows):
+        about[arrow.id or f"e{i}"] = boxes.get(arrow.tail, []) + boxes.get(arrow.head, [])
+    lines = [
+        [
+            binder.parts(*(getattr(s[i], which) for s in (pictures, *moved)))
+            for which in ("title", "caption")
+        ]
+        for i in range(len(pictures))
+    ]
+    return {"texts": bind(binder, words, about), "lines": lines}

@@ -1,0 +1,607 @@
+// One player: a picture whose states are stepped through, that says everything about a node, writes out the chain rule, and computes
+// anew when a number is changed. `data` is what cgraph/draw/output/player wrote beside it; `interpreter.js` does the arithmetic.
+'use strict';
+function CGraphPlayer(root, wholePage) {
+  var data = JSON.parse(root.querySelector('script[type="application/json"]').textContent), live = data.live, n = data.frames.length;
+  var calm = window.matchMedia('(prefers-reduced-motion: reduce)').matches, prefix = root.id + '-', i = -1, timer = null, chosen = null;
+  function $(css) { return root.querySelector(css); }
+  function all(css) { return [].slice.call(root.querySelectorAll(css)); }
+  function make(tag, css, words) {
+    var e = document.createElement(tag);
+    if (css) e.className = css;
+    if (words !== undefined) e.textContent = words;
+    return e;
+  }
+  var stage = $('.stage'), svg = $('.stage svg'), top = $('.top'), title = $('h2'), caption = $('.words p'), about = $('.about'),
+    chain = $('.chain'), said = $('.said'), slider = $('input[type=range]'), zoom = $('.zoom'), numbers = $('.numbers');
+  var inked = [];
+  all('[data-k]').forEach(function (e) { inked[+e.getAttribute('data-k')] = e; });
+  function group(id) { return document.getElementById(prefix + id); }
+  function hidden(what, id) { return data.frames[i].hide[what].indexOf(id) >= 0; }
+
+  // --- numbers as the pictures write them ---------------------------------------------------------------------------------------
+  var RAISED = '⁰¹²³⁴⁵⁶⁷⁸⁹';
+  function fixed(v, d) {  // halves to even, as Python rounds
+    var t = Math.abs(v) * Math.pow(10, d), low = Math.floor(t);
+    if (t - low === 0.5 && low % 2 === 0 && Number.isInteger(v * Math.pow(2, d + 1))) return (v < 0 ? '-' : '') + (low / Math.pow(10, d)).toFixed(d);
+    return v.toFixed(d);
+  }
+  function trim(s) { return s.indexOf('.') < 0 ? s : s.replace(/\.?0+$/, ''); }
+  function number(v, digits, style) {
+    digits = digits === undefined ? (live.digits || 3) : digits;
+    if (v !== v) return 'NaN';
+    if (!isFinite(v)) return v < 0 ? '−∞' : '∞';
+    if (v === 0) v = 0;
+    var s;
+    if (style && style[0] === 'f' && Math.abs(v) < 1e6) s = fixed(v, +style.slice(1));
+    else if (v === 0) s = '0';
+    else if (Math.abs(v) >= Math.pow(10, -Math.min(digits, 3)) && Math.abs(v) < 1e4) s = trim(fixed(v, digits));
+    else {
+      var parts = v.toExponential(digits).split('e'), power = String(Math.abs(+parts[1]));
+      s = trim(parts[0]) + '·10' + (+parts[1] < 0 ? '⁻' : '') + power.replace(/\d/g, function (c) { return RAISED[+c]; });
+    }
+    if (/^-0\.?0*$/.test(s)) s = s.slice(1);
+    return s.replace('-', '−');
+  }
+  function bracketed(words) { return words[0] === '−' ? '(' + words + ')' : words; }
+
+  // --- the graph, its values now, and the numbers that stand for them ---------------------------------------------------------------
+  var program = live.program, base = null, now = null, edited = {}, bound = [], lines = live.lines || [], still = live.still || '';
+  if (program && !still) start();
+  function start() {
+    var lacks = CGraphInterpreter.missing(program);
+    if (lacks.length) { still = 'the page has no rule for ' + lacks.join(', '); return; }
+    program.nodes.forEach(function (node) { if (node.d) node.d = Float64Array.from(node.d, Number); });
+    base = now = CGraphInterpreter.compute(program);
+    for (var k in live.expect) {  // the engine is right; a page that disagrees with it keeps quiet
+      var mine = k[0] === 'v' ? base.V[+k.slice(1)] : base.G[+k.slice(1)];
+      if (!mine || !live.expect[k].every(function (v, j) {
+        v = Number(v); return v === mine[j] || (v !== v && mine[j] !== mine[j]) || Math.abs(v - mine[j]) <= 1e-9 * Math.max(1, Math.abs(v));
+      })) { still = 'the page and the engine differ'; base = now = null; return; }
+    }
+    all('text[data-t]').forEach(function (text) {
+      var parts = ((live.texts || {})[text.closest('g[id]').id.slice(prefix.length)] || {})[text.getAttribute('data-t')];
+      if (!parts) return;
+      if (parts[0] === '?') { bound.push({ text: text }); return; }
+      var original = text.textContent, at = 0;
+      text.textContent = '';
+      parts.forEach(function (part, j) {
+        if (typeof part === 'string') { text.appendChild(document.createTextNode(part)); at += part.length; return; }
+        var end = j + 1 < parts.length && parts[j + 1] ? original.indexOf(parts[j + 1], at) : original.length;
+        if (j + 2 === parts.length && parts[j + 1]) end = original.length - parts[j + 1].length;
+        var span = document.createElementNS(svg.namespaceURI, 'tspan');
+        span.textContent = original.slice(at, end);
+        span.setAttribute('class', 'num');
+        span.setAttribute('data-q', part[0]);
+        text.appendChild(span);
+        bound.push({ span: span, part: part, original: span.textContent, before: original.slice(Math.max(0, at - 2), at) });
+        at = end;
+      });
+    });
+  }
+  function array(key) {
+    var a = key.slice(1).split('.').map(Number);
+    switch (key[0]) {
+      case 'v': return now.V[a[0]];
+      case 'g': return now.G[a[0]];
+      case 'u': return now.V[a[0]].map(function (v, k) { return v - live.rate * now.G[a[0]][k]; });
+      case 'l': return now.local(a[0], a[1]);
+      case 's': return now.share(a[0], a[1]);
+      case 'e': return now.localAt(a[0], a[1]);
+      case 'h': return now.shareAt(a[0], a[1]);
+    }
+  }
+  function look(reference) {
+    var dot = reference.lastIndexOf('.'), found = array(reference.slice(0, dot));
+    return found ? found[+reference.slice(dot + 1)] : NaN;
+  }
+  function isEdited() { return Object.keys(edited).length > 0; }
+  function written(part, original, before) {  // the number behind a part, in the width and manner of the picture
+    var factor = part.length === 3 ? part[1] : 1, style = part[part.length - 1], s = number(look(part[0]) / factor, live.digits, style);
+    if (s[0] === '−' && original[0] !== '−' && /[·×+−⊙] ?$/.test(before) && style !== 'm') s = '(' + s + ')';
+    if (style === 'm') while (s.length < original.length) s = '\u00a0' + s;
+    return s;
+  }
+  function rewrite() {
+    bound.forEach(function (b) {
+      if (b.text) { b.text.classList.toggle('stale', isEdited()); return; }
+      var words = isEdited() ? written(b.part, b.original, b.before) : b.original;
+      if (words !== b.span.textContent) {
+        b.span.textContent = words;
+        b.span.classList.add('fresh');
+        setTimeout(function () { b.span.classList.remove('fresh'); }, 400);
+      }
+    });
+  }
+  function sentence(k, which) {  // the title or the caption of a frame, with the numbers as they are now
+    var words = data.frames[k][which ? 'caption' : 'title'], parts = lines[k] && lines[k][which];
+    if (!isEdited() || !parts) return words;
+    if (parts[0] === '?') return words.split(/[:=]/)[0];
+    return parts.map(function (p) { return typeof p === 'string' ? p : written(p, '', ''); }).join('');
+  }
+  function change(node, k, v) {
+    if (!isFinite(v) || !now) return;
+    var moved = edited[node] || Float64Array.from(program.nodes[node].d);
+    moved[k] = v;
+    edited[node] = moved;
+    if (moved.every(function (x, j) { return x === program.nodes[node].d[j]; })) delete edited[node];
+    recompute();
+  }
+  function recompute() {
+    now = isEdited() ? CGraphInterpreter.compute(program, edited) : base;
+    root.classList.toggle('edited', isEdited());
+    rewrite();
+    words();
+    strip();
+    if (chosen) tell(chosen);
+    fields.forEach(function (f) {
+      var v = now.V[f.node][f.k];
+      if (document.activeElement !== f.input || +f.input.value !== v) f.input.value = +v.toPrecision(12);
+      f.input.classList.toggle('moved', v !== program.nodes[f.node].d[f.k]);
+    });
+    clearTimeout(recompute.timer);
+    recompute.timer = setTimeout(function () { said.textContent = name(program.root) + ' = ' + number(now.V[program.root][0]); }, 600);
+  }
+
+  // --- frames ---------------------------------------------------------------------------------------------------------------------
+  function words() {
+    title.textContent = sentence(i, 0);
+    caption.textContent = sentence(i, 1);
+  }
+  function show(k) {
+    k = Math.max(0, Math.min(n - 1, k));
+    var first = i < 0, letters = data.film.frames[k], before = first ? '' : data.film.frames[i];
+    i = k;
+    inked.forEach(function (e, j) {
+      if (letters[j] === before[j]) return;
+      var lookNow = data.film.looks[letters[j]];
+      ['fill', 'stroke', 'stroke-width', 'stroke-dasharray'].forEach(function (a) {
+        if (lookNow[a] === undefined) e.removeAttribute(a); else e.setAttribute(a, lookNow[a]);
+      });
+      e.classList.toggle('off', lookNow['class'] === 'off');
+    });
+    words();
+    if (slider) {
+      slider.value = i;
+      slider.setAttribute('aria-valuetext', data.frames[i].title);
+      $('.at').textContent = (i + 1) + ' / ' + n;
+      // Not `disabled`: a button that switches itself off would lose the focus.
+      ['first', 'back'].forEach(function (go) { button(go).setAttribute('aria-disabled', i === 0); });
+      ['next', 'last'].forEach(function (go) { button(go).setAttribute('aria-disabled', i === n - 1); });
+    }
+    root.setAttribute('data-frame', i);
+    Object.keys(data.about).forEach(function (id) { var g = group(id); if (g) g.setAttribute('aria-label', spoken(id)); });
+    if (!first) said.textContent = story();
+    strip();
+    place(first);
+    if (chosen) tell(chosen);
+  }
+  function known(id) {  // what may be said about a node at this moment
+    return (data.about[id] || []).filter(function (pair) {
+      if (pair[0] === 'value') return !hidden('value', id);
+      if (pair[0] === 'local gradient') return !hidden('local', id);
+      return pair[0][0] !== '∂' || !hidden('grad', id);
+    });
+  }
+  function spoken(id) {
+    return known(id).filter(function (p) { return p[0] !== 'shape' && p[1].length < 120; }).map(function (p) { return p[0] + ' ' + p[1]; }).join(', ');
+  }
+  // What happens in a frame, told: "σ received 2; its slope for z is 0.25, so it hands 0.5 to z."
+  function story() {
+    var frame = data.frames[i], told = sentence(i, 0) + '. ' + sentence(i, 1) + '.', c = now ? cardOf(frame.active) : -1;
+    if (c < 0 || frame.phase !== 'back') return told;
+    var r = program.cards[c].r, u = now.G[r], parts = [];
+    live.chain[c].forEach(function (row) {
+      var l = now.local(c, row[0]), s = now.share(c, row[0]);
+      if (l && s && l.length === 1 && s.length === 1) parts.push('its slope for ' + name(row[0]) + ' is ' + number(l[0]) + ', so it hands ' + number(s[0]) + ' to ' + name(row[0]));
+      else parts.push('it hands a gradient of shape ' + shape(row[0]) + ' to ' + name(row[0]));
+    });
+    return sentence(i, 0) + '. ' + name(r) + ' received ' + (u.length === 1 ? number(u[0]) : 'a gradient of shape ' + shape(r)) + '; ' + parts.join('; ') + '.';
+  }
+  function shape(node) { return program.nodes[node].s.join(' by ') || 'one'; }
+  function name(node) { return program.nodes[node].t || program.nodes[node].o || '·'; }
+  function cardOf(id) {
+    for (var c = 0; program && c < program.cards.length; c++) if (program.nodes[program.cards[c].r].x === id) return c;
+    return -1;
+  }
+  function nodeOf(id) {
+    for (var k = program ? program.nodes.length - 1 : -1; k >= 0; k--) if (program.nodes[k].x === id) return k;
+    return -1;
+  }
+
+  // --- what is in view: the node at work and what comes out of it -------------------------------------------------------------------
+  function region(k) {  // in the units of the drawing: [left, top, right, bottom]; of arrows, the texts
+    var found = null, viewed = svg.viewBox.baseVal, shift = svg.firstElementChild.getCTM(), own = svg.getCTM();
+    var tx = shift && own ? (shift.e - own.e) / (own.a || 1) : 0, ty = shift && own ? (shift.f - own.f) / (own.d || 1) : 0;
+    data.frames[k].see.forEach(function (id) {
+      var g = group(id);
+      if (!g) return;
+      var inner = g.classList.contains('edge') ? [].slice.call(g.querySelectorAll('text')) : [g];
+      (inner.length ? inner : [g]).forEach(function (e) {
+        var b = e.getBBox();
+        if (!b.width) return;
+        var box = [b.x + tx, b.y + ty, b.x + b.width + tx, b.y + b.height + ty];
+        found = found ? [Math.min(found[0], box[0]), Math.min(found[1], box[1]), Math.max(found[2], box[2]), Math.max(found[3], box[3])] : box;
+      });
+    });
+    return found || [0, 0, viewed.width, viewed.height];
+  }
+  var whole = false;
+  function place(jump) {
+    var full = data.film.size, view = svg.viewBox.baseVal;
+    var high = Math.max(260, window.innerHeight - top.offsetHeight - Math.max(56, chain.offsetHeight) - 24), wide = stage.clientWidth - 2;
+    if (wide <= 0) return;
+    var fit = Math.min(1, wide / full[0], high / full[1]), scale = fit;
+    if (!whole && fit < 0.72) {  // then a part of it, as large as its steps allow
+      scale = Math.min(1, Math.max(fit, 0.9));
+      for (var k = 0; k < n; k++) {
+        var r = region(k), w = (r[2] - r[0] + 24) * full[0] / view.width, h = (r[3] - r[1] + 24) * full[1] / view.height;
+        scale = Math.min(scale, Math.max(wide / w, 0.5), Math.max(high / h, 0.5));
+      }
+      scale = Math.max(scale, fit);
+    }
+    stage.style.maxHeight = high + 'px';
+    svg.style.width = full[0] * scale + 'px';
+    svg.style.height = full[1] * scale + 'px';
+    zoom.hidden = fit >= 0.72 && !whole;
+    zoom.textContent = whole ? 'larger' : 'whole picture';
+    zoom.setAttribute('aria-pressed', whole);
+    var box = region(i).map(function (v) { return v * full[0] / view.width * scale; });
+    var left = (box[0] + box[2]) / 2 - stage.clientWidth / 2, topmost = (box[1] + box[3]) / 2 - stage.clientHeight / 2;
+    stage.scrollTo({ left: left, top: topmost, behavior: jump || calm ? 'instant' : 'smooth' });
+  }
+
+  // --- everything about a node --------------------------------------------------------------------------------------------------------
+  function tell(id) {
+    if (!data.about[id]) return;
+    chosen = id;
+    all('.node.chosen').forEach(function (g) { g.classList.remove('chosen'); });
+    if (group(id)) group(id).classList.add('chosen');
+    var list = make('dl'), node = nodeOf(id);
+    function row(key, value, css) {
+      list.appendChild(make('dt', '', key));
+      var dd = make('dd', css || '');
+      if (typeof value === 'string') dd.textContent = value; else dd.appendChild(value);
+      list.appendChild(dd);
+    }
+    known(id).forEach(function (pair) {
+      var gradient = pair[0][0] === '∂', key = pair[0] === 'value' ? 'v' : gradient ? 'g' : '';
+      if (key && now && node >= 0 && array(key + node)) {
+        row(pair[0], entries(key + node, program.nodes[node].s) || pair[1]);
+        if (gradient) witness(node, row);
+      } else if (pair[0] === 'local gradient' && isEdited()) row(pair[0], pair[1].replace(/ = [−\d.·⁻⁰-⁹]+$/, ''));
+      else row(pair[0], pair[1]);
+    });
+    if (live.sources && live.sources[id]) {
+      var code = make('span');
+      code.appendChild(make('code', '', live.sources[id][0]));
+      code.appendChild(make('small', '', '  ' + live.sources[id][1]));
+      row('built by', code);
+    }
+    about.textContent = '';
+    about.appendChild(list);
+    about.appendChild(make('p', 'sum'));
+  }
+  function digits(v) { return Number.isInteger(v) && Math.abs(v) < 1e6 ? String(v).replace('-', '−') : String(+v.toPrecision(12)).replace('-', '−'); }
+  function entries(key, s) {  // an array as a table whose entries can be pointed at
+    var a = array(key);
+    if (a.length > 48 || s.length > 2) return null;
+    if (a.length === 1) return digits(a[0]);
+    var table = make('table', 'matrix'), columns = s.length ? s[s.length - 1] : 1, tr;
+    a.forEach(function (v, k) {
+      if (k % columns === 0) { tr = make('tr'); table.appendChild(tr); }
+      var td = make('td'), b = make('button', 'entry', number(v, 5));
+      b.type = 'button';
+      b.title = digits(v);
+      b.setAttribute('data-q', key + '.' + k);
+      td.appendChild(b);
+      tr.appendChild(td);
+    });
+    return table;
+  }
+  // The witness: what a difference of two forward passes says about a gradient, entry by entry.
+  function witness(node, row) {
+    var w = [], k, worst = 0, error = 0, g = now.G[node], leaf = !program.nodes[node].o;
+    if (!isEdited()) w = (live.witness || {})[node] || [];
+    else if (leaf && g.length <= 24) for (k = 0; k < g.length; k++) { var d = CGraphInterpreter.difference(program, node, k, now); w.push([d.value, d.error]); }
+    if (!w.length) return;
+    w.forEach(function (pair, k) { worst = Math.max(worst, Math.abs(Number(pair[0]) - g[k])); error = Math.max(error, Number(pair[1])); });
+    var size = Math.max.apply(null, [].map.call(g, Math.abs)), well = worst <= 10 * error + 1e-9 * Math.max(1, size);
+    var good = Math.max(1, Math.min(14, Math.floor(-Math.log10(Math.max(error, 1e-14) / Math.max(size, 1e-3)))));
+    var o = name(program.root), x = name(node), quotient = '(' + o + '(' + x + '+h) − ' + o + '(' + x + '−h)) / 2h';
+    row('witness', w.length === 1 ? quotient + ' = ' + String(+Number(w[0][0]).toPrecision(good)).replace('-', '−') + (well ? ' ✓' : ' ✗ does not agree: is there a kink?')
+      : quotient + ', entry by entry: largest difference ' + number(worst, 1) + (well ? ' ✓' : ' ✗ does not agree: is there a kink?'), well ? 'well' : 'ill');
+  }
+
+  // --- the chain rule of the node in focus -----------------------------------------------------------------------------------------------
+  function strip() {
+    chain.textContent = '';
+    if (!now || !program.seed) return;
+    var target = chosen ? nodeOf(chosen) : -1, c = data.frames[i].phase === 'back' ? cardOf(data.frames[i].active) : -1;
+    if (target < 0 || !now.G[target] || target === program.root) {
+      target = -1;
+      if (c >= 0 && live.chain[c].length) target = live.chain[c][0][0];
+      else program.nodes.forEach(function (node, k) { if (target < 0 && node.k === 'parameter' && node.w) target = k; });
+    }
+    if (target < 0 || !now.G[target]) return;
+    var found = paths(target), objective = '∂' + name(program.root), left = objective + '/∂' + name(target);
+    if (!found.list.length) return;
+    var scalar = found.list.every(function (p) { return p.every(function (e) { var l = now.local(e.card, e.to); return l && l.length === 1 && now.V[e.from].length === 1; }); });
+    chain.appendChild(make('span', 'head', left + ' ='));
+    found.list.forEach(function (path, k) {
+      if (k) chain.appendChild(make('span', 'op', '+'));
+      if (scalar) {
+        if (program.seed[0] !== 1) chain.appendChild(pair(null, 'seed', number(Number(program.seed[0]))));
+        path.forEach(function (e, j) {
+          if (j || program.seed[0] !== 1) chain.appendChild(make('span', 'op', '·'));
+          var open = !hidden('local', program.nodes[e.from].x);
+          chain.appendChild(pair(e, '∂' + name(e.from) + '/∂' + name(e.to), open ? number(now.local(e.card, e.to)[0]) : '…', found.list.length > 1 && path.length > 1));
+        });
+      } else chain.appendChild(formula(path, objective));
+    });
+    if (found.more) chain.appendChild(make('span', 'op', '+ ' + found.more + ' more paths'));
+    var arrived = !hidden('grad', program.nodes[target].x);
+    if (scalar) chain.appendChild(make('span', 'result', '= ' + (arrived ? number(now.G[target][0]) : '…')));
+    else if (arrived && now.G[target].length <= 8 && dims(target)[0] === 1) {
+      chain.appendChild(make('span', 'result', '= ' + (now.G[target].length > 1 ? '[ ' + [].map.call(now.G[target], function (v) { return number(v); }).join('  ') + ' ]' : number(now.G[target][0]))));
+    }
+    // what else this step hands out: each opens its own chain
+    if (c >= 0 && live.chain[c].length > 1) {
+      var row = make('span', 'others');
+      live.chain[c].forEach(function (r) {
+        if (r[0] === target) return;
+        var g = now.share(c, r[0]), b = make('button', 'other', objective + '/∂' + name(r[0]) + (g && g.length === 1 ? ' = ' + number(g[0]) : ''));
+        b.type = 'button';
+        b.setAttribute('data-node', program.nodes[r[0]].x);
+        row.appendChild(b);
+      });
+      chain.appendChild(row);
+    }
+  }
+  function pair(e, symbol, value) {
+    var b = make('button', 'factor' + (e ? ' tone-' + (data.tones[program.nodes[e.from].x] || 'other') : ''));
+    b.type = 'button';
+    b.appendChild(make('span', 'symbol', symbol));
+    b.appendChild(make('span', 'value', value));
+    if (e) b.setAttribute('data-card', program.nodes[e.from].x);
+    return b;
+  }
+  // For matrices the form that is executed: each card's piece around what came before it.
+  function formula(path, objective) {
+    var whole = make('span', 'formula'), inner = null;
+    path.forEach(function (e) {
+      var row = live.chain[e.card].filter(function (r) { return r[0] === e.to; })[0], up = objective + '/∂' + name(e.from), words = row[2] || row[1];
+      var first = e.from === program.root, open = !hidden('local', program.nodes[e.from].x), before = '', after = '';
+      if (row[1].indexOf(objective + '/∂') === 0 && words.indexOf(up) >= 0) {
+        before = words.slice(0, words.indexOf(up));
+        after = words.slice(words.indexOf(up) + up.length);
+      } else if (first) before = words;
+      else after = ' ⊙ ' + (/[ −+]/.test(words) ? '(' + words + ')' : words);
+      var piece = make('span');
+      if (before) piece.appendChild(part(e, before, open));
+      if (inner && !first) {
+        var group_ = before || / ⊙| ·/.test(after);
+        if (group_ && inner.composite) piece.appendChild(make('span', 'paren', '('));
+        piece.appendChild(inner.dom);
+        if (group_ && inner.composite) piece.appendChild(make('span', 'paren', ')'));
+      }
+      if (after) piece.appendChild(part(e, after, open));
+      inner = { dom: piece, composite: true };
+    });
+    if (inner) whole.appendChild(inner.dom);
+    return whole;
+  }
+  function part(e, words, open) {
+    var b = make('button', 'piece tone-' + (data.tones[program.nodes[e.from].x] || 'other') + (open ? '' : ' closed'), words);
+    b.type = 'button';
+    b.setAttribute('data-card', program.nodes[e.from].x);
+    return b;
+  }
+  function paths(target) {  // from the root to a node, card by card; the first few, and how many there are besides
+    var steps = {}, count = {}, list = [], k;
+    program.cards.forEach(function (card, c) {
+      steps[card.r] = live.chain[c].map(function (row) { return { from: card.r, to: row[0], card: c }; });
+    });
+    for (k = 0; k < program.nodes.length; k++) {
+      count[k] = k === target ? 1 : 0;
+      if (k !== target) (steps[k] || []).forEach(function (e) { count[k] += count[e.to]; });
+    }
+    var stack = [{ at: program.root, path: [] }];
+    while (stack.length && list.length < 4) {
+      var s = stack.pop();
+      if (s.at === target) { list.push(s.path); continue; }
+      (steps[s.at] || []).slice().reverse().forEach(function (e) { if (count[e.to]) stack.push({ at: e.to, path: s.path.concat([e]) }); });
+    }
+    return { list: list, more: count[program.root] - list.length };
+  }
+
+  // --- one entry of a matrix: the row and the column that made it -------------------------------------------------------------------------
+  function same(a, b) { return a && b && a.length === b.length && [].every.call(a, function (v, k) { return v === b[k]; }); }
+  function light(key, ks, css) {
+    var keys = [key], mine = array(key);
+    if (key[0] !== 'v') bound.forEach(function (b) {  // the same numbers stand elsewhere too: a share is the gradient that arrives
+      if (!b.span) return;
+      var other = b.part[0].slice(0, b.part[0].lastIndexOf('.'));
+      if (other[0] !== 'v' && keys.indexOf(other) < 0 && same(array(other), mine)) keys.push(other);
+    });
+    all('[data-q]').forEach(function (e) {
+      var q = e.getAttribute('data-q'), dot = q.lastIndexOf('.');
+      if (keys.indexOf(q.slice(0, dot)) >= 0 && ks.indexOf(+q.slice(dot + 1)) >= 0) e.classList.add(css);
+    });
+  }
+  function dim() { ['lit', 'lit2', 'here'].forEach(function (css) { all('.' + css).forEach(function (e) { e.classList.remove(css); }); }); }
+  function dims(node) {
+    var s = program.nodes[node].s;
+    return s.length === 2 ? s : s.length === 1 ? [1, s[0]] : [1, 1];
+  }
+  function explain(reference) {
+    dim();
+    var dot = reference.lastIndexOf('.'), key = reference.slice(0, dot), k = +reference.slice(dot + 1), a = key.slice(1).split('.').map(Number);
+    if (!now || (array(key) || []).length < 2) return;
+    light(key, [k], 'here');
+    var sum = $('.about .sum') || about.appendChild(make('p', 'sum')), r = null;
+    if (key[0] === 'v') r = value(a[0], k);
+    else if (key[0] === 'g' || key[0] === 's') r = gradient(key[0] === 's' ? a[1] : a[0], k, key[0] === 's' ? a[0] : -1);
+    if (!r) { sum.textContent = ''; return; }
+    light(r.a[0], r.a[1], 'lit');
+    if (r.b) light(r.b[0], r.b[1], 'lit2');
+    sum.textContent = r.words + ' = ' + r.terms.join(' + ') + ' = ' + number(array(key)[k]);
+  }
+  function times(u, v) { return bracketed(number(u)) + ' × ' + bracketed(number(v)); }
+  function where(node, k) { var d = dims(node); return ' [row ' + (Math.floor(k / d[1]) + 1) + ', column ' + (k % d[1] + 1) + ']'; }
+  function products(A, B, pairs) { return pairs.map(function (p) { return times(A[p[0]], B[p[1]]); }); }
+  function inside(c, op) { return program.cards[c].n.filter(function (m) { return program.nodes[m].o === op; }); }
+  function value(node, k) {  // an entry of a product: a row of the left times a column of the right
+    var c = cardOf(program.nodes[node].x), m = c < 0 ? [] : inside(c, 'matmul');
+    if (m.length !== 1 || !same(program.nodes[m[0]].s, program.nodes[node].s)) return null;
+    var p = program.nodes[m[0]].p, A = dims(p[0]), B = dims(p[1]), row = Math.floor(k / B[1]), column = k % B[1], pairs = [];
+    for (var t = 0; t < A[1]; t++) pairs.push([row * A[1] + t, t * B[1] + column]);
+    var terms = products(now.V[p[0]], now.V[p[1]], pairs), rest = now.V[node][k] - now.V[m[0]][k];
+    if (node !== m[0] && rest !== 0) terms.push(bracketed(number(rest)));
+    return { a: ['v' + p[0], pairs.map(function (q) { return q[0]; })], b: ['v' + p[1], pairs.map(function (q) { return q[1]; })], terms: terms, words: name(node) + where(node, k) };
+  }
+  function gradient(node, k, c) {
+    var users = [];
+    program.cards.forEach(function (card, j) { card.e.forEach(function (e) { if (e[0] === node && (c < 0 || j === c) && now.share(j, node)) users.push([j, e[1]]); }); });
+    if (users.length !== 1 || users[0][1].length !== 1) return null;
+    var place = users[0][1][0], m = place[0], i_ = place[1], rule = program.nodes[m], left = '∂' + name(program.root) + '/∂' + name(node) + where(node, k), pairs = [], t;
+    var U = now.G[m], key = 'g' + m, other;
+    if (rule.o === 'matmul') {
+      var d = dims(node), M = dims(m), row = Math.floor(k / d[1]), column = k % d[1];
+      other = rule.p[1 - i_];
+      var O = dims(other);
+      if (i_ === 0) for (t = 0; t < M[1]; t++) pairs.push([row * M[1] + t, column * O[1] + t]);
+      else for (t = 0; t < M[0]; t++) pairs.push([t * M[1] + column, t * O[1] + row]);
+      return { a: [key, pairs.map(function (p) { return p[0]; })], b: ['v' + other, pairs.map(function (p) { return p[1]; })], terms: products(U, now.V[other], pairs), words: left };
+    }
+    if (rule.o === 'gather' && rule.m) {
+      var ks = rule.m.map(function (j, t) { return j === k ? t : -1; }).filter(function (t) { return t >= 0; });
+      return ks.length > 1 ? { a: [key, ks], terms: ks.map(function (t) { return bracketed(number(U[t])); }), words: left } : null;
+    }
+    var r = program.cards[users[0][0]].r, local = now.local(users[0][0], node), up = now.G[r];
+    if (local && up && local.length === up.length && up.length > 1) return { a: ['g' + r, [k]], b: ['l' + users[0][0] + '.' + node, [k]], terms: [times(up[k], local[k])], words: left };
+    return null;
+  }
+
+  // --- numbers to change --------------------------------------------------------------------------------------------------------------------
+  var fields = [];
+  function field(node, k) {
+    var label = make('label'), input = make('input'), d = dims(node);
+    label.appendChild(make('span', '', name(node) + (program.nodes[node].d.length > 1 ? ' ' + (Math.floor(k / d[1]) + 1) + ',' + (k % d[1] + 1) : '')));
+    input.type = 'number';
+    input.step = 'any';
+    input.value = +program.nodes[node].d[k].toPrecision(12);
+    input.addEventListener('input', function () { if (input.value !== '') change(node, k, +input.value); });
+    input.addEventListener('keydown', function (e) {
+      if (e.key !== 'ArrowUp' && e.key !== 'ArrowDown') return;
+      change(node, k, +(now.V[node][k] + (e.key === 'ArrowUp' ? 1 : -1) * (e.shiftKey ? 1 : 0.1)).toPrecision(12));
+      e.preventDefault();
+    });
+    label.appendChild(input);
+    label.setAttribute('data-leaf', node + '.' + k);
+    fields.push({ input: input, node: node, k: k });
+    return label;
+  }
+  function offer() {
+    var inner = $('.numbers div');
+    if (!now || !numbers) {
+      if (numbers && live.program) numbers.replaceWith(make('p', 'still', 'Its numbers cannot be changed here: ' + still + '.'));
+      else if (numbers) numbers.remove();
+      return;
+    }
+    program.nodes.forEach(function (node, m) {
+      if ((node.k !== 'parameter' && node.k !== 'input') || node.d.length > 16 || fields.length + node.d.length > 80) return;
+      var set = make('fieldset');
+      set.style.gridTemplateColumns = 'repeat(' + Math.min(dims(m)[1], 4) + ',auto)';
+      for (var k = 0; k < node.d.length; k++) set.appendChild(field(m, k));
+      inner.appendChild(set);
+    });
+    if (!fields.length) { numbers.remove(); return; }
+    var reset = make('button', 'reset', 'back to the numbers of the run');
+    reset.type = 'button';
+    reset.addEventListener('click', function () { edited = {}; recompute(); });
+    inner.appendChild(reset);
+    if (n > 1) {
+      var hint = $('.about p');
+      if (hint) hint.textContent += ' Drag a number of an input or a parameter, and everything is computed anew.';
+    }
+  }
+  // A number is dragged sideways: in the drawing, or by its label below it.
+  function leafAt(target) {
+    var label = target.closest('[data-leaf]'), span = target.closest('[data-q]'), node, m;
+    if (label && target.tagName !== 'INPUT') return label.getAttribute('data-leaf').split('.').map(Number);
+    if (span && span.getAttribute('data-q')[0] === 'v') {
+      m = span.getAttribute('data-q').slice(1).split('.').map(Number);
+      if (/parameter|input/.test(program.nodes[m[0]].k)) return m;
+    }
+    node = target.closest('.node');
+    m = node && root.contains(node) ? nodeOf(idOf(node)) : -1;
+    return m >= 0 && /parameter|input/.test(program.nodes[m].k) && program.nodes[m].d.length === 1 ? [m, 0] : null;
+  }
+  var drag = null;
+  root.addEventListener('pointerdown', function (e) {
+    var leaf = now && e.button === 0 && leafAt(e.target);
+    if (leaf) drag = { leaf: leaf, x: e.clientX, from: now.V[leaf[0]][leaf[1]], on: false };
+  });
+  window.addEventListener('pointermove', function (e) {
+    if (!drag) return;
+    var dx = e.clientX - drag.x;
+    if (!drag.on && Math.abs(dx) < 4) return;
+    drag.on = true;
+    root.classList.add('dragging');
+    change(drag.leaf[0], drag.leaf[1], +(drag.from + Math.round(dx / 2) * 0.02 * Math.max(1, Math.pow(10, Math.floor(Math.log10(Math.abs(drag.from) || 1))))).toPrecision(12));
+    e.preventDefault();
+  });
+  ['pointerup', 'pointercancel'].forEach(function (end) { window.addEventListener(end, function () { drag = null; root.classList.remove('dragging'); }); });
+
+  // --- buttons, keys, pointing ---------------------------------------------------------------------------------------------------------------
+  function button(go) { return $('button[data-go="' + go + '"]'); }
+  function label(words) { button('play').textContent = words === 'Play' ? '▶ Play' : '❚❚ Pause'; button('play').setAttribute('aria-label', words); }
+  function stop() { if (timer) { clearInterval(timer); timer = null; label('Play'); } }
+  function play() {
+    if (timer) { stop(); return; }
+    if (i === n - 1) show(0);
+    label('Pause');
+    timer = setInterval(function () { if (i === n - 1) stop(); else show(i + 1); }, 2200);
+  }
+  var go = { first: function () { show(0); }, back: function () { show(i - 1); }, next: function () { show(i + 1); }, last: function () { show(n - 1); }, play: play };
+  function idOf(node) { return node.id.slice(prefix.length); }
+  function pick(e) {
+    var entry = e.target.closest && e.target.closest('[data-q]'), node = e.target.closest && e.target.closest('.node');
+    if (drag && drag.on) return;
+    if (node && root.contains(node)) { if (chosen !== idOf(node)) { tell(idOf(node)); strip(); } }
+    if (entry) explain(entry.getAttribute('data-q')); else dim();
+  }
+  root.addEventListener('click', function (e) {
+    var b = e.target.closest('button');
+    if (b && go[b.dataset.go]) { if (b.dataset.go !== 'play') stop(); go[b.dataset.go](); return; }
+    if (b && b.dataset.card) { visit(b.dataset.card); return; }
+    if (b && b.dataset.node) { tell(b.dataset.node); strip(); return; }
+    pick(e);
+  });
+  function visit(id) {  // the step in which a card hands its gradients back
+    for (var k = 0; k < n; k++) if (data.frames[k].active === id && data.frames[k].phase === 'back') { stop(); var keep = chosen; show(k); chosen = keep; break; }
+    var g = group(id);
+    if (g) { g.classList.add('pointed'); setTimeout(function () { g.classList.remove('pointed'); }, 1200); }
+  }
+  zoom.addEventListener('click', function () { whole = !whole; place(true); });
+  root.addEventListener('mouseover', pick);
+  root.addEventListener('focusin', pick);
+  if (slider) slider.addEventListener('input', function () { stop(); show(+slider.value); });
+  function key(e) {
+    if (n < 2 || e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented || /^(INPUT|TEXTAREA|SELECT|SUMMARY)$/.test(e.target.tagName)) return;
+    var k = { ArrowRight: 'next', ArrowLeft: 'back', Home: 'first', End: 'last', ' ': 'play' }[e.key];
+    if (!k || (k === 'play' && e.target.tagName === 'BUTTON')) return;
+    if (k !== 'play') stop();
+    go[k]();
+    e.preventDefault();
+  }
+  (wholePage ? document : root).addEventListener('keydown', key);
+  var seenWidth = root.clientWidth;
+  function resized() { if (root.clientWidth !== seenWidth) { seenWidth = root.clientWidth; place(true); } }
+  if (window.ResizeObserver) new ResizeObserver(function () { requestAnimationFrame(resized); }).observe(root);
+  window.addEventListener('resize', function () { place(true); });
+  offer();
+  show(0);
+  if (wholePage) root.focus({ preventScroll: true });
+}

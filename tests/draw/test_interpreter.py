@@ -1,0 +1,219 @@
+"""The page's arithmetic against the engine: values, gradients, local gradients and shares of random graphs and of every op, in node."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from draw.browser import NODE
+from draw.nets import batch, neuron, random_graph, xor
+
+import cgraph as cg
+from cgraph.draw.output import player
+from cgraph.draw.output.player.program import NotLive, flat, program
+from cgraph.errors import DTypeError
+from cgraph.op import OPS
+
+INTERPRETER = Path(player.__file__).with_name("interpreter.js")
+ASK = """
+const I=require(PATH),all=JSON.parse(require('fs').readFileSync(0));
+process.stdout.write(JSON.stringify(all.map(function(p){
+  if(p.ask)return I.missing(p);
+  p.nodes.forEach(function(n){if(n.d)n.d=Float64Array.from(n.d,Number);});
+  var m=I.compute(p),words=function(a){return a?Array.from(a,String):null;};
+  return {V:m.V.map(words),G:p.nodes.map(function(n,k){return words(m.G[k]);}),
+    L:p.cards.map(function(c,j){return c.e.map(function(e){return words(m.local(j,e[0]));});}),
+    S:p.cards.map(function(c,j){return c.e.map(function(e){return words(m.share(j,e[0]));});}),
+    D:p.nodes.map(function(n,k){return n.k==='parameter'&&n.w?Array.from(n.d,function(v,i){return I.difference(p,k,i,m).value;}):null;})};
+})));
+"""
+pytestmark = pytest.mark.skipif(NODE is None, reason="no node to run the page's script with")
+
+
+def asked(records):
+    done = subprocess.run(
+        [NODE, "-e", ASK.replace("PATH", json.dumps(str(INTERPRETER)))],
+        input=json.dumps(records), capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    return json.loads(done.stdout)
+
+
+def builder_of(root, view="auto"):
+    run = root.backward(upstream=None if root.size == 1 else np.ones(root.shape))
+    return cg.draw(run, view=view, force=True).picture.builder
+
+
+def compare(builders, differences=False):
+    """Every number of every graph, to 1e-12 of the largest in its array."""
+    for builder, found in zip(builders, asked([program(b) for b in builders]), strict=True):
+        run, order = builder.run, list(builder.order)
+        pairs = [(found["V"][i], run.value(n), n) for i, n in enumerate(order)]
+        pairs += [
+            (found["G"][i], run.grad(n), n)
+            for i, n in enumerate(order)
+            if run.has_grad(n) and n.active
+        ]
+        for c, card in enumerate(builder.cards):
+            flow = builder.flows[card.root]
+            for k, operand in enumerate(card.entries):
+                if builder.receives(card, operand):
+                    pairs.append((found["L"][c][k], flow.local(operand), operand))
+                    pairs.append((found["S"][c][k], flow.share(operand), operand))
+        for mine, theirs, node in pairs:
+            assert mine is not None, f"{node!r} of {builder.order}"
+            theirs = np.asarray(theirs, float).ravel()
+            mine = np.array([float(v.replace("Infinity", "inf")) for v in mine])
+            scale = np.max(np.abs(theirs[np.isfinite(theirs)]), initial=1.0)
+            np.testing.assert_allclose(
+                mine, theirs, rtol=0, atol=1e-12 * scale, err_msg=f"{node!r} of {builder.roots}"
+            )
+        if differences:
+            for i, node in enumerate(order):
+                if found["D"][i]:
+                    np.testing.assert_allclose(
+                        found["D"][i], run.grad(node).ravel(), rtol=1e-6, atol=1e-8
+                    )
+
+
+def test_scalar_graphs():
+    graphs = [random_graph(seed) for seed in range(60)]
+    compare([builder_of(g, view) for g in graphs for view in ("auto", "expanded")])
+
+
+def test_the_articles_nets_and_their_witnesses():
+    compare(
+        [builder_of(net(loss)) for net in (neuron, batch) for loss in ("bce", "fused")]
+        + [builder_of(xor())],
+        differences=True,
+    )
+
+
+def test_every_op_that_has_a_rule():
+    """One graph an op of the tables that takes floats; those the page cannot compute are refused by name, not computed wrongly."""
+    rng = np.random.default_rng(0)
+    builders = []
+    for op in OPS.values():
+        if op.family != "elementwise":
+            continue
+        # Inside the domains of all of them: (0, 1), apart from one another.
+        operands = [cg.parameter(f"x{i}", rng.uniform(0.1, 0.9, (2, 3))) for i in range(op.arity)]
+        try:
+            node = op(*operands)
+        except DTypeError:
+            continue  # of whole numbers only
+        if any(op.differentiable(i) for i in range(op.arity)) and node.dtype == np.float64:
+            root = cg.sum(node * rng.normal(size=(2, 3)), name="f")
+        else:
+            root = (
+                cg.sum(cg.where(node, operands[0], operands[-1]), name="f")
+                if node.dtype == bool
+                else None
+            )
+        if root is None:
+            continue
+        builders.append(builder_of(root, "expanded"))
+    programs = [program(b) for b in builders]
+    lacks = asked([{**p, "ask": True} for p in programs])
+    refused = [name for names in lacks for name in names]
+    compare([b for b, lack in zip(builders, lacks, strict=True) if not lack])
+    must = (
+        "add",
+        "divide",
+        "power",
+        "sigmoid",
+        "tanh",
+        "relu",
+        "softplus",
+        "log",
+        "exp",
+        "bce",
+        "stable_bce",
+        "maximum",
+        "where",
+        "clip",
+    )
+    assert not set(must) & set(refused)
+    assert len(builders) - len(refused) >= 40
+
+
+X = np.random.default_rng(1).normal(size=(3, 4, 2))
+
+
+FUNCTIONS = [
+    lambda x: x.reshape(4, 6),
+    lambda x: x.T,
+    lambda x: cg.transpose(x, (1, 0, 2)),
+    lambda x: x[1],
+    lambda x: x[:, ::-2],
+    lambda x: x[..., None, 0],
+    lambda x: x[[0, 0, 2]],
+    lambda x: x[X[:, :, 0] > 0],
+    lambda x: cg.concatenate([x, x * 2.0, np.ones((1, 4, 2))]),
+    lambda x: cg.stack([x[0], x[1]], 1),
+    lambda x: cg.squeeze(x[:1], 0),
+    lambda x: cg.split(x, 2, 1)[1],
+    lambda x: cg.broadcast_to(x[0], (5, 4, 2)),
+    lambda x: cg.sum_to(x, (4, 1)),
+    lambda x: cg.sum(x, 1),
+    lambda x: cg.mean(x, (0, 2), keepdims=True),
+    lambda x: cg.max(x, 0),
+    lambda x: cg.min(x),
+    lambda x: cg.max(x * 0.0, 1),
+    lambda x: cg.prod(x, 2),
+    lambda x: cg.softmax(x, 1),
+    lambda x: cg.softmax(x, (0, 2)),
+    lambda x: cg.logsumexp(x, 2),
+    lambda x: cg.logsumexp(x),
+    lambda x: cg.log_softmax(x, 0),
+    lambda x: cg.var(x, 1),
+    lambda x: cg.std(x),
+    lambda x: cg.cumsum(x, 1),
+    lambda x: cg.cumsum(x),
+    lambda x: x[0].T @ x[1],
+    lambda x: x[0, :, 0] @ x[1],
+    lambda x: x[0] @ x[1, 0],
+    lambda x: x[0, 0] @ x[1, 1],
+    lambda x: x @ np.ones((2, 5)),
+    lambda x: x @ cg.transpose(x, (0, 2, 1)),
+    lambda x: cg.stop_gradient(x) * x,
+    lambda x: x + x[0, 0],
+    lambda x: x * x[:, :1],
+    lambda x: cg.where(x > 0.0, x, 0.1 * x),
+    lambda x: cg.clip(x, -0.5, 0.5),
+    lambda x: cg.outer(x[0, 0], x[1, 1]),
+    lambda x: x**3 / (1.0 + x * x),
+    lambda x: cg.mse(x, 0.3),
+    lambda x: cg.keras_bce(cg.sigmoid(x), 1.0),
+]
+
+
+def test_arrays():
+    """Moves of entries, reductions and products, under a square so that no gradient is all ones; one process of node for all of them."""
+    compare(
+        [
+            builder_of(cg.sum(cg.square(f(cg.parameter("x", X))), name="f"), "expanded")
+            for f in FUNCTIONS
+        ]
+    )
+
+
+def test_what_is_not_finite():
+    z = cg.parameter("z", np.array([-800.0, 0.0, 800.0]))
+    for loss in (
+        cg.bce(cg.sigmoid(z), np.array([1.0, 0.0, 1.0])),
+        cg.stable_bce(z, np.array([1.0, 0.0, 1.0])),
+        cg.log(z),
+        cg.softplus(z),
+    ):
+        compare([builder_of(loss)])
+
+
+def test_what_is_refused():
+    with pytest.raises(NotLive, match="float64"):
+        program(builder_of(cg.square(cg.parameter("w", np.float32(2.0)))))
+    with pytest.raises(NotLive, match="no numbers"):
+        program(cg.draw(neuron()).picture.builder)
+    assert flat(np.array([np.nan, np.inf, -np.inf, 1.5])) == ["NaN", "Infinity", "-Infinity", 1.5]
