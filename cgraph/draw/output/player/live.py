@@ -81,7 +81,7 @@ def bindings(
     pictures: Sequence[Picture], builder: Builder, rate: float | None, again: Again
 ) -> dict[str, Any]:
     """The numbers in the texts of the drawing, and in the titles and captions of the frames."""
-    moved: list[Sequence[Picture]] = []
+    moved: list[list[Picture]] = []
     options = replace(builder.options, precision=DIGITS)
     for seed, change in ((1, 0.05), (2, 0.08)):
         run = program.again(builder, change, seed)
