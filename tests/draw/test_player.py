@@ -16,8 +16,7 @@ from cgraph.draw.model.text import parse_number
 from cgraph.draw.output.player import film
 from cgraph.errors import DrawError
 from cgraph.op import OPS
-from cgraph.operators import VOCABULARY
-from cgraph.ops.elementwise import elementwise
+from cgraph.ops import PUBLIC, elementwise
 
 
 def seen_in(picture):
@@ -253,7 +252,7 @@ def test_what_cannot_be_computed_in_the_page_stands_still(tmp_path):
         w = cg.parameter("w", 8.0)
         page = cg.frames(strange(w, name="loss").backward()).html()
     finally:
-        del OPS["strange_op"], VOCABULARY["strange_op"]
+        del OPS["strange_op"], PUBLIC["strange_op"]
     assert '"o":"strange_op"' in page
     wide = cg.frames(cg.sum(cg.parameter("w", np.zeros(20_000))).backward()).html()
     assert "too large for that" in wide and len(wide) < 100_000
