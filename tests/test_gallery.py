@@ -102,7 +102,7 @@ def test_the_numbers_are_the_golden_ones(made):
 @pytest.mark.slow
 def test_thresholds_are_not_rounded_away(made):
     words = (made[0] / "fig43_boundary.svg").read_text().replace("\xa0", " ")
-    assert all(f"t = {t}: " in words for t in ("1·10⁻⁹", "1·10⁻⁵", "0.5", "0.9999"))
+    assert all(f"t = {t}: " in words for t in ("10⁻⁹", "10⁻⁵", "0.5", "0.9999"))
 
 
 def test_one_figure(tmp_path):

@@ -201,6 +201,7 @@ def draw(
         precision: decimals; the stored values are never rounded.
         title, caption: instead of the ones made up.
         collapse: from how many boxes scopes are collapsed; None for never. force: draw above the limit of 300 boxes all the same.
+        elsewhere: leaves that stand for what another part of a net computes; drawn as such, not as data.
         style: a function of each Box or Arrow (`cgraph.draw.model.diagram`), giving another one or None for no change.
 
     Returns:
@@ -215,10 +216,10 @@ def draw(
     >>> print(cg.draw(loss, run=loss.backward()), end="")
     Forward and backward pass
     each dashed arrow carries upstream × local; nothing flows into the data x
-    Loss  = (w·x − 5)²  = 1   ◂ ∂L/∂L = 1 = seed
+    Loss  L = (w·x − 5)²  = 1   ◂ ∂L/∂L = 1 = seed
     │    ∂L/∂w = 2·(w·x − 5)·x = 6
-    ├─ w  = 2   ◂ ∂L/∂w = 6 = 1 × 6
-    └─ x  = 3
+    ├─ x  = 3
+    └─ w  = 2   ◂ ∂L/∂w = 6 = 1 × 6
     """
     from cgraph.draw.compose import compose
 

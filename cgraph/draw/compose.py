@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from cgraph.run import Run
 
 MOST_BOXES = 300
+_REDUCED = r"(Σ|Π|softmax|logsumexp|mean|max|min)([₀₁₂₃])(?=[ (])"
 MOST_FRAMES = 200
 _WIDEST = 1900.0  # points, before a picture is turned
 
@@ -146,6 +148,11 @@ def make_builder(
 def finish(picture: Picture, builder: Builder, options: Options) -> Picture:
     """Title, caption, direction, theme and the style hook."""
     title, caption = (picture.title, picture.caption) if picture.title else words(builder)
+    if picture.caption and not picture.title:
+        caption = picture.caption
+    signs = glossary(picture, builder)
+    if signs and options.caption is None:
+        caption = f"{caption}\n{signs}" if caption else signs
     if options.view == "health" and builder.run is not None:
         title, caption = "Health of the graph", health.words(picture)
     return replace(
@@ -165,25 +172,55 @@ def words(builder: Builder) -> tuple[str, str]:
     """A title and the sentence a teacher would say."""
     data = [n for n in builder.leaves if n.kind == "input"]
     names = ", ".join(builder.names[n] for n in data[:6]) + (" …" if len(data) > 6 else "")
-    tensors = any(not builder.is_scalar(n) for n in builder.ids)
-    how = "⊙ is element by element, · is the matrix product" if tensors else ""
     if builder.run is None:
         title = builder.names.title(builder.roots[0])
         result = f"the {title.lower()}" if title in ("Loss", "Cost") else builder.objective
         return (
             f"Computational graph of {result}",
-            how or "values are computed from left to right, along the arrows",
+            "values are computed along the arrows, from the data to the result",
         )
     if not builder.backward:
         scalars = [n for n in data if builder.is_scalar(n)]
         given = ", ".join(
             f"{builder.names[n]} = {builder.number(builder.run.value(n))}" for n in scalars[:6]
         )
-        return "Forward pass", "; ".join(s for s in (f"given {given}" if given else "", how) if s)
-    stops = f"nothing flows into the data {names}" if data else ""
-    return "Forward and backward pass", "; ".join(
-        s for s in ("each dashed arrow carries upstream × local", stops, how) if s
+        return "Forward pass", f"given {given}" if given else ""
+    stops = f"; nothing flows into the data {names}" if data else ""
+    rules = any(row.rule for rows in builder.said_rows() for row in rows)
+    how = (
+        "each op hands back upstream × local, or what its rule makes of upstream"
+        if rules
+        else "each dashed arrow carries upstream × local"
     )
+    return "Forward and backward pass", how + stops
+
+
+def glossary(picture: Picture, builder: Builder) -> str:
+    """The signs that occur in a picture and that not every reader knows, explained; nothing else."""
+    texts = [box.formula for box in picture.boxes] + [
+        row.formula for box in picture.boxes for row in box.rows
+    ]
+    written = " ".join(texts)
+    product = (
+        any(n.op.name == "matmul" for card in builder.cards[:200] for n in card.nodes)
+        and "·" in written
+    )
+    said = [
+        words
+        for occurs, words in (
+            ("⊙" in written and "⊘" in written, "⊙ and ⊘ multiply and divide element by element"),
+            ("⊙" in written and "⊘" not in written, "⊙ is element by element"),
+            ("⊘" in written and "⊙" not in written, "⊘ divides element by element"),
+            (product, "· is the matrix product"),
+            ("ᵀ" in written, "ᵀ the transpose" if product else "ᵀ is the transpose"),
+        )
+        if occurs
+    ]
+    reduced = re.search(_REDUCED, written)
+    if reduced:
+        axis = str("₀₁₂₃".index(reduced[2]))
+        said.append(f"the small {axis} in {reduced[0]}: along axis {axis}")
+    return ", ".join(said)
 
 
 def _width(picture: Picture) -> float:

@@ -5,13 +5,14 @@ Separate so that `draw`, `frames`, `animate`, the gallery and the command line s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields, replace
 from numbers import Integral
 from typing import Any, Literal
 
 from cgraph.draw.model.text import clean
 from cgraph.errors import DrawError
+from cgraph.node import Node
 
 VIEWS = ("auto", "cards", "expanded", "layers", "collapsed", "neuron", "health")
 THEMES = ("auto", "cards", "circles", "light", "dark", "print")
@@ -38,6 +39,7 @@ class Options:
     legend: bool = True
     collapse: int | Literal["auto"] | None = "auto"
     force: bool = False
+    elsewhere: Collection[Node] = ()
     style: Callable[..., Any] | None = None
 
     @classmethod
@@ -66,6 +68,8 @@ class Options:
             raise DrawError(f"direction={options.direction!r}: there are auto, LR, TB")
         if not isinstance(options.precision, Integral) or not 0 <= options.precision <= 17:
             raise DrawError(f"precision={options.precision!r}: a whole number of decimals, 0 to 17")
+        if not isinstance(options.elsewhere, list | tuple | set | frozenset):
+            raise DrawError(f"elsewhere={options.elsewhere!r}: a list of nodes")
         if options.style is not None and not callable(options.style):
             raise DrawError(f"style={options.style!r}: a function of each Box or Arrow")
         if not (options.collapse in ("auto", None) or isinstance(options.collapse, int)):
@@ -75,6 +79,7 @@ class Options:
         words = {"title": options.title, "caption": options.caption}
         return replace(
             options,
+            elsewhere=frozenset(options.elsewhere),
             **{key: _printable(key, value) for key, value in words.items() if value is not None},
         )
 

@@ -104,8 +104,8 @@ stable_bce: Op = elementwise(
     role="loss",
     domain=(Interval(), LABEL),
     formula=Formula(
-        "$b ln(1+e^(−$a)) + (1−$b) ln(1+e^$a)",
-        r"$b \ln(1+e^{-$a}) + (1-$b) \ln(1+e^{$a})",
+        "max($a, 0) − $b·$a + ln(1 + e^(−|$a|))",
+        r"\max($a, 0) - $b $a + \ln(1 + e^{-|$a|})",
         ("σ($a) − $b", "−$a"),
     ),
     doc=(

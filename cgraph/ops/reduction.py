@@ -396,7 +396,7 @@ def _softmax_local(out: Any, x: Any, axes: Axes) -> LinearMap:
 # fmt: off
 softmax_op: Op = op(
     "softmax", _softmax, _softmax_local, shape=lambda x, axes: x, family="reduction", role="activation", dtype=_floating_dtype,
-    formula=F("e^$a / Σ e^$a", r"\frac{e^{$a}}{\sum e^{$a}}", "diag($out) − $out·$outᵀ"),
+    formula=F("e^$a / Σ e^$a", r"\frac{e^{$a}}{\sum e^{$a}}", "$out ⊙ (upstream − Σ($out ⊙ upstream))"),
 )
 # fmt: on
 

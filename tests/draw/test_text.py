@@ -17,7 +17,8 @@ st = hypothesis.strategies
     ("value", "shown"),
     [(0.5, "0.5"), (0.6931471805599453, "0.693"), (0.0, "0"), (-0.0, "0"), (2.1e-7, "2.1·10⁻⁷"), (-12345.678, "−1.235·10⁴"),
      (float("nan"), "NaN"), (float("inf"), "∞"), (float("-inf"), "−∞"), (1, "1"), (True, "1"), (np.float32(0.1), "0.1"),
-     (1e300, "1·10³⁰⁰"), (5e-324, "4.941·10⁻³²⁴"), (123456, "123456"), (0.720, "0.72")],
+     (1e300, "10³⁰⁰"), (-1e-9, "−10⁻⁹"), (0.72014, "0.720"), (0.1 + 0.2, "0.3"), 
+     (5e-324, "4.941·10⁻³²⁴"), (123456, "123456"), (0.720, "0.72")],
 )  # fmt: skip
 def test_number(value, shown):
     assert text.number(value) == shown
@@ -49,7 +50,16 @@ def test_any_name_becomes_one_printable_line(name):
 
 
 def test_matrices_line_up_and_are_elided():
-    assert text.matrix(np.array([[1.5, -2.0], [10.25, 3.0]])) == ["⎡   1.5 −2 ⎤", "⎣ 10.25  3 ⎦"]
+    assert text.matrix(np.array([[1.5, -2.0], [10.25, 3.0]])) == [
+        "⎡  1.50 −2.00 ⎤",
+        "⎣ 10.25  3.00 ⎦",
+    ]
+    assert text.matrix(np.array([[-5.453e-4, 0.5], [2.0, np.nan]])) == [
+        "⎡ −0.001 0.500 ⎤",
+        "⎣  2.000   NaN ⎦",
+    ]
+    assert text.matrix(np.array([[-5.45e-4, 6.3e-3]])) == ["10⁻³ · [ −0.545 6.300 ]"]
+    assert text.matrix(np.array([[1.5e7, 1e7]])) == ["10⁷ · [ 1.5 1.0 ]"]
     assert text.matrix(np.zeros((5, 9)))[2] == "⎢ ⋮ ⋮ ⋱ ⋮ ⎥"
     assert (
         len({len(line) for line in text.matrix(np.random.default_rng(0).normal(size=(9, 9)))}) == 1

@@ -14,7 +14,6 @@ from cgraph.draw.model.diagram import Arrow, Box, Picture
 from cgraph.draw.model.facts import Array, Facts
 from cgraph.draw.model.flow import gradient
 from cgraph.draw.model.fold import Card, is_literal, lends_shape
-from cgraph.draw.model.names import sign
 from cgraph.node import Node
 
 _NONE: tuple[str, ...] = ()
@@ -28,120 +27,144 @@ class Builder(Facts):
         value = self.value(node)
         scalar = self.is_scalar(node)
         literal = is_literal(node)
+        total, note = self.total(node)
+        elsewhere = node in self.options.elsewhere
         return Box(
             id=self.ids[node],
-            kind={"input": "data", "parameter": "parameter"}.get(node.kind, "constant"),  # type: ignore[arg-type]
-            tone=_TONES[node.kind],
+            kind="elsewhere"
+            if elsewhere
+            else {"input": "data", "parameter": "parameter"}.get(node.kind, "constant"),  # type: ignore[arg-type]
+            tone="elsewhere" if elsewhere else _TONES[node.kind],
             symbol=self.names[node],
+            name=self.names[node],
             shape="" if literal else self.shape(node),
             number="" if not scalar or value is None or literal else self.number(value),
-            value=() if value is None or (scalar and not self.parked(node)) else self.lines(value),
-            total=self.total(node),
+            value=() if value is None or scalar else self.lines(value),
+            total=total,
+            total_note=note,
             tip=self.sentence(node),
             detail=self.detail(node),
+            site=self.site(node),
         )
 
     def op(self, card: Card) -> Box:
         node, flow, names = card.root, self.flows[card.root], self.names
-        title = names.title(node) if not self.expanded or names.is_objective(node) else sign(node)
         formula = flow.formula if self.options.formulas else ""
         if formula and node.op.name == "broadcast_to":
             formula += ", repeated"
         if formula and node.op.name == "cast":
             formula += f" as {node.dtype}"
-        if formula and (not names.named(node) or self.expanded):
+        if formula:
             formula = f"{names[node]} = {formula}"
         value = self.value(node)
-        rows = self.rows(card)
+        total, note = self.total(node)
         return Box(
             id=self.ids[node],
             kind="op",
-            tone=self._tone(card),
-            symbol=title,
+            tone=self.tone(card),
+            symbol=self.heading(card),
+            name=names[node],
             shape=self.shape(node),
-            formula="" if formula == title else formula,
+            formula=formula,
             number="" if value is None or not self.is_scalar(node) else self.number(value),
+            number_shown=self.inside,
             value=() if value is None or self.is_scalar(node) else self.lines(value),
-            rows=rows,
-            total=self.total(node),
+            rows=self.rows(card),
+            total=total,
+            total_note=note,
             border="dotted" if node.op.name == "stop_gradient" else "solid",
             tip=self.sentence(node),
             detail=self.detail(node),
-        )
-
-    def _tone(self, card: Card) -> str:
-        roles = {n.op.role for n in card.nodes}
-        if "loss" in roles or self.names.title(card.root) in ("Loss", "Cost"):
-            return "loss"
-        own = card.root.op.role
-        return (
-            own if own in ("linear", "activation") else "linear" if "linear" in roles else "other"
+            site=self.site(node),
         )
 
     # --- arrows ---------------------------------------------------------------------------------------------------------------
 
     def forward(self, operand: Node, card: Card, side: str = "") -> Arrow:
-        """The value that goes from an operand into a card."""
-        value = self.value(operand)
-        words, shape = "", ""
-        if self.is_scalar(operand):
-            number = self.number(value) if value is not None else ""
-            words = (
-                f"{self.names[operand]} = {number}" if operand.kind == "op" and number else number
-            )
-            words = words or (self.names[operand] if operand.kind == "op" else "")
-            words = "" if is_literal(operand) else words
-        else:
-            words, shape = self.names[operand], self.shape(operand)
-        words = f"{words}  ({side})".strip() if side else words
-        chain, aside = operand.kind == "op", operand.kind != "parameter" and self.meets_chain(card)
+        """The value that goes from an operand into a card. What comes from a leaf stands in the leaf, and is not written again."""
+        chain = operand.kind == "op"
+        words, shape = (side,) if side else _NONE, ""
+        if chain and not self.inside:
+            value = self.value(operand)
+            word = self.names[operand]
+            if not self.is_scalar(operand):
+                shape = self.shape(operand)
+            elif value is not None:
+                word = f"{word} = {self.number(value)}"
+            elif not self.names.has_own(operand):
+                word = ""
+            words = (f"{word}  ({side})" if side else word,) if word else words
+        aside = operand.kind != "parameter" and self.meets_chain(card)
         return Arrow(
-            self.ids[operand], self.ids[card.root], "value", (words,) if words else (), shape,
-            tail_port="h" if chain else "", head_port="h" if chain else "side" if aside else "",
+            self.ids[operand], self.ids[card.root], "value", words, shape,
+            tail_port="h", head_port=self.entry(operand, card),
             weight=3 if self.parked(operand) else 50 if chain or (self.layered and not aside) else 0 if aside else 1,
             sideways=self.side(operand, card),
             tip=f"{self.names[operand]} goes into {self.names[card.root]}",
+            css=("spine",) if operand is self.main(card) else (),
         )  # fmt: skip
+
+    def entry(self, operand: Node, card: Card) -> str:
+        """Where a value enters a card: the chain at the middle of its header, a parameter above its own row, data above the chain."""
+        if operand is self.main(card):
+            return "h"
+        if operand.kind == "parameter" and (row := self.row_of(operand, card)):
+            return f"i{row[1:]}"
+        aside = self.meets_chain(card) or (operand.kind != "parameter" and bool(self.rows(card)))
+        return "side" if operand.kind != "op" and aside else ""
+
+    def main(self, card: Card) -> Node | None:
+        """The operand whose line is the spine of the picture: the op computed last."""
+        ops = [p for p in card.entries if p in self.at]
+        return max(ops, key=self.at.__getitem__) if ops else None
+
+    def row_of(self, operand: Node, card: Card) -> str:
+        """The port of an operand's row, `g0`; "" where it has none."""
+        rows = self.rows(card)
+        if not rows:
+            return ""
+        at = 0
+        for p, places in self.in_order(card):
+            if p is operand:
+                return f"g{min(at, len(rows) - 1)}" if self.receives(card, p) else ""
+            at += (1 if card.inner else len(places)) if self.receives(card, p) else 0
+        return ""
 
     def back(
         self,
         operand: Node,
         card: Card,
         share: Array,
-        row: int,
         place: tuple[Node, int] | None = None,
+        port: str | None = None,
     ) -> Arrow:
-        """The gradient that a card hands back to an operand: upstream × local."""
-        flow, names = self.flows[card.root], self.names
+        """The gradient that a card hands back to an operand: upstream × local, written on the arrow between two ops, and where
+        several shares meet."""
+        names = self.names
         several = self.fans.get(operand, 0) > 1
         name = f"∂{self.objective}/∂{names[operand]}"
-        label: tuple[str, ...] = (name + (" (share)" if several else ""),)
-        shape, lines = "", _NONE
-        if not self.options.values:  # the chain rule itself, in symbols
-            down = f"∂{names[card.root]}/∂{names[operand]}"
-            label = (name, f"∂{self.objective}/∂{names[card.root]} {text.TIMES} {down}")
-        elif share.size == 1 and operand.shape == ():
-            label = (self.number(share) if several else f"{name} = {self.number(share)}",)
-            local = flow.local(operand) if place is None else flow.local_at(*place)
-            if (
-                flow.upstream is not None
-                and flow.upstream.size == 1
-                and local is not None
-                and local.size == 1
-            ):
-                label += (f"{self.number(flow.upstream)} {text.TIMES} {self.number(local)}",)
-        else:
-            shape, lines = self.shape(operand), self.lines(share)
         chain = operand.kind == "op"
-        rows = self.rows(card)
-        port = f"g{min(row, len(rows) - 1)}" if rows else ""
-        tail = "g0" if chain and self.rows(self.card_of[operand]) else ""
+        label: tuple[str, ...] = ()
+        shape, lines = "", _NONE
+        if (chain and not self.inside) or (several and not self.inside and operand.shape == ()):
+            label = (name + (" (share)" if several else ""),)
+            if not self.options.values:  # the chain rule itself, in symbols
+                down = f"∂{names[card.root]}/∂{names[operand]}"
+                label = (name, f"∂{self.objective}/∂{names[card.root]} {text.TIMES} {down}")
+            elif share.size == 1 and operand.shape == ():
+                label = (self.number(share) if several else f"{name} = {self.number(share)}",)
+                if product := self.product(card, operand, place):
+                    label += (product,)
+            else:
+                shape, lines = self.shape(operand), self.lines(share)
+        tail = ("g0" if self.rows(self.card_of[operand]) else "") if chain else "t"
         return Arrow(
             self.ids[operand], self.ids[card.root], "gradient", label, shape, lines,
-            tail_port=tail, head_port=port if chain else "",
+            tail_port=tail, head_port=self.row_of(operand, card) if port is None else port,
             weight=3 if self.parked(operand) else 50 if chain else 1,
             sideways=self.side(operand, card),
             tip=f"{names[card.root]} hands {name} back to {names[operand]}",
+            css=("spine",) if operand is self.main(card) else (),
         )  # fmt: skip
 
     def side(self, operand: Node, card: Card) -> Literal["", "before", "after"]:
@@ -155,20 +178,22 @@ class Builder(Facts):
         found: list[Arrow] = []
         for card in self.cards:
             row = 0
-            for operand, places in card.entries.items():
+            for operand, places in sorted(
+                card.entries.items(), key=lambda item: self.backward and item[0].kind == "parameter"
+            ):
                 if operand not in self.ids:
                     continue
                 twice = not card.inner and len(places) > 1
                 sides = ("left", "right") if twice else (self.which(card, places[0][1]),)
                 for place, side in zip(places if twice else places[:1], sides, strict=False):
                     found.append(self.forward(operand, card, side))
-                    share = (
-                        self.flows[card.root].share_at(*place)
-                        if twice
-                        else self.flows[card.root].share(operand)
-                    )
+                    flow = self.flows[card.root]
+                    share = flow.share_at(*place) if twice else flow.share(operand)
                     if self.backward and share is not None:
-                        found.append(self.back(operand, card, share, row, place if twice else None))
+                        port = f"g{row}" if twice and self.row_of(operand, card) else None
+                        found.append(
+                            self.back(operand, card, share, place if twice else None, port)
+                        )
                         row += 1
         for i, root in enumerate(self.roots):
             found += self.ends(root, f"out{i}")
@@ -189,32 +214,27 @@ class Builder(Facts):
 
     def ends(self, root: Node, end: str) -> list[Arrow]:
         """The result leaving the picture, and the seed coming in."""
-        value = self.value(root)
-        words = (
-            self.names[root]
-            if not self.is_scalar(root)
-            else self.number(value)
-            if value is not None
-            else ""
-        )
-        if words and self.is_scalar(root) and root.name and not self.names.is_objective(root):
-            words = f"{self.names[root]} = {words}"
+        value, scalar = self.value(root), self.is_scalar(root)
         is_op = root.kind == "op"
+        word = self.names[root]
+        if scalar and value is not None and not (self.inside and is_op):
+            word = f"{word} = {self.number(value)}"
         found = [
-            Arrow(self.ids[root], end, "value", (words,) if words else (), "" if self.is_scalar(root) else self.shape(root),
-                  tail_port="h" if is_op else "", weight=20, tip=f"{self.names[root]} is the result"),
+            Arrow(self.ids[root], end, "value", (word,) if is_op else (), "" if scalar or self.inside else self.shape(root),
+                  tail_port="h" if is_op else "", weight=20, tip=f"{self.names[root]} is the result", css=("spine",) if is_op else ()),
         ]  # fmt: skip
         seed = gradient(self.run, root) if self.backward else None
         if seed is not None:
             name = f"∂{self.names[root]}/∂{self.names[root]}"
-            scalar = seed.size == 1
+            one = seed.size == 1
             label: tuple[str, ...] = (
-                (f"{name} = {self.number(seed)}", "seed") if scalar else (f"{name}: seed",)
+                (f"{name} = {self.number(seed)}", "seed") if one else (f"{name}: seed",)
             )
             has_rows = is_op and bool(self.rows(self.card_of[root]))
             found.append(
-                Arrow(self.ids[root], end, "gradient", label, lines=() if scalar else self.lines(seed),
-                      tail_port="g0" if has_rows else "", weight=4, tip="the backward pass starts here", css=("seed",)),
+                Arrow(self.ids[root], end, "gradient", label, lines=() if one else self.lines(seed),
+                      tail_port="g0" if has_rows else "", weight=4, tip="the backward pass starts here",
+                      css=("seed", "spine") if is_op else ("seed",)),
             )  # fmt: skip
         return found
 
@@ -238,7 +258,7 @@ class Builder(Facts):
     # --- the whole ------------------------------------------------------------------------------------------------------------
 
     def picture(self) -> Picture:
-        declared = draw_order(self.order, self.cards, set(self.leaves))
+        declared = draw_order(self.order, self.cards, set(self.leaves), self.backward)
         self.ids = {node: f"n{i}" for i, node in enumerate(declared)}
         boxes = [self.op(self.card_of[n]) if n in self.card_of else self.leaf(n) for n in declared]
         boxes += [Box(f"out{i}", "end", "other", "") for i in range(len(self.roots))]
@@ -249,10 +269,10 @@ class Builder(Facts):
 
 
 def draw_order(
-    order: Sequence[Node], cards: Sequence[Card], leaves: Collection[Node]
+    order: Sequence[Node], cards: Sequence[Card], leaves: Collection[Node], by_kind: bool
 ) -> list[Node]:
     """The order in which boxes are declared, which is how the engine stacks them: targets and other data that meet a chain first,
-    then each card after its own leaves."""
+    then each card after its own leaves; data before parameters where these have rows of their own in the card."""
     ops = {card.root for card in cards}
     first: list[Node] = []
     rest: list[Node] = []
@@ -260,7 +280,7 @@ def draw_order(
     known = set(leaves)
     for card in cards:
         meets_chain = any(p in ops for p in card.entries)
-        for operand in card.entries:
+        for operand in sorted(card.entries, key=lambda p: by_kind and p.kind == "parameter"):
             if operand in known and operand not in seen:
                 seen.add(operand)
                 (first if meets_chain and operand.kind != "parameter" else rest).append(operand)

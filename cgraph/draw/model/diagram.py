@@ -19,15 +19,24 @@ State = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One local gradient: `∂p̂/∂z = p̂(1−p̂) = 0.25`; each part may be empty."""
+    """One local gradient: `∂p̂/∂z = p̂(1−p̂) = 0.25`; each part may be empty.
+
+    `rule`: not a local gradient but what the op does with the upstream one, `∂C/∂W = ∂C/∂Z · Xᵀ`, and so in that colour.
+    """
 
     left: str
     formula: str = ""
     value: str = ""
+    worked: str = ""  # the formula with numbers put in
+    lines: tuple[str, ...] = ()  # entry by entry, monospaced, below
+    rule: bool = False
+    to: str = ""  # the operand it belongs to
 
     @property
     def text(self) -> str:
-        return " = ".join(part for part in (self.left, self.formula, self.value) if part)
+        return " = ".join(
+            part for part in (self.left, self.formula, self.worked, self.value) if part
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +44,21 @@ class Box:
     """One node of the picture: a leaf, an op (with whatever is folded into it), a collapsed scope or a pill."""
 
     id: str
-    kind: Literal["data", "parameter", "constant", "op", "scope", "pill", "end"]
-    tone: str  # colour class: data parameter linear activation loss other
+    kind: Literal["data", "parameter", "constant", "elsewhere", "op", "scope", "pill", "end"]
+    tone: str  # colour class: data parameter elsewhere linear arithmetic activation loss other
     symbol: str
     shape: str = ""
     formula: str = ""
-    number: str = ""  # a scalar's value; pictures write it on the arrow that leaves
+    name: str = ""  # what its result is called in formulas
+    number: str = ""  # a scalar's value; a leaf has it inside, an op on the arrow that leaves
+    number_shown: bool = False  # an op's number inside as well, where arrows carry no words
     value: tuple[str, ...] = ()  # lines, monospaced
     value_state: State = "shown"
     notes: tuple[str, ...] = ()  # small print under the formula
     rows: tuple[Row, ...] = ()
     rows_state: State = "shown"
     total: tuple[str, ...] = ()  # the gradient that arrived: a heading, then lines
+    total_note: str = ""  # how it came about: upstream × local
     total_state: State = "shown"
     update: tuple[str, ...] = ()  # what a training step makes of a parameter: a heading, then lines
     update_state: State = "shown"
@@ -57,6 +69,7 @@ class Box:
     bypassed: bool = False
     tip: str = ""  # a sentence, for tooltips and screen readers
     detail: tuple[tuple[str, str], ...] = ()  # everything known about it, for the player
+    site: str = ""  # file:line of the code that built it, for the SVG
     css: tuple[str, ...] = ()
 
 

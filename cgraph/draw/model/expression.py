@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 
-from cgraph.draw.model.text import MINUS, superscript
+from cgraph.draw.model import polynomial
+from cgraph.draw.model.text import MINUS, SUBSCRIPT, fraction, number, superscript
 from cgraph.node import Node
 from cgraph.op import Formula
 
@@ -19,7 +21,7 @@ _INDENT = {"(": 1, "[": 1, ")": -1, "]": -1}
 _OPERAND = re.compile(r"\$([a-h])")
 _OPENS, _CLOSES, _SUMS = set("(,|["), set("),|]"), set("+−")
 _FRACTION = re.compile(r"∂[^\s∂/()·]+/∂[^\s∂/()·]+")  # binds like one symbol
-_RAISED = re.compile(r"\^\(([^()]*)\)|\^([\w.]+)")
+_NUMBER_FIRST = re.compile(r"([\d./½⅓¼⅕⅙⅛⅒]+)[·\s](.+)")
 
 
 def strength(text: str) -> int:
@@ -68,19 +70,30 @@ def shorten(text: str, limit: int = SHOWN) -> str:
 
 
 def product(factors: Sequence[str], sign: str = "·") -> str:
-    """Factors multiplied: ones left out, signs gathered.
+    """Factors multiplied: ones left out, signs gathered, numbers multiplied and put in front.
 
-    >>> product(["1", "−1", "x₁"]), product(["1"]), product(["a + b", "c"])
-    ('−x₁', '1', '(a + b)·c')
+    >>> product(["1", "−1", "x₁"]), product(["1"]), product(["a + b", "c"]), product(["2", "x", "−3"]), product(["1/32", "2·x₂"])
+    ('−x₁', '1', '(a + b)·c', '−6x', '1/16 x₂')
     """
-    negative, kept = False, []
+    coefficient, kept = Fraction(1), []
     for factor in factors:
         if factor.startswith(MINUS) and strength(factor) >= 5:
-            negative, factor = not negative, factor[1:]
-        if factor != "1":
+            coefficient, factor = -coefficient, factor[1:]
+        while lead := _NUMBER_FIRST.fullmatch(factor) if strength(factor) == 6 else None:
+            value = polynomial.parsed(lead[1])
+            if value is None:
+                break
+            coefficient, factor = coefficient * value, lead[2]
+        value = polynomial.parsed(factor)
+        if value is not None:
+            coefficient *= value
+        else:
             kept.append(factor)
     text = sign.join(wrap(f, 6) for f in kept) if len(kept) > 1 else (kept[0] if kept else "1")
-    return (MINUS + wrap(text, 5) if negative else text).strip()
+    if abs(coefficient) != 1 and kept:
+        text = wrap(text, 6)
+    text = polynomial.times(abs(coefficient), text)
+    return (MINUS + wrap(text, 5) if coefficient < 0 else text).strip()
 
 
 def _juxtaposed(a: str, b: str) -> str:
@@ -88,7 +101,9 @@ def _juxtaposed(a: str, b: str) -> str:
     short = re.compile(r"[^\W\d_][\u0302-\u0307]?[₀-₉ᵢⱼₖ]+")
     if short.fullmatch(a) and short.fullmatch(b):
         return a + b
-    if re.fullmatch(r"\d+(\.\d+)?", a) and (short.fullmatch(b) or (len(b) <= 2 and b.isalpha())):
+    if re.fullmatch(r"\d+(\.\d+)?", a) and re.fullmatch(
+        r"[^\W\d_][\u0302-\u0307]?[₀-₉ᵢⱼₖ]*[²³⁴-⁹]?", b
+    ):
         return a + b
     return f"{wrap(a, 6)}·{wrap(b, 6)}"
 
@@ -134,21 +149,20 @@ def _from_row(node: Node, operands: Sequence[str], big: bool) -> str:
     """By the row's template; activations and losses of tensors by name, `σ(Z)`, as the template would be a wall of text."""
     op = node.op
     if op.family == "reduction" and operands:
-        word = "Σ" if op.name == "sum" else op.name
-        operand = wrap(operands[0], 7)
+        word = {"sum": "Σ", "prod": "Π"}.get(op.name, op.name) + along(node)
+        operand = wrap(operands[0], 9)
         return (
-            f"{word}{operand}" if operand.startswith("(") and word != "Σ" else f"{word} {operand}"
+            f"{word}({operand})"
+            if operand[0] != "(" and word[0] not in "ΣΠ"
+            else f"{word} {operand}".replace(" (", "(")
         )
     by_name = (
         not op.formula.text or len(operands) > 3 or (big and op.role in ("activation", "loss"))
     )
     if by_name:
-        word = (
-            op.name.replace("_", " ").replace("bce", "BCE").replace("mse", "MSE")
-            if op.role == "loss"
-            else op.symbol
-        )
-        return f"{word}({', '.join(operands)})"
+        if op.name == "stable_bce":  # what is fused
+            return f"BCE(σ({operands[0]}), {operands[1]})"
+        return f"{op.name.upper() if op.role == 'loss' else op.symbol + along(node)}({', '.join(operands)})"
     return fill(op.formula.text, operands)
 
 
@@ -175,12 +189,74 @@ def fill(template: str, operands: Sequence[str], out: str = "out") -> str:
         r"\b(ln|sin|cos|tan|tanh|arcsin|arccos|arctan|sinh|cosh|sign|log) \(", r"\1(", text
     )
 
-    def lift(match: re.Match[str]) -> str:
-        inner = match[1] if match[1] is not None else match[2]
-        raised = superscript(inner)
-        return match[0] if raised.startswith("^") else raised
+    return _lifted(text)
 
-    return _RAISED.sub(lift, text)
+
+def _lifted(text: str) -> str:
+    """Exponents raised; where there is no small form of a character, `e^` is written exp( )."""
+    at = text.find("^")
+    while at >= 0:
+        end = _closing(text, at + 1)
+        inner = text[at + 1 : end]
+        bare = inner[1:-1] if inner.startswith("(") else inner
+        raised = superscript(bare)
+        natural = text[at - 1 : at] == "e" and not text[at - 2 : at - 1].isalnum()
+        if bare and not raised.startswith("^"):
+            text, at = text[:at] + raised + text[end:], at + len(raised)
+        elif natural and bare:
+            text, at = f"{text[: at - 1]}exp({bare}){text[end:]}", at + 3
+        else:
+            at += 1
+        at = text.find("^", at)
+    return text
+
+
+def _closing(text: str, start: int) -> int:
+    """Where an exponent that starts here ends: behind its bracket, or behind its word."""
+    if text[start : start + 1] != "(":
+        match = re.compile(r"[\w.\u0302-\u0308]*").match(text, start)
+        return match.end() if match else start
+    depth = 0
+    for i in range(start, len(text)):
+        depth += _INDENT.get(text[i], 0)
+        if depth == 0:
+            return i + 1
+    return len(text)
+
+
+def along(node: Node) -> str:
+    """The axes of a reduction, as a small index: Σ₁ sums along axis 1. Nothing where all axes are meant.
+
+    >>> import cgraph as cg, numpy as np
+    >>> X = cg.parameter("X", np.ones((2, 3)))
+    >>> along(cg.sum(X, axis=1)), along(cg.sum(X))
+    ('₁', '')
+    """
+    axes = node.params.get("axes", node.params.get("axis"))
+    if node.op.name == "broadcast_to":
+        axes = _repeated(node)
+    axes = axes if isinstance(axes, tuple) else () if axes is None else (axes,)
+    whole = node.parents[0].ndim if node.op.name != "broadcast_to" else node.ndim
+    meant = [i for i in axes if node.op.name == "broadcast_to" or node.parents[0].shape[i] != 1]
+    long = [
+        n for n in (node if node.op.name == "broadcast_to" else node.parents[0]).shape if n != 1
+    ]
+    if whole < 2 or len(meant) == len(long) or not meant:
+        return "" if node.op.name not in ("softmax", "cumsum") or whole < 2 else _small(axes)
+    return _small(meant)
+
+
+def _small(axes: Sequence[int]) -> str:
+    return ",".join(str(i) for i in axes).translate(SUBSCRIPT)
+
+
+def _repeated(node: Node) -> tuple[int, ...]:
+    """Along which axes a broadcast repeats its operand."""
+    before = node.parents[0].shape
+    before = (1,) * (node.ndim - len(before)) + tuple(before)
+    return tuple(
+        i for i, (a, b) in enumerate(zip(before, node.shape, strict=True)) if a == 1 and b != 1
+    )
 
 
 def _index(node: Node) -> str:
@@ -209,19 +285,31 @@ def adjoint(node: Node, operands: Sequence[str], out: str) -> str:
             return "its part of UPSTREAM"
         case "max" | "min":
             return f"UPSTREAM where {operands[0]} is the {node.op.name}"
+        case "sum" | "mean":
+            count = "" if node.op.name == "sum" else f"{fraction_of(node)} "
+            return f"{count}UPSTREAM, repeated"
         case "cumsum":
             return "running sum of UPSTREAM from the end"
         case "softmax":
-            return f"(diag({out}) − {out}·{out}ᵀ) · UPSTREAM"
+            return f"{out} ⊙ (UPSTREAM − Σ{along(node)}({out} ⊙ UPSTREAM))"
         case "logsumexp":
-            return f"softmax({operands[0]}) ⊙ UPSTREAM"
+            return f"softmax{along(node)}({operands[0]}) ⊙ UPSTREAM"
     return f"{node.op.symbol}′ᵀ(UPSTREAM)"
+
+
+def fraction_of(node: Node) -> str:
+    """What a mean divides by, `¼`, or 1/m where the size is open."""
+    whole, left = node.parents[0].size, node.size
+    return fraction(whole // left) if whole and left else "1/m"
 
 
 def partial(node: Node, i: int, operands: Sequence[str], out: str) -> str:
     """The elementwise local gradient of a node with respect to operand `i`; "" when the table has no text for it."""
     if node.op.name == "multiply":
         return operands[1 - i]
+    exponent = polynomial.parsed(operands[1]) if node.op.name == "power" and i == 0 else None
+    if exponent is not None:
+        return product([polynomial.spelled(exponent), _power(operands[0], exponent - 1)])
     texts = node.op.formula.partials
     template = texts[i] if i < len(texts) else None
     if not template:
@@ -236,3 +324,14 @@ def partial(node: Node, i: int, operands: Sequence[str], out: str) -> str:
 
 def _many(node: Node) -> bool:
     return any(n != 1 for n in node.shape)
+
+
+def _power(base: str, exponent: Fraction) -> str:
+    if exponent in (0, 1):
+        return "1" if exponent == 0 else base
+    raised = superscript(polynomial.spelled(exponent))
+    return (
+        f"{wrap(base, 8)}{raised}"
+        if not raised.startswith("^")
+        else f"{wrap(base, 8)}^({number(float(exponent))})"
+    )

@@ -6,16 +6,18 @@ has not computed: what is not there comes back empty.
 
 from __future__ import annotations
 
+import linecache
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cgraph.draw.model import groups, text
-from cgraph.draw.model.diagram import Row
+from cgraph.draw.model.diagram import Row, replace
 from cgraph.draw.model.flow import Flow, gradient
-from cgraph.draw.model.fold import Card, is_literal
-from cgraph.draw.model.names import Names
+from cgraph.draw.model.fold import IMPLICIT, Card, is_arithmetic, is_linear, is_literal
+from cgraph.draw.model.names import Names, sign
 from cgraph.draw.options import Options
 from cgraph.node import Node
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from cgraph.run import Run
 
 Array = np.ndarray[Any, Any]
+_FEW = 60  # cards up to which it is worth asking how operands reach them
 
 
 class _Flows(dict[Node, Flow]):
@@ -72,6 +75,7 @@ class Facts:
         )
         self.ids: dict[Node, str] = {}
         self.card_of = {card.root: card for card in cards}
+        self.at = {card.root: i for i, card in enumerate(cards)}
         self.flows = _Flows(self)
         self.objective_node = self._objective()
         self.objective = self.names[self.objective_node]
@@ -79,8 +83,10 @@ class Facts:
             run is not None and options.grads is not False and any(run.has_grad(r) for r in roots)
         )
         self.most_rows = 8
+        self.inside = False  # numbers stand in the boxes, and arrows carry no words
         self.collapsed: dict[str, str] = {}  # box id -> title, for boxes that stand for a scope
         self._rows: dict[Node, tuple[Row, ...]] = {}
+        self._depends: dict[Node, set[Node]] = {}
         self.fans = self._fans()
         self.beside: set[Node] = set()
         self.layered = any(card.root.scope for card in cards) and options.view in (
@@ -109,8 +115,60 @@ class Facts:
 
     # --- text -----------------------------------------------------------------------------------------------------------------
 
+    def heading(self, card: Card) -> str:
+        """What a card is: the op's symbol, "linear" or "arithmetic" for several folded into one, "mean BCE" for a cost."""
+        root = card.root
+        loss = next((n for n in card.nodes if n.op.role == "loss"), None)
+        if loss is not None and root.op.family == "reduction":
+            return f"{sign(root)} {sign(loss)}"
+        if self.expanded or not any(n.op.name not in IMPLICIT for n in card.inner):
+            return sign(root)
+        if self.names.is_objective(root):
+            return self.names.title(root)
+        return "linear" if is_linear(card) else "arithmetic"
+
+    def tone(self, card: Card) -> str:
+        """The colour class of a card, decided from all that is folded into it."""
+        if any(n.op.role == "loss" for n in card.nodes) or self.names.title(card.root) in (
+            "Loss",
+            "Cost",
+        ):
+            return "loss"
+        if card.root.op.role == "activation":
+            return "activation"
+        if is_linear(card):
+            return "linear"
+        return (
+            "arithmetic"
+            if all(is_arithmetic(n) or n.op.name in IMPLICIT for n in card.nodes)
+            else "other"
+        )
+
     def number(self, array: Array | float) -> str:
-        return text.number(np.asarray(array).reshape(()).item(), self.options.precision)
+        return text.number(np.asarray(array).reshape(())[()], self.options.precision)
+
+    def multiplied(self, upstream: Array, local: Array, share: Array) -> str:
+        """`2 × 0.25`, with as many digits as it takes to give the product that is shown; else with ≈ in front."""
+        shown = self.number(share)
+        for digits in range(self.options.precision, self.options.precision + 3):
+            factors = [
+                text.number(np.asarray(a).reshape(())[()], digits) for a in (upstream, local)
+            ]
+            given = text.parse_number(factors[0]) * text.parse_number(factors[1])
+            if text.same(given, shown, self.options.precision):
+                return f" {text.TIMES} ".join(factors)
+        factors = [self.number(a) for a in (upstream, local)]
+        return "≈ " + f" {text.TIMES} ".join(factors)
+
+    def added(self, shares: Sequence[Array], whole: Array) -> str:
+        """`3 + 3 + 1 = 7`, with as many digits as it takes to add up; else with ≈ for the last sign."""
+        shown = self.number(whole)
+        terms = [self.number(s) for s in shares]
+        for digits in range(self.options.precision, self.options.precision + 3):
+            tried = [text.number(np.asarray(s).reshape(())[()], digits) for s in shares]
+            if text.same(sum(map(text.parse_number, tried)), shown, self.options.precision):
+                return f"{' + '.join(map(text.bracketed, tried))} = {shown}"
+        return f"{' + '.join(map(text.bracketed, terms))} ≈ {shown}"
 
     def lines(self, array: Array) -> tuple[str, ...]:
         return tuple(text.tensor(array, self.options.precision))
@@ -171,17 +229,25 @@ class Facts:
             self._rows[card.root] = self._make_rows(card, flow)
         return self._rows[card.root]
 
+    def said_rows(self) -> list[tuple[Row, ...]]:
+        """The local gradients asked for so far."""
+        return list(self._rows.values())
+
     def _make_rows(self, card: Card, flow: Flow) -> tuple[Row, ...]:
         rows: list[Row] = []
         more = 0
-        for operand, places in card.entries.items():
+        for operand, places in self.in_order(card):
             if not self.receives(card, operand):
                 continue
             if len(rows) > self.most_rows:
                 more += 1
             elif card.inner or len(places) == 1:
-                row = flow.row(operand, self.objective)
-                rows.append(row if self.options.values else Row(row.left, row.formula or row.value))
+                row = self._alone(card, operand, flow.row(operand, self.objective))
+                rows.append(
+                    row
+                    if self.options.values
+                    else replace(row, formula=row.formula or row.value, value="", lines=())
+                )
             else:
                 rows += [
                     flow.row_at(operand, i, side)
@@ -196,27 +262,77 @@ class Facts:
         """Whether a gradient was handed from this card to this operand."""
         return self.backward and self.flows[card.root].share(operand) is not None
 
-    def total(self, node: Node) -> tuple[str, ...]:
-        """The gradient written inside a node: where several shares meet, and for parameters in a layer view."""
-        arrived = gradient(self.run, node) if self.backward else None
-        if arrived is None or (self.fans.get(node, 0) < 2 and not self.parked(node)):
-            return ()
-        head = f"∂{self.objective}/∂{self.names[node]}"
-        if arrived.size != 1:
-            return (head, *self.lines(arrived)) if self.options.values else (head,)
-        few = self.fans.get(node, 0) <= 6
-        shares = [s for card in self.cards for s in self.shares(card, node)] if few else []
-        if not self.options.values:
-            return ()
-        if 1 < len(shares) <= 6:
-            return (
-                f"{head} = {' + '.join(self._addend(s) for s in shares)} = {self.number(arrived)}",
-            )
-        return (f"{head} = {self.number(arrived)}",)
+    def in_order(self, card: Card) -> list[tuple[Node, list[tuple[Node, int]]]]:
+        """The operands of a card as its rows list them: ops first, whose lines run straight from row to row."""
+        return sorted(card.entries.items(), key=lambda item: item[0].kind != "op")
 
-    def _addend(self, share: Array) -> str:
-        words = self.number(share)
-        return f"({words})" if words.startswith(text.MINUS) else words
+    def _alone(self, card: Card, operand: Node, row: Row) -> Row:
+        """Where an operand reaches an op in another way too, ∂y/∂x is the sum of all ways: the local one is called ∂(m + x)/∂x."""
+        if row.rule or not self.also(card, operand):
+            return row
+        formula = self.flows[card.root].formula
+        name = self.names[operand]
+        short = len(formula) <= 14 and "…" not in formula
+        left = f"∂({formula})/∂{name}" if short else f"∂{self.names[card.root]}/∂({name} here)"
+        return replace(row, left=left)
+
+    def also(self, card: Card, operand: Node) -> bool:
+        """Whether an operand reaches a card through another operand as well."""
+        if len(self.cards) > _FEW or len(card.entries) < 2:
+            return False
+        return any(operand in self._below(other) for other in card.entries if other is not operand)
+
+    def _below(self, node: Node) -> set[Node]:
+        """Everything drawn that a node depends on."""
+        if node not in self._depends:
+            found: set[Node] = set()
+            stack = [node]
+            while stack:
+                card = self.card_of.get(stack.pop())
+                for operand in card.entries if card is not None else ():
+                    if operand not in found:
+                        found.add(operand)
+                        stack.append(operand)
+            self._depends[node] = found
+        return self._depends[node]
+
+    def total(self, node: Node) -> tuple[tuple[str, ...], str]:
+        """The gradient written inside a node, and how it came about: in every leaf, where several shares meet, and where arrows
+        carry no words."""
+        arrived = gradient(self.run, node) if self.backward else None
+        fans = self.fans.get(node, 0)
+        if arrived is None or not (node.kind != "op" or fans > 1 or (self.inside and fans)):
+            return (), ""
+        head = f"∂{self.objective}/∂{self.names[node]}"
+        users = [card for card in self.cards if node in card.entries] if fans <= 6 else []
+        if not self.options.values:
+            root = self.names[users[0].root] if len(users) == 1 else ""
+            return (
+                head,
+            ), f"∂{self.objective}/∂{root} {text.TIMES} ∂{root}/∂{self.names[node]}" if root else ""
+        if arrived.size != 1:
+            return (head, *self.lines(arrived)), ""
+        shares = [s for card in users for s in self.shares(card, node)]
+        if 1 < len(shares) <= 6:
+            return (f"{head} = {self.added(shares, arrived)}",), ""
+        return (f"{head} = {self.number(arrived)}",), self.product(users[0], node) if len(
+            users
+        ) == 1 else ""
+
+    def product(self, card: Card, operand: Node, place: tuple[Node, int] | None = None) -> str:
+        """`2 × 0.25`: upstream and local gradient of what a card hands to a scalar operand; "" where it is no such product."""
+        flow = self.flows[card.root]
+        local = flow.local(operand) if place is None else flow.local_at(*place)
+        share = flow.share(operand) if place is None else flow.share_at(*place)
+        if (
+            flow.upstream is None
+            or flow.upstream.size != 1
+            or local is None
+            or local.size != 1
+            or share is None
+        ):
+            return ""
+        return self.multiplied(flow.upstream, local, share)
 
     def shares(self, card: Card, operand: Node) -> list[Array]:
         if operand not in card.entries:
@@ -260,6 +376,14 @@ class Facts:
         """The shape as it came out, or as it is declared."""
         return text.shape(self.run.value(node).shape if self.run is not None else node.shape)
 
+    def site(self, node: Node) -> str:
+        """Where the node was built, and the line of Python: `and.py:12  z = w * x + b`; a picture travels, so without the folder."""
+        path, _, line = node.site.rpartition(":")
+        if not path or not line.isdigit() or is_literal(node):
+            return ""
+        code = text.clean(linecache.getline(path, int(line)), 120)
+        return f"{text.clean(os.path.basename(path), 40)}:{line}  {code}".rstrip()
+
     def detail(self, node: Node) -> tuple[tuple[str, str], ...]:
         """Everything known about a node, with more digits than fit into a picture: for the player."""
         found = [
@@ -279,6 +403,8 @@ class Facts:
         arrived = gradient(self.run, node) if self.backward else None
         if arrived is not None:
             found.append((f"∂{self.objective}/∂{self.names[node]}", _full(arrived)))
+        if built := self.site(node):
+            found.append(("built by", built))
         return tuple(
             (key, text.clean(words, 2000) if key == "name" else words) for key, words in found
         )

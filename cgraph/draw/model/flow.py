@@ -6,13 +6,13 @@ another, shares and gradients are the engine's own. What a Run has not computed 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cgraph.draw.model import expression, text
+from cgraph.draw.model import expression, polynomial, text
 from cgraph.draw.model.diagram import Row
 from cgraph.draw.model.fold import Card, is_literal, lends_shape
 from cgraph.errors import CgraphError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 _SPELLED = 300
 _READABLE = 44
-_FRACTION = re.compile("[½⅓¼⅕⅙⅛⅒]|1/[0-9m]+")
+_ENTRIES = 24  # of a local gradient that are written out
 
 
 class Flow:
@@ -89,11 +89,13 @@ class Flow:
             other = expression.wrap(operands[1 - i], 8) + "ᵀ"
             return ("right" if i == 0 else "left"), other
         if name == "broadcast_to":
-            return "sum", ""
-        if name == "mean":
-            size, left = self._size(node.parents[0]), self._size(node)
-            return "scale", text.fraction(size // left) if size and left else "1/m"
-        if name in ("sum", "sum_to", "cast"):
+            return "sum", "Σ" + expression.along(node)
+        if name in ("mean", "sum") and self._size(node) == 1:
+            size = self._size(node.parents[0])
+            return (
+                ("same", "") if name == "sum" else ("scale", text.fraction(size) if size else "1/m")
+            )
+        if name in ("sum_to", "cast"):
             return "same", ""
         if node.op.family == "elementwise":
             out = self.texts[node] if node in self.inner else self.names[node]
@@ -117,38 +119,57 @@ class Flow:
         paths = self.factors(operand)
         kinds = {kind for path in paths for kind, _ in path}
         scalar_out = self._size(root) == 1
-        if scalar_out or not kinds & {"right", "left", "sum", "other", "same"}:
-            left = f"∂{names[root]}/∂{names[operand]}"
-            local = self.local(operand)
-            number = (
-                text.number(local.reshape(()).item(), self.precision)
-                if local is not None and local.size == 1
-                else ""
+        if not scalar_out and kinds & {"right", "left", "sum", "other", "same"}:
+            upstream = f"∂{objective}/∂{names[root]}"
+            words = expression.shorten(
+                " + ".join(self._chain(upstream, path) for path in paths), 60
             )
-            words = [self._chain("", path) for path in paths]
-            formula = (
-                " + ".join(words).replace(f" + {text.MINUS}", f" {text.MINUS} ")
-                if all(words) and len(words) <= 4
-                else ""
-            )
-            if number and len(formula) > _READABLE:  # the number says it better than half a formula
-                formula = ""
-            if number and formula.replace(" ", "") == number:
-                formula = ""
-            return Row(left, expression.shorten(formula, 40) if formula else "", number)
-        upstream = f"∂{objective}/∂{names[root]}"
-        words = [self._chain(upstream, path) for path in paths]
-        return Row(f"∂{objective}/∂{names[operand]}", expression.shorten(" + ".join(words), 60))
+            return Row(f"∂{objective}/∂{names[operand]}", words, rule=True, to=names[operand])
+        left = f"∂{names[root]}/∂{names[operand]}"
+        local = self.local(operand)
+        number = self._number(local)
+        formula = self._partial(operand, paths)
+        if number and (len(formula) > _READABLE or formula.replace(" ", "") == number):
+            formula = ""  # the number says it better than half a formula
+        lines: tuple[str, ...] = ()
+        if local is not None and not scalar_out and 1 < local.size <= _ENTRIES:
+            lines = tuple(text.tensor(local, self.precision))
+        return Row(
+            left,
+            expression.shorten(formula, 40) if formula else "",
+            number,
+            lines=lines,
+            to=names[operand],
+        )
+
+    def _number(self, local: Array | None) -> str:
+        return text.number(local, self.precision) if local is not None and local.size == 1 else ""
+
+    def _partial(self, operand: Node, paths: list[list[tuple[str, str]]]) -> str:
+        """The local gradient as a formula: the ops' own chained, or a polynomial where that is simpler."""
+        words = [self._chain("", path) for path in paths]
+        chained = ""
+        if all(words) and len(words) <= 4:
+            chained = " + ".join(words).replace(f" + {text.MINUS}", f" {text.MINUS} ")
+        if len(paths) > 1 and self.card.inner and self._terms is not None:
+            simple = polynomial.show(polynomial.derivative(self._terms, self.names[operand]))
+            if not chained or len(simple) <= len(chained):
+                return simple
+        return chained
 
     precision = 3
+
+    @cached_property
+    def _terms(self) -> polynomial.Polynomial | None:
+        """What the card computes, if that is a sum of products of a few scalars."""
+        return polynomial.of(self.card.nodes, self.names) if len(self.card.nodes) < 40 else None
 
     def _chain(self, upstream: str, path: list[tuple[str, str]]) -> str:
         """`upstream` carried along a path, in words; with no upstream, the local gradient by itself."""
         words, scales = upstream, []
         for kind, factor in path:
             if kind == "scale":
-                if factor != "1":
-                    scales.append(factor)
+                scales.append(factor)
             elif kind == "times":
                 if not factor:
                     return ""
@@ -162,19 +183,10 @@ class Flow:
             elif kind == "left":
                 words = f"{factor} · {expression.wrap(words, 6)}" if words else factor
             elif kind == "sum":
-                words = f"Σ {expression.wrap(words, 7)}" if words else "1"
+                words = f"{factor} {expression.wrap(words, 7)}" if words else "1"
             elif kind == "other":
                 words = factor.replace("UPSTREAM", expression.wrap(words or "1", 6))
-        numbers = [s for s in scales if _FRACTION.fullmatch(s)]
-        rest = [s for s in scales if s not in numbers]
-        text_ = expression.product([*rest, words or "1"])
-        if not numbers:
-            return text_
-        if text_ in ("1", text.MINUS + "1"):
-            return text_[:-1] + "·".join(numbers)
-        if text_.startswith(text.MINUS) and expression.strength(text_) == 5:
-            return f"{text.MINUS}{'·'.join(numbers)} {text_[1:]}"
-        return f"{'·'.join(numbers)} {expression.wrap(text_, 6) if expression.strength(text_) < 6 else text_}"
+        return expression.product([*scales, words or "1"])
 
     # --- numbers --------------------------------------------------------------------------------------------------------------
 
@@ -217,19 +229,13 @@ class Flow:
 
     def row_at(self, operand: Node, i: int, side: str) -> Row:
         """The local gradient of an unfolded op at one of several places where the same operand stands, as in `x * x`."""
-        root = self.card.root
-        left = f"∂{self.names[root]}/∂{self.names[operand]} ({side})"
+        root, name = self.card.root, self.names[operand]
+        left = f"∂{self.names[root]}/∂({side} {name})"
         kind, words = self._step(root, i)
-        try:
-            local = self.run.local(root, i).array if self.run is not None else None
-        except CgraphError:
-            local = None
-        number = (
-            text.number(local.reshape(()).item(), self.precision)
-            if local is not None and local.size == 1
-            else ""
+        number = self._number(self.local_at(root, i))
+        return Row(
+            left, words if kind in ("times", "scale") and words != number else "", number, to=name
         )
-        return Row(left, words if kind in ("times", "scale") and words != number else "", number)
 
     def local_at(self, node: Node, i: int) -> Array | None:
         """The local gradient at one place, where it is a multiplication."""

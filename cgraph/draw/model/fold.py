@@ -13,6 +13,16 @@ from dataclasses import dataclass, field
 from cgraph.node import Node
 
 BROADCASTS = ("broadcast_to", "sum_to")
+_MOVES = (
+    "transpose",
+    "swapaxes",
+    "reshape",
+    "getitem",
+    "concatenate",
+    "stack",
+    "expand_dims",
+    "squeeze",
+)
 IMPLICIT = (*BROADCASTS, "cast")  # put in by cgraph where shapes and dtypes meet
 _ARITHMETIC = frozenset(
     {
@@ -124,3 +134,27 @@ def _card(root: Node, folded: dict[Node, Node]) -> Card:
             card.entries.setdefault(parent, []).append((node, i))
     card.inner = seen[:-1]
     return card
+
+
+def is_linear(card: Card) -> bool:
+    """Whether a card is affine in its parameters, and affine in everything else: W·X + b is, w·w and q·k are not."""
+    powers: dict[Node, tuple[int, int]] = {}
+    for node in card.nodes:
+        operands = [
+            powers.get(p) or {"parameter": (1, 0), "constant": (0, 0)}.get(p.kind, (0, 1))
+            for i, p in enumerate(node.parents)
+            if not lends_shape(node, i)
+        ]
+        name = node.op.name
+        if name in ("multiply", "matmul", "dot") or (name == "divide" and operands[1] == (0, 0)):
+            powers[node] = (sum(a for a, _ in operands), sum(b for _, b in operands))
+        elif node.op.role == "linear" or name in IMPLICIT or name in _MOVES:
+            powers[node] = (
+                max((a for a, _ in operands), default=0),
+                max((b for _, b in operands), default=0),
+            )
+        else:
+            return False
+        if max(powers[node]) > 1:
+            return False
+    return True

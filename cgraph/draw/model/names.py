@@ -1,7 +1,7 @@
-"""What each node is called in a picture: the user's name as mathematics, or a number in the list of unnamed values.
+"""What each node is called in a picture: the user's name as mathematics, or its op's word: tanh₁, sum₂.
 
-Two nodes never share a name in one picture: a scope's number goes up as in W⁽¹⁾, then primes. A loss is written in full on its card
-and shortened in fractions: Loss, ∂L/∂z; Cost, ∂C/∂Z.
+Two nodes never share a name in one picture: a scope's number goes up as in W⁽¹⁾, then primes. A loss is written in full in sentences
+and shortened in fractions: the loss, ∂L/∂z; the cost, ∂C/∂Z.
 """
 
 from __future__ import annotations
@@ -14,10 +14,17 @@ from cgraph.draw.model.fold import is_literal
 from cgraph.node import Node
 
 _UNNAMED = {"input": "in", "parameter": "par", "constant": "c"}
+_WORDS = {
+    "add": "sum", "subtract": "diff", "multiply": "prod", "divide": "quot", "negative": "neg", "matmul": "prod", "dot": "prod",
+    "power": "power", "square": "square", "reciprocal": "inverse", "sqrt": "root", "abs": "abs", "sum_to": "sum", "sigmoid": "σ",
+    "log": "ln", "broadcast_to": "repeated", "getitem": "part", "concatenate": "joined", "stack": "stacked", "transpose": "turned",
+    "swapaxes": "turned", "reshape": "reshaped", "relu": "ReLU", "bce": "BCE", "stable_bce": "BCE", "mse": "MSE", "cast": "cast",
+}  # fmt: skip
+_LETTERED = re.compile(r"([^\W\d_]{1,3})_([a-z]{1,2})")
 
 
 class Names:
-    """`names[node]` is its symbol in formulas and fractions; `names.title(node)` is what its card is headed with."""
+    """`names[node]` is its symbol in formulas and fractions; `names.title(node)` is what sentences call it."""
 
     def __init__(self, nodes: Iterable[Node], roots: Collection[Node], precision: int = 3) -> None:
         self._symbols: dict[Node, str] = {}
@@ -25,11 +32,16 @@ class Names:
         nodes = list(nodes)
         taken: dict[str, int] = {}
         plain = {node: _plain(node) for node in nodes}
+        self._in_one_style(plain)
         count: dict[str, int] = {}
         for name in plain.values():
             if name:
                 count[name] = count.get(name, 0) + 1
-        unnamed = 0
+        words: dict[str, int] = {}
+        for node in nodes:
+            if not plain[node] and not is_literal(node):
+                words[word(node)] = words.get(word(node), 0) + 1
+        numbered: dict[str, int] = {}
         for node in nodes:
             if is_literal(node):
                 self._symbols[node] = text.number(node.value.reshape(()).item(), precision)
@@ -38,10 +50,11 @@ class Names:
             if not name and node in self._roots:
                 name = _root_name(node, plain.values())
             if not name:
-                letter = _UNNAMED.get(node.kind, "v")
+                stem = word(node)
+                name = stem if words[stem] == 1 else ""
                 while not name or name in count:  # a name of the user's own is not taken
-                    unnamed += 1
-                    name = letter + str(unnamed).translate(text.SUBSCRIPT)
+                    numbered[stem] = numbered.get(stem, 0) + 1
+                    name = stem + str(numbered[stem]).translate(text.SUBSCRIPT)
             elif count.get(name, 0) > 1:
                 name = _with_scope(name, node.scope)
             again = taken.get(name, 0)
@@ -54,12 +67,26 @@ class Names:
     def __contains__(self, node: Node) -> bool:
         return node in self._symbols
 
+    def _in_one_style(self, plain: dict[Node, str]) -> None:
+        """Of W_q, W_k and W_v all have an index below, or none: there is no small q."""
+        raw = {
+            found[1]
+            for node, name in plain.items()
+            if node.name
+            and (found := _LETTERED.fullmatch(node.basename or ""))
+            and name == node.basename
+        }
+        for node in plain:
+            found = _LETTERED.fullmatch(node.basename or "") if node.name else None
+            if found and found[1] in raw and found[2] not in text.ACCENTS:
+                plain[node] = text.clean(node.basename or "")
+
     def title(self, node: Node) -> str:
-        """The heading of a card: the name for sums and losses, the op's symbol for the others."""
+        """What a sentence calls a node: its name for sums and losses, the op's symbol for the others."""
         name = node.basename or ""
         if self.is_objective(node):
-            word = name if _is_word(name) else ("Loss" if self[node] == "L" else "Cost")
-            return word[0].upper() + word[1:] if word in ("loss", "cost") else word
+            called = name if _is_word(name) else ("Loss" if self[node] == "L" else "Cost")
+            return called[0].upper() + called[1:] if called in ("loss", "cost") else called
         if node.op.role in ("linear", "leaf", "loss") and node.name is not None:
             return self[node]
         return sign(node)
@@ -68,13 +95,26 @@ class Names:
         """Whether a node is what the user called the loss or cost, or an unnamed result that plays that part."""
         return _is_objective(node) or (self[node] in ("L", "C") and node in self._roots)
 
-    def named(self, node: Node) -> bool:
-        """Whether the card's heading already says the name of its result."""
-        return self.title(node) == self[node] or self.is_objective(node)
+    def has_own(self, node: Node) -> bool:
+        """Whether a node goes by a name that the user gave, or by the letter of its part: L, C, f."""
+        return bool(node.name) or node in self._roots
+
+
+def word(node: Node) -> str:
+    """What an unnamed node is called, before it is numbered."""
+    if node.kind != "op":
+        return _UNNAMED[node.kind]
+    name = node.op.name
+    return _WORDS.get(name) or re.sub(r"[^\w]", "", text.clean(name.replace("_", ""), 12)) or "op"
 
 
 def sign(node: Node) -> str:
     """The symbol of a node's op, large enough to be seen: a lone dot is not."""
+    if node.op.name == "power" and is_literal(node.parents[1]):
+        raised = text.superscript(text.number(node.parents[1].value))
+        return "x" + raised if not raised.startswith("^") else "xʸ"
+    if node.op.name == "stable_bce":
+        return "BCE from logits"
     return "@" if node.op.symbol == "·" else node.op.symbol
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Sequence
 from html import escape as _html_escape
 from typing import Any
 
@@ -24,7 +25,7 @@ SUBSCRIPT = str.maketrans(
 _RAISABLE = frozenset("0123456789+-\u2212()nixyzabcdefghjklmoprstuvw")
 _RAISED_LETTERS = str.maketrans("abcdefghijklmnoprstuvwxyz", "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ")
 _LOWERABLE = frozenset("0123456789aehijklmnoprstuvx")
-_ACCENTS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "dot": "\u0307"}
+ACCENTS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "dot": "\u0307"}
 _GREEK = {
     name: chr(code)
     for name, code in {
@@ -41,13 +42,16 @@ _SYMBOL = re.compile(
 
 
 def number(value: Any, precision: int = 3) -> str:
-    """`value` with at most `precision` decimals, trailing zeros cut; scientific below 10⁻³ and from 10⁴.
+    """`value` with at most `precision` decimals; scientific below 10⁻³ and from 10⁴.
 
-    >>> [number(v) for v in (0.5, 0.6931471, -0.0, 2.1e-7, -12345.0, float("nan"), float("-inf"))]
-    ['0.5', '0.693', '0', '2.1·10⁻⁷', '−1.234·10⁴', 'NaN', '−∞']
+    Zeros at the end are cut from a number that is shown whole, and kept where it was rounded: 0.5 is a half, 0.500 nearly one.
+
+    >>> [number(v) for v in (0.5, 0.50004, 0.6931471, -0.0, 2.1e-7, 1e-9, -12345.0, float("nan"), float("-inf"))]
+    ['0.5', '0.500', '0.693', '0', '2.1·10⁻⁷', '10⁻⁹', '−1.234·10⁴', 'NaN', '−∞']
     """
     if isinstance(value, np.ndarray):
-        value = value.reshape(()).item()
+        value = value.reshape(())[()]
+    noise = float(np.finfo(value.dtype).eps) if isinstance(value, np.floating) else 1e-16
     if isinstance(value, bool | np.bool_):
         return "1" if value else "0"
     if isinstance(value, int | np.integer) and abs(int(value)) < 10**6:
@@ -60,10 +64,15 @@ def number(value: Any, precision: int = 3) -> str:
     if value == 0:
         return "0"
     if 10.0 ** -min(precision, 3) <= abs(value) < 1e4:
-        text = _trim(f"{value:.{precision}f}")
+        text = _trim(f"{value:.{precision}f}", value, noise)
     else:
         mantissa, exponent = f"{value:.{precision}e}".split("e")
-        text = f"{_trim(mantissa)}·10{str(int(exponent)).translate(SUPERSCRIPT)}"
+        power = f"10{str(int(exponent)).translate(SUPERSCRIPT)}"
+        if abs(int(exponent)) < 300:
+            mantissa = _trim(mantissa, value / 10.0 ** int(exponent), noise)
+        else:
+            mantissa = _trim(mantissa)
+        text = {"1": power, "-1": f"-{power}"}.get(mantissa, f"{mantissa}·{power}")
     return text.replace("-", MINUS)
 
 
@@ -74,15 +83,36 @@ def parse_number(text: str) -> float:
     -2.1e-07
     """
     text = text.replace(MINUS, "-").replace("∞", "inf").replace("NaN", "nan")
-    if "·10" in text:
-        mantissa, exponent = text.split("·10")
-        raised = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
-        return float(mantissa + "e" + exponent.translate(raised))
+    power = re.fullmatch(r"(-?)(?:([\d.]+)·)?10([⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+)", text)
+    if power:
+        raised = power[3].translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-"))
+        return float(f"{power[1]}{power[2] or 1}e{raised}")
     return float(text)
 
 
-def _trim(text: str) -> str:
-    return text.rstrip("0").rstrip(".") if "." in text else text
+def same(value: float, shown: str, precision: int = 3) -> bool:
+    """Whether `value`, rounded to the decimals of the picture, is the number that is shown.
+
+    >>> same(0.4998, "0.500"), same(0.51, "0.5"), same(2.1e-7, "2.1·10⁻⁷")
+    (True, False, True)
+    """
+    if not math.isfinite(value):
+        return number(value) == shown
+    power = re.search(r"10[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+$", shown)
+    unit = 10.0**-precision * (parse_number(power[0]) if power else 1.0)
+    return abs(value - parse_number(shown)) <= 0.50001 * unit
+
+
+def bracketed(words: str) -> str:
+    """A negative number in brackets, to stand after another sign."""
+    return f"({words})" if words.startswith(MINUS) else words
+
+
+def _trim(text: str, value: float | None = None, noise: float = 0.0) -> str:
+    """Zeros at the end cut, unless `value` was rounded to get this text, by more than its own rounding errors."""
+    short = text.rstrip("0").rstrip(".") if "." in text else text
+    exact = value is None or abs(float(short) - value) <= max(1e-12, 4 * noise) * abs(value)
+    return short if exact else text
 
 
 def fraction(count: int) -> str:
@@ -134,7 +164,7 @@ def symbol(name: str) -> str:
         return clean(name)
     text = _GREEK.get(base, base)
     if accent:
-        text = unicodedata.normalize("NFC", text[0] + _ACCENTS[accent]) + text[1:]
+        text = unicodedata.normalize("NFC", text[0] + ACCENTS[accent]) + text[1:]
     text += (sub or letters or "").translate(SUBSCRIPT)
     return text + (superscript(f"({sup})") if sup else "")
 
@@ -147,22 +177,58 @@ def superscript(text: str) -> str:
 
 
 def matrix(array: np.ndarray[Any, Any], precision: int = 3) -> list[str]:
-    """The rows of a matrix with its brackets, columns aligned, one text per row; big ones are elided with ⋮ ⋯ ⋱.
+    """The rows of a matrix with its brackets, one text per row; big ones are elided with ⋮ ⋯ ⋱.
+
+    One format for all entries: as many decimals as the one that needs most of them, aligned on the point, zeros kept. Where the
+    largest entry is below 0.01 or from 10⁴, a power of ten stands before the brackets.
 
     >>> matrix(np.array([[0, 0, 1, 1], [0, 1, 0, 1]]))
     ['⎡ 0 0 1 1 ⎤', '⎣ 0 1 0 1 ⎦']
-    >>> matrix(np.array([[0.1, 0.6]]))
-    ['[ 0.1 0.6 ]']
+    >>> matrix(np.array([[0.125, 0.5, -12.0]]))
+    ['[ 0.125 0.500 −12.000 ]']
+    >>> matrix(np.array([[-0.000545, 0.0063]]))
+    ['10⁻³ · [ −0.545 6.300 ]']
     """
     grid = array.reshape(1, -1) if array.ndim < 2 else array.reshape(-1, array.shape[-1])
     rows, columns = _kept(grid.shape[0], 4), _kept(grid.shape[1], 6)
-    cells = [[_cell(grid, r, c, precision) for c in columns] for r in rows]
-    widths = [max(len(row[c]) for row in cells) for c in range(len(columns))]
-    lines = [" ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in cells]
+    shown = [grid[r, c] for r in rows if r is not None for c in columns if c is not None]
+    exponent, decimals = _format(
+        shown, precision, float(np.finfo(grid.dtype).eps) if grid.dtype.kind == "f" else 0.0
+    )
+    cells = [[_cell(grid, r, c, exponent, decimals) for c in columns] for r in rows]
+    lines = [
+        " ".join(line)
+        for line in zip(*(_aligned(column) for column in zip(*cells, strict=True)), strict=True)
+    ]
     if len(lines) == 1:
-        return [f"[ {lines[0]} ]"]
-    ends = [("⎡", "⎤"), *[("⎢", "⎥")] * (len(lines) - 2), ("⎣", "⎦")]
-    return [f"{left} {line} {right}" for line, (left, right) in zip(lines, ends, strict=True)]
+        whole = [f"[ {lines[0]} ]"]
+    else:
+        ends = [("⎡", "⎤"), *[("⎢", "⎥")] * (len(lines) - 2), ("⎣", "⎦")]
+        whole = [f"{left} {line} {right}" for line, (left, right) in zip(lines, ends, strict=True)]
+    if not exponent:
+        return whole
+    power = f"10{str(exponent).translate(SUPERSCRIPT)} · "
+    return [
+        (power if i == (len(whole) - 1) // 2 else " " * len(power)) + line
+        for i, line in enumerate(whole)
+    ]
+
+
+def _format(entries: Sequence[Any], precision: int, noise: float) -> tuple[int, int]:
+    """The power of ten outside, and the decimals, that suit all of these numbers."""
+    finite = [abs(float(x)) for x in entries if math.isfinite(x)]
+    largest = max(finite, default=0.0)
+    if all(x == int(x) for x in finite) and largest < 1e6:
+        return 0, 0
+    exponent = 0
+    if not 0.01 <= largest < 1e4:
+        exponent = math.floor(math.log10(largest))
+    scaled = [
+        x / 10.0**exponent if exponent > -300 else x * 1e300 / 10.0 ** (exponent + 300)
+        for x in finite
+    ]
+    needed = [len(_trim(f"{x:.{precision}f}", x, noise).partition(".")[2]) for x in scaled]
+    return exponent, max(needed, default=0)
 
 
 def _kept(size: int, most: int) -> list[int | None]:
@@ -170,10 +236,30 @@ def _kept(size: int, most: int) -> list[int | None]:
     return list(range(size)) if size <= most else [0, 1, None, size - 1]
 
 
-def _cell(grid: np.ndarray[Any, Any], r: int | None, c: int | None, precision: int) -> str:
+def _cell(
+    grid: np.ndarray[Any, Any], r: int | None, c: int | None, exponent: int, decimals: int
+) -> str:
     if r is None:
         return "⋮" if c is not None else "⋱"
-    return "⋯" if c is None else number(grid[r, c], precision)
+    if c is None:
+        return "⋯"
+    value = float(grid[r, c])
+    if not math.isfinite(value):
+        return number(value)
+    value = value / 10.0**exponent if exponent > -300 else value * 1e300 / 10.0 ** (exponent + 300)
+    text = f"{value:.{decimals}f}"
+    return (text[1:] if not float(text) and text.startswith("-") else text).replace("-", MINUS)
+
+
+def _aligned(column: Sequence[str]) -> list[str]:
+    """Cells of one width, their points one above the other."""
+    after = max((len(cell.partition(".")[2]) for cell in column if "." in cell), default=-1)
+    padded = [
+        cell if "." in cell or not cell[-1].isdigit() else cell + " " * (after + 1)
+        for cell in column
+    ]
+    width = max(map(len, padded))
+    return [cell.rjust(width) for cell in padded]
 
 
 def summary(array: np.ndarray[Any, Any], precision: int = 3) -> list[str]:
@@ -182,6 +268,8 @@ def summary(array: np.ndarray[Any, Any], precision: int = 3) -> list[str]:
     if finite.size == 0:
         return ["all NaN or ∞"]
     low, middle, high = (float(f(finite.astype(float))) for f in (np.min, np.mean, np.max))
+    if abs(middle) < 1e-14 * max(abs(low), abs(high)):  # what rounding leaves of a mean of zero
+        middle = 0.0
     parts = [
         f"{w} {number(v, precision)}" for w, v in (("min", low), ("mean", middle), ("max", high))
     ]
@@ -218,6 +306,8 @@ def width(words: str, size: float, bold: bool = False) -> float:
             if char in "mwMW…⊙→←"
             else 0.84
             if char in "∂×−+=<>≤≥"
+            else 1.1
+            if ord(char) > 0x2E80
             else 0.66
         )
         total += 0.1 if char.isupper() else 0.0

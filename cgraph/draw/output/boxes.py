@@ -10,13 +10,24 @@ from cgraph.draw.model.diagram import Box
 from cgraph.draw.output.markup import LEFT, font, framed, mono, row, table
 from cgraph.draw.output.theme import SERIF, Palette
 
+_STRIP = 9  # points, for a value that comes in beside the chain
+MARKS = {"data": "●", "parameter": "■", "constant": "○", "elsewhere": "◌"}
+
 
 class BoxWriter:
-    """Writes the attributes of a node, its label included."""
+    """Writes the attributes of a node, its label included.
 
-    def __init__(self, colors: Palette, circles: bool) -> None:
+    `head_height`: what the upper storeys of all cards are stretched to, so that the lines between them are straight.
+    """
+
+    def __init__(self, colors: Palette, circles: bool, sideways: bool = True) -> None:
         self.colors = colors
         self.circles = circles
+        self.sideways = sideways
+        self.head_height = 0.0
+        self.entries: dict[
+            str, int
+        ] = {}  # values from leaves that enter a card's header, beside its chain
 
     def body(self, box: Box) -> str:
         """Shape, colours and label of a box."""
@@ -41,90 +52,111 @@ class BoxWriter:
             fill, line = colors.saturated_fill, colors.saturated_line
         return fill, colors.gradient if box.active else line
 
-    def head(self, box: Box, size: float) -> list[str]:
+    # --- the upper storey -----------------------------------------------------------------------------------------------------
+
+    def head(self, box: Box) -> list[str]:
         """Symbol, shape, formula, value, small print: the upper storey, one table row each."""
         colors = self.colors
         ink = colors.muted if box.bypassed else colors.ink
         rows = []
         if box.badge:
             rows.append(row(font(box.badge, 11, self.tones(box)[1], style="B")))
-        symbol = font(box.symbol, size if len(box.symbol) < 13 else 0.75 * size, ink, SERIF, "I")
+        symbol = font(box.symbol, _size(box.symbol), ink, SERIF, "I")
         if box.shape:
             symbol += " " + font(box.shape, 10, colors.muted_on_fill)
         rows.append(row(symbol))
         if box.formula:
             rows.append(row(font(box.formula, 12, ink)))
+        seen = "transparent" if box.value_state == "hidden" else ink
+        if box.number_shown and box.number:
+            rows.append(row(font(f"{box.name} = {box.number}", 12, seen)))
         if box.value:
-            rows.append(row(mono(box.value, "transparent" if box.value_state == "hidden" else ink)))
+            rows.append(row(mono(box.value, seen)))
         rows += [
             row(font(note, 11, colors.muted_on_fill, style="I" if box.bypassed else ""))
             for note in box.notes
         ]
         return rows
 
+    @staticmethod
+    def height(box: Box) -> float:
+        """How high the upper storey of a card is, in points: the engine gives a line 1.2 times its size, and every row 2 points."""
+        lines = [
+            _size(box.symbol),
+            *([11.0] if box.badge else []),
+            *([12.0] if box.formula else []),
+            *[11.0] * len(box.notes),
+        ]
+        lines += [12.0] if box.number_shown and box.number else []
+        return (
+            sum(1.2 * size + 2 for size in lines)
+            + (13.2 * len(box.value) + 2 if box.value else 0)
+            + 10
+        )
+
     def card(self, box: Box) -> str:
         colors = self.colors
         fill, line = self.tones(box)
         rule = colors.of(box.tone)[1] if box.active else line
         style = "ROUNDED" + {"solid": "", "dashed": ",DASHED", "dotted": ",DOTTED"}[box.border]
-        rows = [row(table(self.head(box, 22 if not box.value else 20)), 'PORT="h"')]
-        if box.rows:
-            hidden = box.rows_state == "hidden"
-            back = colors.active if box.rows_state == "active" else fill
-            ink = "transparent" if hidden else colors.local
-            pill = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="4" BGCOLOR="{back}" STYLE="ROUNDED">'
-            cells = [
-                row(
-                    f"{pill}{row(font(local.text, 12, ink), LEFT)}</TABLE>",
-                    f'PORT="g{i}" CELLPADDING="1"',
+        high = f' HEIGHT="{self.head_height:.0f}"' if self.head_height else ""
+        many = self.entries.get(box.id, 0)  # each comes in at a strip of its own
+        rows = [
+            row("", f'PORT="d{i}" HEIGHT="{_STRIP if many < 4 else 4}" CELLPADDING="0"')
+            for i in range(many)
+        ]
+        rows.append(row(table(self.head(box)), f'PORT="h" CELLPADDING="{3 if many else 5}"{high}'))
+        hidden = box.rows_state == "hidden"
+        back = colors.active if box.rows_state == "active" else fill
+        pill = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="4" BGCOLOR="{back}" STYLE="ROUNDED">'
+        for i, local in enumerate(box.rows):
+            ink = "transparent" if hidden else colors.gradient if local.rule else colors.local
+            border = f' SIDES="T" BORDER="1" COLOR="{rule}"' if i == 0 else ""
+            text_ = f"{pill}{row(font(local.text, 12, ink), LEFT)}</TABLE>"
+            rows.append(row(text_, f'PORT="g{i}" CELLPADDING="2" {LEFT}{border}'))
+            if local.lines:
+                rows.append(
+                    row(
+                        f"{pill}{row(mono(local.lines, ink), LEFT)}</TABLE>",
+                        f'CELLPADDING="2" {LEFT}',
+                    )
                 )
-                for i, local in enumerate(box.rows)
-            ]
-            rows.append(
-                row(
-                    table(cells, 0), f'PORT="g" CELLPADDING="0" SIDES="T" BORDER="1" COLOR="{rule}"'
-                )
-            )
         rows += self.total(box, rule)
-        return framed(rows, 5, fill, line, style)
+        if not self.sideways:
+            rows = [_posts("t"), *rows, _posts("b")]
+        return framed(rows, 5 if self.sideways else 4, fill, line, style)
 
     def total(self, box: Box, line: str) -> list[str]:
         """The storeys that hold the gradient that arrived, and what an update makes of a parameter."""
         found = []
-        for words, state, color, sign in (
-            (box.total, box.total_state, self.colors.gradient, " ="),
-            (box.update, box.update_state, self.colors.changed, ""),
+        for port, words, note, state, color, sign in (
+            ("t", box.total, box.total_note, box.total_state, self.colors.gradient, " ="),
+            ("u", box.update, "", box.update_state, self.colors.changed, ""),
         ):
             if not words:
                 continue
             ink = "transparent" if state == "hidden" else color
             first, *rest = words
             if not rest:
-                inner = font(first, 11, ink, style="B")
+                lines = [row(font(first, 11, ink, style="B"), LEFT)]
+                lines += [row(font(note, 11, ink), LEFT)] if note else []
+                inner = table(lines)
             else:
                 inner = table(
                     [f"<TR><TD>{font(first + sign, 11, ink)}</TD><TD>{mono(rest, ink)}</TD></TR>"]
                 )
-            found.append(row(inner, f'SIDES="T" BORDER="1" COLOR="{line}"'))
+            found.append(row(inner, f'PORT="{port}" SIDES="T" BORDER="1" COLOR="{line}"'))
         return found
 
     def small(self, box: Box) -> list[str]:
-        """The same for a leaf without storeys: small print under its symbol."""
+        """The same for a circle, which has no storeys: small print under its symbol."""
         rows = []
         for words, state, color in (
             (box.total, box.total_state, self.colors.gradient), (box.update, box.update_state, self.colors.changed)
         ):  # fmt: skip
             if words:
-                rows.append(
-                    row(
-                        font(
-                            " ".join(words),
-                            10,
-                            "transparent" if state == "hidden" else color,
-                            style="B",
-                        )
-                    )
-                )
+                ink = "transparent" if state == "hidden" else color
+                rows.append(row(font(" ".join(words), 10, ink, style="B")))
         return rows
 
     def circle(self, box: Box) -> str:
@@ -156,37 +188,36 @@ class BoxWriter:
         )
 
     def leaf(self, box: Box) -> str:
+        """Data, parameters, constants: a circle, or a rounded box for parameters and for what has more than one line to say."""
         colors = self.colors
         fill, line = self.tones(box)
-        if box.value or box.shape:
-            symbol = font(box.symbol, 17, colors.ink, SERIF, "I")
-            if box.shape:
-                symbol += " " + font(box.shape, 10, colors.muted_on_fill)
-            rows = [row(symbol, 'PORT="h"')]
-            if box.badge:
-                rows.insert(0, row(font(box.badge, 11, line, style="B")))
+        symbol = font(box.symbol, 17, colors.ink, SERIF, "I")
+        badge = [row(font(box.badge, 11, line, style="B"))] if box.badge else []
+        notes = [row(font(note, 10, colors.muted_on_fill)) for note in box.notes]
+        if box.kind == "parameter" or box.value or box.shape or box.total or box.update:
+            mark = font(MARKS.get(box.kind, ""), 10, line) + " " if box.value or box.shape else ""
+            shape = " " + font(box.shape, 10, colors.muted_on_fill) if box.shape else ""
+            number = font(f" = {box.number}", 13, colors.ink) if box.number else ""
+            rows = [*badge, row(mark + symbol + shape + number, 'PORT="h"')]
             rows += [row(mono(box.value, colors.ink))] if box.value else []
-            rows += [row(font(note, 10, colors.muted_on_fill)) for note in box.notes]
-            # Round for data, square corners for parameters: kind is told by shape, also for matrices and without colour.
-            style = {"data": "ROUNDED", "constant": "ROUNDED,DASHED"}.get(box.kind, "SOLID")
-            return framed(rows + self.total(box, line), 4, fill, line, style)
-        wide = text.width(box.symbol, 17) > 34 or any((box.total, box.update, box.notes, box.badge))
-        rows = [row(font(box.badge, 10, line, style="B"))] if box.badge else []
-        rows.append(row(font(box.symbol, 17, colors.ink, SERIF, "I")))
-        rows += [row(font(note, 10, colors.muted_on_fill)) for note in box.notes]
-        rows += self.small(box)
-        round_shape = box.kind != "parameter"
-        shape = ("ellipse" if wide else "circle") if round_shape else "box"
-        style = (
-            "filled,dashed"
-            if box.kind == "constant"
-            else "filled"
-            if round_shape
-            else "filled,rounded"
+            style = "ROUNDED,DASHED" if box.kind == "constant" else "ROUNDED"
+            least = "" if len(rows) > 1 or box.total else ' WIDTH="30" HEIGHT="30"'
+            rows[-1] = rows[-1].replace("<TD", f"<TD{least}", 1)
+            return framed([*rows, *notes, *self.total(box, line)], 4, fill, line, style)
+        rows = [*badge, row(symbol)]
+        rows += [row(font(box.number, 12, colors.ink))] if box.number else []
+        rows += notes
+        style = "filled,dashed" if box.kind in ("constant", "elsewhere") else "filled"
+        low = max(
+            (text.width(words, 12) for words in (box.number, *box.notes) if words), default=0.0
         )
-        size = "height=0.6, margin=0.06" if wide else "width=0.6, height=0.6, fixedsize=true"
-        label = table(rows) if len(rows) > 1 else font(box.symbol, 17, colors.ink, SERIF, "I")
-        return f'shape={shape}, style="{style}", fillcolor="{fill}", color="{line}", {size}, label=<{label}>'
+        wide = max(0.62, (1.15 * text.width(box.symbol, 17) + 14) / 72, (low + 6) / 0.76 / 72)
+        high = 0.62 + 0.2 * (len(rows) - 2 if len(rows) > 2 else 0)
+        size = f"width={max(wide, high):.2f}, height={high:.2f}, fixedsize=true"
+        return (
+            f'shape={"circle" if wide <= high else "ellipse"}, style="{style}", fillcolor="{fill}", color="{line}", {size}, '
+            f"label=<{table(rows, 0)}>"
+        )
 
     def scope(self, box: Box) -> str:
         """A collapsed scope: double frame, what is in it, and the largest value and gradient inside."""
@@ -237,3 +268,17 @@ class BoxWriter:
             f'shape=box, style="filled,rounded", fillcolor="{colors.other_fill}", color="{colors.bypassed_line}", penwidth=1, '
             f'height=0.25, margin="0.08,0.03", label=<{table(rows, 0)}>'
         )
+
+
+def _size(symbol: str) -> float:
+    """The size of a card's symbol: σ is larger than "BCE from logits"."""
+    return 22.0 if len(symbol) < 3 else 18.0 if len(symbol) < 9 else 15.0
+
+
+def _posts(end: str) -> str:
+    """Where the lines of a chain from top to bottom meet a card: values left of the middle, gradients right of it."""
+    posts = "".join(f'<TD PORT="{end}{kind}" WIDTH="24" HEIGHT="1"></TD>' for kind in "vg")
+    return row(
+        f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>{posts}</TR></TABLE>',
+        'CELLPADDING="0"',
+    )

@@ -11,11 +11,12 @@ from collections import Counter
 
 from cgraph.draw.model import text
 from cgraph.draw.model.diagram import Arrow, Box, Group, Picture
-from cgraph.draw.output.boxes import BoxWriter
+from cgraph.draw.output.boxes import MARKS, BoxWriter
 from cgraph.draw.output.markup import LEFT, font, mono, quoted, row, table
 from cgraph.draw.output.theme import PALETTES, SANS, SERIF, Palette
 
 _WRAP = 140  # characters of a caption line
+_EQUAL = 16  # cards whose upper storeys are stretched to one height
 _CROWD = 12  # arrows between leaves and one box; more of them need room to fan out, or they bunch at a corner
 
 
@@ -35,13 +36,29 @@ class _Writer:
         self.colors: Palette = PALETTES[picture.palette]
         self.boxes = {box.id: box for box in picture.boxes}
         self.sideways = picture.direction == "LR"
-        self.drawn = BoxWriter(self.colors, picture.circles)
+        self.drawn = BoxWriter(self.colors, picture.circles, self.sideways)
+        self.slots = self._slots()
         leaves = [a.head for a in picture.arrows if self.from_leaf(a)]
         self.crowds = {head for head, many in Counter(leaves).items() if many > _CROWD}
 
+    def _slots(self) -> dict[int, int]:
+        """Arrows from leaves that enter the header of a card from the side, each with a place of its own."""
+        found: dict[int, int] = {}
+        if not self.sideways or self.picture.circles:
+            return found
+        drawn = self.drawn
+        ops = [box for box in self.picture.boxes if box.kind == "op"]
+        if len(ops) <= _EQUAL:
+            drawn.head_height = max(map(drawn.height, ops), default=0.0)
+        for i, arrow in enumerate(self.picture.arrows):
+            if arrow.head_port == "side" and not arrow.sideways:
+                found[i] = drawn.entries.get(arrow.head, 0)
+                drawn.entries[arrow.head] = found[i] + 1
+        return found
+
     def text(self) -> str:
         picture, colors = self.picture, self.colors
-        gaps = (0.36, 0.45) if picture.groups else (0.22, 0.55)
+        gaps = (0.36, 0.5) if picture.groups else (0.22, 0.62)
         lines = [
             "digraph cgraph {",
             f' graph [rankdir={picture.direction}, bgcolor="{colors.paper}", pad=0.25, nodesep={gaps[0]}, ranksep={gaps[1]}, '
@@ -88,27 +105,32 @@ class _Writer:
     def legend(self) -> list[tuple[str, str, str]]:
         """(mark, colour, words) of what occurs in this picture, and nothing else."""
         picture, colors = self.picture, self.colors
-        tones = {(box.kind if box.kind in ("data", "parameter", "constant") else box.tone) for box in picture.boxes
-                 if box.kind not in ("pill", "end")}  # fmt: skip
-        marks = [
-            (tone, mark, words)
-            for tone, mark, words in (
-                ("data", "●", "data (no gradient)"),
-                ("parameter", "■", "parameter"),
-                ("constant", "○", "constant"),
-                ("linear", "▬", "linear"),
-                ("activation", "▬", "activation"),
-                ("loss", "▬", "loss"),
-                ("other", "▬", "other op"),
-            )
+        tones = {
+            (box.kind if box.kind in MARKS else box.tone)
+            for box in picture.boxes
+            if box.kind not in ("pill", "end")
+        }
+        classes = [
+            ("data", "data (no gradient)"), ("parameter", "parameter"), ("constant", "constant"),
+            ("elsewhere", "from elsewhere"), ("linear", "linear"), ("arithmetic", "arithmetic"), ("activation", "activation"),
+            ("loss", "loss"), ("other", "other op"),
+        ]  # fmt: skip
+        found = [
+            (MARKS.get(tone, "▬"), colors.of(tone)[1], words)
+            for tone, words in classes
             if tone in tones
+            and (
+                tone in MARKS or picture.palette != "print"
+            )  # greys cannot tell four classes apart
         ]
-        found = [(mark, colors.of(tone)[1], words) for tone, mark, words in marks]
         if any(a.kind == "value" for a in picture.arrows):
             found.append(("━▶", colors.ink, "value"))
         if any(a.kind == "gradient" for a in picture.arrows):
-            found.append(("◀╍╍", colors.gradient, "gradient = upstream × local"))
-        if any(box.rows for box in picture.boxes):
+            rules = any(row.rule for box in picture.boxes for row in box.rows)
+            found.append(
+                ("◀╍╍", colors.gradient, "gradient" if rules else "gradient = upstream × local")
+            )
+        if any(not row.rule for box in picture.boxes for row in box.rows):
             found.append(("∂a/∂b", colors.local, "local gradient"))
         return found + [(mark, colors.muted, words) for mark, words in picture.extra_legend]
 
@@ -182,8 +204,8 @@ class _Writer:
             tip = quoted(arrow.tip)
             attributes.append(f"edgetooltip={tip}, labeltooltip={tip}")
         tail, head = (
-            arrow.tail + self.port(arrow.tail_port, "e"),
-            arrow.head + self.port(arrow.head_port, "w"),
+            arrow.tail + self.port(arrow, index, "tail"),
+            arrow.head + self.port(arrow, index, "head"),
         )
         if turned:
             tail, head = head, tail
@@ -196,11 +218,41 @@ class _Writer:
             and not arrow.head_port
         )
 
-    def port(self, port: str, side: str) -> str:
+    def port(self, arrow: Arrow, index: int, end: str) -> str:
         """Where a line meets a card: the header row or a gradient row, on the side it comes from."""
-        if not port or not self.sideways or self.picture.circles:
+        port = arrow.tail_port if end == "tail" else arrow.head_port
+        if self.picture.circles or arrow.sideways:
             return ""
-        return ":h:nw" if port == "side" else f":{port}:{side}"
+        if (
+            not self.sideways
+        ):  # from top to bottom only the lines of the chain have places of their own
+            if arrow.head_port == "side" and end == "head":
+                return ":h:w"
+            if (
+                "spine" not in arrow.css
+                or self.boxes[arrow.tail].kind != "op"
+                or self.boxes[arrow.head].kind not in ("op", "end")
+            ):
+                return ""
+            lane = arrow.kind[0]
+            return (
+                f":b{lane}:s"
+                if end == "tail"
+                else f":t{lane}:n"
+                if self.boxes[arrow.head].kind == "op"
+                else ""
+            )
+        if not port or (
+            end == "tail"
+            and port in "ht"
+            and self.boxes[arrow.tail].kind in ("data", "constant", "elsewhere")
+        ):
+            return ""
+        if port == "side":
+            return f":d{self.slots[index]}:w" if index in self.slots else ""
+        if port[0] == "i":
+            return f":g{port[1:]}:nw"
+        return f":{port}:{'e' if end == 'tail' else 'w'}"
 
     def label(self, arrow: Arrow) -> str:
         colors, gap = (
@@ -230,7 +282,7 @@ class _Writer:
         if arrow.lines:
             rows.append(row(mono([gap + line for line in arrow.lines], ink), LEFT))
         above = (
-            ['<TR><TD HEIGHT="22"></TD></TR>'] if "bypass" in arrow.css else []
+            ['<TR><TD HEIGHT="34"></TD></TR>'] if "bypass" in arrow.css else []
         )  # clear of the frame it passes under
         return table([*above, *rows, '<TR><TD HEIGHT="3"></TD></TR>'])
 

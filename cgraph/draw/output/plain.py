@@ -26,7 +26,8 @@ def tree(picture: Picture) -> str:
     came: dict[str, list[str]] = {}
     for arrow in picture.arrows:
         if arrow.kind == "gradient" and arrow.state != "hidden":
-            came.setdefault(arrow.tail, []).append(" = ".join(_words(arrow)))
+            if words := " = ".join(_words(arrow)):
+                came.setdefault(arrow.tail, []).append(words)
         elif arrow.kind != "gradient" and arrow.tail not in into.setdefault(arrow.head, []):
             into[arrow.head].append(arrow.tail)
     lines = [line for line in (picture.title, picture.caption) if line]
@@ -49,7 +50,7 @@ def tree(picture: Picture) -> str:
         seen.add(id)
         if box.rows_state != "hidden":
             mark = "│  " if into.get(id) else "   "
-            lines += [f"{below}{mark}  {row.text}" for row in box.rows]
+            lines += [f"{below}{mark}  {'  '.join((row.text, *row.lines))}" for row in box.rows]
         parents = into.get(id, [])
         for i, parent in reversed(list(enumerate(parents))):
             stack.append((parent, below, "└─ " if i == len(parents) - 1 else "├─ "))
@@ -80,7 +81,10 @@ def _line(box: Box, came: bool) -> str:
     words += box.notes
     if box.total and box.total_state != "hidden" and not came:
         words.append(
-            f"◂ {box.total[0]}" + (f" = {' '.join(box.total[1:])}" if box.total[1:] else "")
+            " ◂ "
+            + " = ".join(
+                part for part in (box.total[0], " ".join(box.total[1:]), box.total_note) if part
+            )
         )
     return "  ".join(words)
 
@@ -96,11 +100,14 @@ def mermaid(picture: Picture) -> str:
         parts = [
             box.symbol + (f" {box.shape}" if box.shape else ""),
             box.formula,
+            f"= {box.number}" if box.number and (box.number_shown or box.kind != "op") else "",
             *box.value,
             *box.notes,
         ]
         if box.rows_state != "hidden":
-            parts += [row.text for row in box.rows]
+            parts += [words for row in box.rows for words in (row.text, *row.lines)]
+        if box.total_state != "hidden":
+            parts += [*box.total, box.total_note]
         words = "<br/>".join(_safe(part) for part in parts if part)
         lines.append(f'  {box.id}{left}"{words}"{right}:::{box.tone}')
     for arrow in picture.arrows:

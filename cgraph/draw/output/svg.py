@@ -23,6 +23,7 @@ def finish(data: bytes, picture: Picture, prefix: str = "") -> str:
     tips = {box.id: box.tip for box in picture.boxes} | {
         arrow.id or f"e{i}": arrow.tip for i, arrow in enumerate(picture.arrows)
     }
+    sites = {box.id: box.site for box in picture.boxes if box.site}
     root.set("role", "img")
     root.set(
         "aria-label",
@@ -41,6 +42,8 @@ def finish(data: bytes, picture: Picture, prefix: str = "") -> str:
                 title.text = tip
             else:
                 group.remove(title)
+        if site := sites.get(group.get("id", "")):
+            group.set("data-site", site)
         if "id" in group.attrib:
             group.set("id", prefix + group.attrib["id"])
     return ET.tostring(root, encoding="unicode")

@@ -11,7 +11,7 @@ import numpy as np
 
 from cgraph.draw.model import expression, text
 from cgraph.draw.model.build import Builder
-from cgraph.draw.model.diagram import Arrow, Box, Group, Picture, Row, replace
+from cgraph.draw.model.diagram import Arrow, Box, Group, Picture, replace
 from cgraph.draw.model.facts import Array
 from cgraph.draw.model.fold import Card
 from cgraph.node import Node
@@ -76,18 +76,32 @@ def _one(picture: Picture, builder: Builder, card: Card, fused: Node) -> Picture
             words = arrow.label
             if scalar and len(words) > 1 and (long := _long_way(builder, logit, target, p)):
                 words = (words[0], f"{words[1]}   (same as {long} the long way)")
-            arrow = replace(arrow, label=words, weight=1, css=(*arrow.css, "bypass"))
+            arrow = replace(arrow, label=words, weight=1, width=2.6, css=(*arrow.css, "bypass"))
         arrows.append(arrow)
     boxes: list[Box] = []
     for box in picture.boxes:
         if box.id == loss:
             boxes.append(sigma)
             old, new = f"σ({names[logit]})", probability
+            rows = tuple(replace(r, formula=r.formula.replace(old, new)) for r in box.rows)
+            if (
+                scalar
+                and p is not None
+                and rows
+                and rows[0].value
+                and rows[0].formula == f"{probability} − {names[target]}"
+            ):
+                target_shown = (
+                    text.bracketed(builder.number(builder.run.value(target)))
+                    if builder.run is not None
+                    else ""
+                )
+                rows = (replace(rows[0], worked=f"{builder.number(p)} − {target_shown}"), *rows[1:])
             box = replace(
-                box, rows=tuple(Row(r.left, r.formula.replace(old, new), r.value) for r in box.rows)
+                box, rows=rows, rows_state="active" if rows and not rows[0].rule else box.rows_state
             )
         boxes.append(box)
-    label = f"{FUSED}, one op"  # short: the target's arrow passes to the right of it
+    label = f"{FUSED}({names[logit]}, {names[target]})   one op"  # short: the target's arrow passes to the right of it
     ranks = tuple(
         tuple(id if b == z else b for b in rank) if builder.ids.get(target) in rank else rank
         for rank in picture.ranks
@@ -97,7 +111,25 @@ def _one(picture: Picture, builder: Builder, card: Card, fused: Node) -> Picture
         if not picture.groups
         else picture.groups
     )
-    return replace(picture, boxes=tuple(boxes), arrows=tuple(arrows), groups=groups, ranks=ranks)
+    caption = f"{probability} = σ({names[logit]}) is computed on the way forward and skipped on the way back"
+    if builder.backward:
+        back = f"∂{builder.objective}/∂{names[logit]}"
+        caption = f"the gradient goes straight from the loss to {names[logit]}, past σ: {back} = {_slope(boxes, loss)}"
+        caption += f"; {probability} is computed forward, skipped backward"
+    return replace(
+        picture,
+        boxes=tuple(boxes),
+        arrows=tuple(arrows),
+        groups=groups,
+        ranks=ranks,
+        caption=caption,
+    )
+
+
+def _slope(boxes: list[Box], loss: str) -> str:
+    """The local gradient of the loss, as its card says it."""
+    rows = next(box.rows for box in boxes if box.id == loss)
+    return rows[0].formula or rows[0].value if rows else "σ − y"
 
 
 def _long_way(builder: Builder, logit: Node, target: Node, p: Array | None) -> str:

@@ -92,7 +92,7 @@ def part(builder: Builder, keep: Collection[Node], along: bool) -> Picture:
         card = builder.card_of[node]
         box = builder.op(card)
         named = {builder.names[p] for p in card.entries if p in keep}
-        rows = tuple(r for r in box.rows if r.left.rpartition("∂")[2].split(" ")[0] in named)
+        rows = tuple(r for r in box.rows if r.to in named)
         boxes.append(replace(box, rows=() if small else rows, total=() if small else box.total))
         arrows += _between(builder, card, keep, rows)
         outside = [p for p in card.entries if p not in keep and not is_literal(p)]
@@ -149,7 +149,7 @@ def _between(builder: Builder, card: Card, keep: set[Node], rows: tuple[Row, ...
         found.append(replace(builder.forward(operand, card), sideways="", weight=30))
         share = builder.flows[card.root].share(operand)
         if builder.backward and share is not None:
-            arrow = builder.back(operand, card, share, 0)
+            arrow = builder.back(operand, card, share)
             port = f"g{min(row, len(rows) - 1)}" if rows and operand.kind == "op" else ""
             tail = builder.card_of.get(operand)
             has_rows = tail is not None and any(

@@ -165,9 +165,9 @@ def _hands(builder: Builder, station: Station) -> str:
     if scalar and all(p.shape == () for p in receivers):
         upstream = builder.number(flow.upstream) if flow.upstream is not None else ""
         if len(receivers) == 1:
-            share, local = flow.share(receivers[0]), flow.local(receivers[0])
-            if share is not None and local is not None:
-                product = f"{upstream} × {builder.number(local)} = {builder.number(share)}"
+            share = flow.share(receivers[0])
+            if share is not None and builder.product(card, receivers[0]):
+                product = f"{builder.product(card, receivers[0])} = {builder.number(share)}"
                 return f"∂{builder.objective}/∂{names[receivers[0]]} = upstream × local = {product}{stops}"
         return f"upstream {upstream} × each local gradient{stops}"
     rules = [_rule(builder, card, row) for row in builder.rows(card) if row.left]
@@ -179,11 +179,10 @@ def _hands(builder: Builder, station: Station) -> str:
 def _rule(builder: Builder, card: Card, row: Row) -> str:
     """A row as the product it stands for: an elementwise local gradient with its upstream in front."""
     name = builder.names[card.root]
-    local = f"∂{name}/∂"
-    if builder.is_one(card.root) or not row.left.startswith(local) or not row.formula:
+    if builder.is_one(card.root) or row.rule or not row.formula:
         return row.text
     upstream = f"∂{builder.objective}/∂{name}"
-    down = f"∂{builder.objective}/∂{row.left.removeprefix(local)}"
+    down = f"∂{builder.objective}/∂{row.to}"
     return f"{down} = upstream ⊙ local = {upstream} ⊙ {expression.wrap(row.formula, 6)}"
 
 
@@ -231,9 +230,12 @@ def apply(picture: Picture, builder: Builder, moment: Moment, among: Sequence[Mo
             a, state="active" if a.head == active else "shown" if a.head in done else "hidden"
         )
 
+    signs = (
+        picture.caption[picture.caption.find("\n") :] if "\n" in picture.caption else ""
+    )  # explained in every frame
     return replace(
         picture, boxes=tuple(map(box, picture.boxes)), arrows=tuple(map(line, picture.arrows)), title=moment.title,
-        caption=moment.caption, reserve=tuple((m.title, m.caption) for m in among),
+        caption=moment.caption + signs, reserve=tuple((m.title, m.caption + signs) for m in among),
     )  # fmt: skip
 
 

@@ -190,7 +190,7 @@ def _palette_css() -> str:
         return found + marks
 
     def tones(palette: Palette) -> str:
-        names = ("data", "parameter", "linear", "activation", "loss", "other")
+        names = ("data", "parameter", "linear", "arithmetic", "activation", "loss", "other")
         return "".join(
             f".cgraph-player .tone-{name}{{background:{palette.of(name)[0]};border-color:{palette.of(name)[1]}}}"
             for name in names
