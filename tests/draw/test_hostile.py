@@ -33,7 +33,7 @@ def test_names(name):
     words = " ".join(w for _, _, ws in groups(cg.draw(run).svg()) for w in ws)
     assert symbol(name).strip("\u200e")[:20] in words.replace("\xa0", " ")
     page = diagram.html()
-    assert page.count("<script") == 2 and page.count("</script>") == 2
+    assert page.count("<script") == 3 == page.count("</script>")
     assert "<script>alert" not in page
     mermaid = diagram.mermaid
     assert all(line.count('"') in (0, 2) for line in mermaid.splitlines())
