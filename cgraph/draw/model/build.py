@@ -260,7 +260,9 @@ class Builder(Facts):
     def picture(self) -> Picture:
         leaves = set(self.leaves)
         # A node has the same id with gradients and without.
-        self.ids = {n: f"n{i}" for i, n in enumerate(draw_order(self.order, self.cards, leaves, False))}
+        self.ids = {
+            n: f"n{i}" for i, n in enumerate(draw_order(self.order, self.cards, leaves, False))
+        }
         declared = draw_order(self.order, self.cards, leaves, self.backward)
         boxes = [self.op(self.card_of[n]) if n in self.card_of else self.leaf(n) for n in declared]
         boxes += [Box(f"out{i}", "end", "other", "") for i in range(len(self.roots))]
