@@ -48,6 +48,7 @@ _LAZY_NAMES = {
     "frames": "cgraph.draw",
     "load": "cgraph.io.store",
     "save": "cgraph.io.store",
+    "stabilize": "cgraph.rewrite.stabilize",
 }
 
 # Every op and every function of ops, under its own name: it is enough to write one in `cgraph/ops/`.

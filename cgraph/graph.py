@@ -7,7 +7,7 @@ nothing either. None of it looks at values.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -51,6 +51,22 @@ def order(*roots: Node) -> list[Node]:
     return result
 
 
+def unseen(node: Node, known: Container[Node]) -> list[Node]:
+    """Those of a node and everything below it that are not known yet, parents first; nothing below a known node is looked at."""
+    result: list[Node] = []
+    done: set[Node] = set()
+    stack = [(node, False)]
+    while stack:
+        n, left = stack.pop()
+        if left:
+            result.append(n)
+        elif n not in known and n not in done:
+            done.add(n)
+            stack.append((n, True))
+            stack.extend((p, False) for p in n.parents)
+    return result
+
+
 def users(nodes: Iterable[Node]) -> dict[Node, list[tuple[Node, int]]]:
     """For each node, who uses it and as which operand; ``x * x`` uses x twice."""
     result: dict[Node, list[tuple[Node, int]]] = {}
@@ -81,10 +97,22 @@ def substitute(roots: Iterable[Node], replacements: Mapping[Node, Node]) -> list
     for node in order(*roots):
         if node in new:
             continue
-        parents = tuple(new[p] for p in node.parents)
-        changed = any(p is not q for p, q in zip(parents, node.parents, strict=True))
-        new[node] = build(node.op, parents, node.params, node.name) if changed else node
+        new[node] = rebuild(node, tuple(new[p] for p in node.parents))
     return [new[root] for root in roots]
+
+
+def rebuild(node: Node, parents: tuple[Node, ...]) -> Node:
+    """The same op on other parents, under the same name, in the same scope and on the same line; the node itself if they are its own."""
+    if same_nodes(parents, node.parents):
+        return node
+    return stand_in(build(node.op, parents, node.params), node)
+
+
+def stand_in(new: Node, old: Node) -> Node:
+    """A fresh node made to bear the name, the scope and the line of the one whose place it takes."""
+    new.name, new.scope = old.name, old.scope
+    new._code, new._offset = old._code, getattr(old, "_offset", 0)
+    return new
 
 
 def same_nodes(a: Sequence[Node], b: Sequence[Node]) -> bool:

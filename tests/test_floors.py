@@ -26,6 +26,7 @@ FLOORS = {
     "op": 1, "values": 1, "node": 1, "leaves": 1, "build": 1, "graph": 1,
     "ops": 2,
     "explain": 2, "nan_check": 2, "backprop": 2, "plan": 2, "run": 3, "autodiff": 3,
+    "rewrite": 4,
     "io": 5, "compile": 5,
     "draw": 6, "testing": 6,
     "nn": 7, "optim": 7, "datasets": 7, "metrics": 7, "plots": 7,

@@ -9,7 +9,7 @@ from typing import Any
 
 from cgraph.op import OPS, Formula, Interval, Op, register
 from cgraph.operators import PUBLIC
-from cgraph.ops import indexing, joining, linalg, losses, structure
+from cgraph.ops import indexing, joining, linalg, logistic, losses, structure
 from cgraph.ops.define import (
     axes_of,
     axis_of,
@@ -41,6 +41,7 @@ __all__ = [
     "like",
     "linalg",
     "linear_op",
+    "logistic",
     "losses",
     "nonzero_after",
     "op",

@@ -40,7 +40,6 @@ from cgraph.ops.elementwise import (
     not_equal,
     sqrt,
     square,
-    subtract,
     where,
 )
 from cgraph.ops.joining import concatenate, stack
@@ -401,20 +400,25 @@ softmax_op: Op = op(
 # fmt: on
 
 
-def _logsumexp(x: Any, axes: Axes, keepdims: bool) -> Any:
-    x = _floating(x)
-    top = np.max(x, axis=axes, keepdims=True, initial=-np.inf)
-    top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
+def _logsumexp_below(x: Any, axes: Axes) -> Any:
+    """ln Σ e^x, its axes kept, where the largest entry is 0, or nothing is finite."""
     # The largest term is exactly 1: leaving it to log1p keeps what the others add, however small they are.
-    e = np.exp(x - top)
-    largest = np.equal(x, top)
+    e = np.exp(x)
+    largest = np.equal(x, 0)
     ties = np.add.reduce(largest, axis=axes, keepdims=True)
     rest = np.add.reduce(np.where(largest, 0, e), axis=axes, keepdims=True)
     # Without a finite largest term there is nothing but −inf (log 0 is meant) or something that is not a number.
     with np.errstate(divide="ignore"):
         nothing = np.log(rest)
     several = np.log(np.maximum(ties, 1)) + np.log1p(rest / np.maximum(ties, 1))
-    result = top + np.where(ties > 0, several, nothing).astype(top.dtype)
+    return np.where(ties > 0, several, nothing).astype(x.dtype)
+
+
+def _logsumexp(x: Any, axes: Axes, keepdims: bool) -> Any:
+    x = _floating(x)
+    top = np.max(x, axis=axes, keepdims=True, initial=-np.inf)
+    top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
+    result = top + _logsumexp_below(x - top, axes)
     return result if keepdims else result.reshape(shapes.reduce(x.shape, axes, False))
 
 
@@ -429,6 +433,37 @@ logsumexp = reduction(
 >>> float(cg.logsumexp([1000.0, 1000.0]).round(4))
 1000.6931
 """,
+)
+# fmt: on
+
+
+def _log_softmax(x: Any, axes: Axes) -> Any:
+    x = _floating(x)
+    top = np.max(x, axis=axes, keepdims=True, initial=-np.inf)
+    away = x - np.where(np.isfinite(top), top, 0).astype(x.dtype)
+    # The logarithm of the sum with its largest term, 1, left to log1p: the largest entry keeps what the others take from it.
+    return away - _logsumexp_below(away, axes)
+
+
+def _log_softmax_local(out: Any, x: Any, axes: Axes) -> LinearMap:
+    weights = softmax_op(x, axes=axes)
+
+    def total(t: Any) -> Any:
+        return broadcast_back(sum_op(t, axes=axes, keepdims=True), x, axes, True)
+
+    def mask_adjoint(mask: Any) -> Any:
+        return not_equal(total(where(mask, 1.0, 0.0)), 0.0)
+
+    return Adjoint(
+        lambda t: t - total(weights * t), lambda u: u - weights * total(u), mask_adjoint, where
+    )
+
+
+# fmt: off
+log_softmax_op: Op = op(
+    "log_softmax", _log_softmax, _log_softmax_local, shape=lambda x, axes: x, family="reduction", role="activation", dtype=_floating_dtype,
+    formula=F("$a − ln Σ e^$a", r"$a - \ln \sum e^{$a}", "identity − 1·softmax($a)ᵀ"),
+    doc="The logarithm of softmax. The largest entry keeps its digits where the others are far below.",
 )
 # fmt: on
 
@@ -474,7 +509,7 @@ def log_softmax(x: Any, axis: Axis = -1, *, name: str | None = None) -> Any:
     >>> cg.log_softmax([0.0, 0.0]).round(4)
     array([-0.6931, -0.6931])
     """
-    return subtract(x, logsumexp(x, axis, keepdims=True), name=name)
+    return log_softmax_op(x, axes=axes_of(x, axis), name=name)
 
 
 @public
