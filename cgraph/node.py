@@ -15,6 +15,8 @@ from contextvars import ContextVar
 from types import FrameType, MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from cgraph import shapes
 from cgraph.errors import (
     CgraphError,
@@ -26,7 +28,7 @@ from cgraph.errors import (
 from cgraph.op import CONSTANT, INPUT, OPS, PARAMETER, DType, Op
 from cgraph.operators import PUBLIC, Operators
 from cgraph.shapes import Shape
-from cgraph.values import FLOAT64, Array, capture, readonly
+from cgraph.values import FLOAT64, Array, capture, held, readonly
 
 NO_PARAMS: Mapping[str, Any] = MappingProxyType({})
 
@@ -234,6 +236,19 @@ class Node(Operators):
             )
         self._value = capture(value, self)
         self._latest = self._grad = None
+
+    def take(self, value: Any) -> None:
+        """Assign a value without copying it: an array that nobody else writes to, as an optimizer has just computed it."""
+        if (
+            value.__class__ is np.ndarray
+            and value.shape == self.shape
+            and value.dtype is self.dtype
+            and self.op is PARAMETER
+        ):
+            self._value = held(value)
+            self._latest = self._grad = None
+        else:
+            self.value = value
 
     @property
     def grad(self) -> Array:

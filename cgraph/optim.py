@@ -56,8 +56,11 @@ class Optimizer:
         array([0.5, 2.5])
         """
         parameters = list(parameters)
-        values = [np.asarray(parameter.value) for parameter in parameters]
-        slopes = [np.asarray(gradient) for gradient in gradients]
+        values = [
+            w if (w := getattr(p, "_value", None)).__class__ is np.ndarray else np.asarray(p.value)
+            for p in parameters
+        ]
+        slopes = [g if g.__class__ is np.ndarray else np.asarray(g) for g in gradients]
         if [v.shape for v in values] != [g.shape for g in slopes]:
             raise ValueError(
                 f"parameters of shapes {[v.shape for v in values]}, "
@@ -68,8 +71,13 @@ class Optimizer:
         if len(self.slots) != len(values):
             raise ValueError(f"{len(self.slots)} parameters in the last step, {len(values)} now")
         self.t += 1
+        ours = type(self) in _OURS
         for i, (parameter, value, slope) in enumerate(zip(parameters, values, slopes, strict=True)):
-            parameter.value, self.slots[i] = self.update(value, slope, self.slots[i], self.t)
+            new, self.slots[i] = self.update(value, slope, self.slots[i], self.t)
+            if ours:
+                parameter.take(new)  # nobody else has it
+            else:
+                parameter.value = new
 
     def reset(self) -> None:
         """Forget all steps."""
@@ -156,6 +164,7 @@ class Adam(Optimizer):
 RULES: dict[str, type[Optimizer]] = {
     rule.__name__: rule for rule in (GradientDescent, Momentum, Adam)
 }
+_OURS = frozenset(RULES.values())
 
 
 def from_config(config: dict[str, Any]) -> Optimizer:

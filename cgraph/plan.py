@@ -140,12 +140,14 @@ class Plan:
 
 def plan_of(roots: tuple[Node, ...]) -> tuple[Plan, Node]:
     """The plan of a set of roots, and the root that keeps it: the last of the order."""
+    if len(roots) == 1:
+        plan = getattr(roots[0], "_plan", None)
+        if plan.__class__ is Plan:
+            return plan, roots[0]
     # The other roots live as long as the plans of the last one, so their identities name them.
     key = tuple(map(id, roots))
     for root in reversed(roots):
         kept = getattr(root, "_plan", None)
-        if kept.__class__ is Plan and len(key) == 1:
-            return kept, root
         if kept.__class__ is dict and key in kept:
             return kept[key], root
     nodes = order(*roots)
@@ -404,9 +406,15 @@ class Backward:
         ends = [cotangents[node] for node in wanted]
         if not frugal:
             ends += masks.values()
+        # A seed of 1 is what it nearly always is: what follows from it alone (1/m, and that repeated), if small, is computed once.
+        first: list[int] = []
+        of_seed = {seed}  # what depends on nothing else
         for node in order(*ends):
             if node in position:
                 continue
+            small = node.size is not None and node.size < SMALL_NODES
+            if node.op is CONSTANT or (small and all(p in of_seed for p in node.parents)):
+                of_seed.add(node)
             if node is seed:
                 writer.text[node] = "g[0]"
                 writer.size = max(writer.size, 1)
@@ -422,6 +430,8 @@ class Backward:
                     writer.text[node] = writer.same[key]
                     continue
                 writer.put(node, writer.call(node))
+                if node in of_seed:
+                    first.append(len(writer.lines) - 1)
                 if key is not None:
                     writer.same[key] = writer.text[node]
         entries = ["None"] * len(nodes)
@@ -440,21 +450,36 @@ class Backward:
         writer.space |= {"zeros": np.zeros, "shape": np.shape}
         self.masks = [position[node] for node in masks] if not frugal else []
         found_masks = "".join(f"{writer.text[m]}, " for m in masks.values()) if not frugal else ""
-        reads = [p for read in writer.reads for p in read] + entries
-        self.needed = {i for i in position.values() if f"v[{i}]" in reads}
-        lines = writer.lines
+        read = {p for some in writer.reads for p in some}.union(entries)
+        self.needed = {i for i in position.values() if f"v[{i}]" in read}
+        apart = set(first)
+        early = [writer.lines[i] for i in first]
+        rest = [i for i in range(len(writer.lines)) if i not in apart]
+        lines, reads, writes = (
+            [x[i] for i in rest] for x in (writer.lines, writer.reads, writer.writes)
+        )
         if frugal:
             kept = [writer.text[end] for end in ends]
             kept += [f"v[{i}]" for node, i in position.items() if node is root or not node.parents]
-            lines = _dropped(lines, writer.reads, writer.writes, kept)
+            lines = _dropped(lines, reads, writes, kept)
         self.size = max(writer.size, 1)
         closing = f"return [{', '.join(entries)}], ({found_masks})"
         self.parts = writer.functions("v, g", lines, closing)
+        self.early = writer.functions("g", early)
+        self.blank: list[Any] | None = None
 
     def gradients(self, v: list[Any], seed: Any) -> tuple[list[Any], tuple[Any, ...]]:
         """The gradient of every node, None where there is none, and the masks."""
-        g = [None] * self.size
-        g[0] = seed
+        blank = self.blank
+        if blank is not None and blank[0] is seed:
+            g = blank.copy()
+        else:
+            g = [None] * self.size
+            g[0] = seed
+            for part in self.early:
+                part(g)
+            if seed.ndim == 0 and seed == 1:
+                self.blank = g.copy()
         for part in self.parts:
             found = part(v, g)
         return found  # type: ignore[no-any-return]

@@ -8,7 +8,6 @@ Local gradients are made when somebody asks to see them, and kept.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -27,6 +26,7 @@ from cgraph.plan import SMALL_NODES, plan_of
 from cgraph.values import Array, capture, readonly
 
 Keep = Literal["all", "leaves"]
+KEEPS = ("all", "leaves")
 
 
 class Run:
@@ -58,6 +58,7 @@ class Run:
         feeds: Mapping[Node, Any] | None,
         check: str | None,
         keep: Keep = "all",
+        quiet: bool = False,  # whether NumPy's warnings are off already
     ) -> None:
         if check not in (None, "nan"):
             raise ValueError(f"check={check!r}: the only check is 'nan'")
@@ -72,24 +73,31 @@ class Run:
         self._floats = plan.floats
         if plan.floats:
             self._forward_floats()
+        elif quiet:
+            self._forward(again, keep == "leaves")
         else:
-            frugal = keep == "leaves"
-            source = (
-                plan.forward_source(last, frugal) if again or (frugal and plan.is_large()) else None
-            )
             # What is not finite is traced by check="nan", with the name of the node.
             with np.errstate(all="ignore"):
-                if source:
-                    with suppress(Exception):  # the loop will say what it was
-                        self._v = source.values(self._fed)
-                        self._dropping = frugal
-                if self._v is None:
-                    self._forward_arrays()
-                    if source:
-                        source.looked_at(self._values)
-            self._leave_values()
+                self._forward(again, keep == "leaves")
         if check == "nan":
             check_values(self)
+
+    def _forward(self, again: bool, frugal: bool) -> None:
+        plan = self._plan
+        source = None
+        if again or (frugal and plan.is_large()):
+            source = plan.forward_source(self._last, frugal)
+        if source:
+            try:
+                self._v = source.values(self._fed)
+                self._dropping = frugal
+            except Exception:  # the loop will say what it was
+                self._v = None
+        if self._v is None:
+            self._forward_arrays()
+            if source:
+                source.looked_at(self._values)
+        self._leave_values()
 
     @property
     def order(self) -> list[Node]:
@@ -248,38 +256,39 @@ class Run:
             )
         if self._spent:
             raise GradientError("this run has dropped its values, keep='leaves'; evaluate again")
+        if self._floats:
+            self._differentiate(upstream, keep == "leaves")
+        else:
+            with np.errstate(all="ignore"):
+                self._differentiate(upstream, keep == "leaves")
+        if self._check == "nan":
+            check_gradients(self)
+        return self
+
+    def _differentiate(self, upstream: Any, frugal: bool) -> None:
         root, plan = self.roots[0], self._plan
         seed = self._seed(root, upstream)
         self._g = self._grads_by_node = self._masks_by_node = None
         self._mask_at = ((), ())
         self._locals.clear()
-        frugal = keep == "leaves"
-        source = (
-            plan.backward_source(root, frugal)
-            if not plan.floats and (plan.uses > 1 or self._dropping)
-            else None
-        )
+        source = None
+        if not plan.floats and (plan.uses > 1 or self._dropping):
+            source = plan.backward_source(root, frugal)
         if source:
             if self._v is None:
                 self._v = list(self._values.values())
             if frugal:
                 self._by_node = None
             try:
-                with np.errstate(all="ignore"):
-                    self._g, masks = source.gradients(self._v, seed)
+                self._g, masks = source.gradients(self._v, seed)
                 self._mask_at = (source.masks, masks)
             except Exception:
-                # The loop will say what it was.
-                with np.errstate(all="ignore"):
-                    self._forward_arrays()
+                self._forward_arrays()  # the loop will say what it was
                 self._v = None
         if self._g is None:
             self._backward_by_loop(root, seed, frugal)
         self._spent = frugal
         self._leave_grads()
-        if self._check == "nan":
-            check_gradients(self)
-        return self
 
     def _backward_by_loop(self, root: Node, seed: Any, frugal: bool) -> None:
         order, values = self.order, self._values
@@ -287,16 +296,12 @@ class Run:
         self._grads_by_node = grads = {root: seed}
         masks: dict[Node, Any] = {}
         self._masks_by_node = masks
-        drop = values if frugal else None
-        if self._floats:
-            backpropagate(active, grads, values, set(active), masks, drop)
-        else:
-            with np.errstate(all="ignore"):
-                backpropagate(active, grads, values, set(active), masks, drop)
-                for node in active:
-                    # Where float64 data met float32 parameters, what comes back is float64; the gradient has its node's dtype.
-                    if node in grads and grads[node].dtype is not node.dtype:
-                        grads[node] = grads[node].astype(node.dtype)
+        backpropagate(active, grads, values, set(active), masks, values if frugal else None)
+        if not self._floats:
+            for node in active:
+                # Where float64 data met float32 parameters, what comes back is float64; the gradient has its node's dtype.
+                if node in grads and grads[node].dtype is not node.dtype:
+                    grads[node] = grads[node].astype(node.dtype)
         for node in active:
             if node not in grads and node.op is PARAMETER:
                 # Reachable, but only through something without a derivative: that is a gradient of zero.
@@ -535,7 +540,14 @@ def run(
 
 def _backward(root: Node, feeds: Any, upstream: Any, keep: Keep) -> Run:
     """What ``node.backward`` does."""
-    return Run((root,), feeds, None, keep).backward(upstream, keep)
+    if keep not in KEEPS:
+        raise ValueError(f"keep={keep!r}: it is 'all' or 'leaves'")
+    if root.floats:
+        return Run((root,), feeds, None).backward(upstream, keep)
+    with np.errstate(all="ignore"):
+        run = Run((root,), feeds, None, keep, quiet=True)
+        run._differentiate(upstream, keep == "leaves")
+    return run
 
 
 PUBLIC["_backward"] = _backward

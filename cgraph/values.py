@@ -65,6 +65,8 @@ def readonly(value: Any) -> Array:
 
 def capture(value: Any, leaf: Any) -> Any:
     """A copy of `value` in the leaf's dtype, checked against its shape: what is done to the original later changes nothing."""
+    if value.__class__ is np.ndarray and value.dtype is leaf.dtype and value.shape == leaf.shape:
+        return held(np.array(value))
     array = copied(value, leaf.label)
     if not shapes.agrees(array.shape, leaf.shape):
         raise ShapeError(
