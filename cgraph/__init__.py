@@ -49,6 +49,7 @@ _LAZY_NAMES = {
     "load": "cgraph.io.store",
     "save": "cgraph.io.store",
     "stabilize": "cgraph.rewrite.stabilize",
+    "vmap": "cgraph.mapping",
 }
 
 # Every op and every function of ops, under its own name: it is enough to write one in `cgraph/ops/`.

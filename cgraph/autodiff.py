@@ -7,7 +7,8 @@ either a node, and answers with nodes, or a Python function of arrays, which is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from operator import index
 from typing import Any, NamedTuple, SupportsIndex
@@ -16,18 +17,21 @@ import numpy as np
 
 from cgraph import shapes
 from cgraph.backprop import SymbolicValues, backpropagate, pushforward
+from cgraph.batching import batched, with_axis
 from cgraph.build import build
 from cgraph.errors import CgraphError, DTypeError, GradientError, ShapeError
-from cgraph.graph import ancestors, order
+from cgraph.graph import ancestors, order, substitute
 from cgraph.leaves import constant, input
 from cgraph.node import Node, require_scalar
 from cgraph.op import CONSTANT, OPS
-from cgraph.ops.joining import stack
-from cgraph.ops.structure import reshape, zeros_like
+from cgraph.ops.structure import reshape, transpose, zeros_like
 from cgraph.run import Run
 from cgraph.trees import flatten
 
 Function = Callable[..., Any]
+
+FEW = 2  # directions that are sooner sent one by one than in a graph of their own
+MOST_AT_A_TIME = 2**22  # entries of the largest node, for all directions that are sent together
 
 
 # --- on graphs ----------------------------------------------------------------------------------------------------------------
@@ -137,6 +141,22 @@ def _tangents(root: Node, wrt: Sequence[Node], tangents: Sequence[Any]) -> Node:
 _under_way: ContextVar[tuple[Node, ...]] = ContextVar("cgraph_under_way", default=())
 
 
+@contextmanager
+def under_way(leaves: Iterable[Node]) -> Iterator[None]:
+    """While a function is traced with these leaves."""
+    token = _under_way.set((*_under_way.get(), *leaves))
+    try:
+        yield
+    finally:
+        _under_way.reset(token)
+
+
+def nested_in_a_trace(outputs: Iterable[Node]) -> bool:
+    """Whether results depend on a trace that is under way, so that they have to stay nodes."""
+    outer = _under_way.get()
+    return bool(outer) and not set(outer).isdisjoint(order(*outputs))
+
+
 class _Trace(NamedTuple):
     """A function called once with nodes.
 
@@ -190,12 +210,8 @@ def _trace(
             nodes.append(input(f"arg{i}", array))
         leaves += nodes
         given[i] = rebuild(iter(nodes))
-    outer = _under_way.get()
-    token = _under_way.set((*outer, *leaves))
-    try:
+    with under_way(leaves):
         out = f(*given, **kwargs)
-    finally:
-        _under_way.reset(token)
     aux = None
     if has_aux:
         if not isinstance(out, tuple) or len(out) != 2:
@@ -210,11 +226,7 @@ def _trace(
             raise GradientError(
                 f"{_named(f)} has to return one node or array, not {type(out).__name__} ({error})"
             ) from None
-    nested = (
-        inner
-        or any(isinstance(a, Node) for a in args)
-        or (bool(outer) and not set(outer).isdisjoint(order(out)))
-    )
+    nested = inner or any(isinstance(a, Node) for a in args) or nested_in_a_trace([out])
 
     def like(found: Iterable[Any]) -> list[Any]:
         values = iter(found)
@@ -230,7 +242,7 @@ def _numbers(aux: Any) -> Any:
     if not nodes:
         return aux
     run = Run(tuple(nodes), None, None)
-    return rebuild(iter([_array(run.value(x)) if isinstance(x, Node) else x for x in found]))
+    return rebuild(iter([as_array(run.value(x)) if isinstance(x, Node) else x for x in found]))
 
 
 def _named(f: Function) -> str:
@@ -248,8 +260,9 @@ def _one_or_all(argnums: Argnums, found: list[Any]) -> Any:
     return found[0] if isinstance(argnums, SupportsIndex) else tuple(found)
 
 
-def _array(value: Any, dtype: Any = None) -> Any:
-    return np.array(value, dtype)  # a copy of the caller's own
+def as_array(value: Any, dtype: Any = None) -> Any:
+    """A copy of the caller's own."""
+    return np.array(value, dtype)
 
 
 def value_and_gradient(f: Function, argnums: Argnums = 0, *, has_aux: bool = False) -> Function:
@@ -282,7 +295,7 @@ def value_and_gradient(f: Function, argnums: Argnums = 0, *, has_aux: bool = Fal
         else:
             run = Run((out,), None, None)
             slopes = _numeric_vjp(run, leaves, np.ones(out.shape, out.dtype))
-            value, aux = _array(run.value(out)), _numbers(aux)
+            value, aux = as_array(run.value(out)), _numbers(aux)
         return (value, aux) if has_aux else value, _one_or_all(argnums, like(slopes))
 
     evaluated.__name__ = f"value_and_gradient_of_{_named(f)}"
@@ -314,7 +327,7 @@ def _numeric_vjp(run: Run, wrt: Sequence[Node], upstream: Any) -> list[Any]:
         backpropagate(run.order, cotangents, run._values, ancestors(root, wrt), {})
         # In the dtype of the argument, also where what it met was wider.
         return [
-            _array(cotangents[n], n.dtype) if n in cotangents else np.zeros(n.shape, n.dtype)
+            as_array(cotangents[n], n.dtype) if n in cotangents else np.zeros(n.shape, n.dtype)
             for n in wrt
         ]
 
@@ -327,7 +340,7 @@ def _numeric_jvp(run: Run, wrt: Sequence[Node], tangents: Sequence[Any]) -> Any:
     with np.errstate(all="ignore"):
         pushforward([n for n in run.order if n not in below], found, at)
     return (
-        _array(found[root], root.dtype)
+        as_array(found[root], root.dtype)
         if root in found
         else np.zeros(np.shape(run._values[root]), root.dtype)
     )
@@ -367,7 +380,7 @@ def vjp(f: Node | Function, *primals: Any) -> Any:
             raise ShapeError(f"upstream has shape {seed.shape}; the value has shape {out.shape}")
         return tuple(like(_numeric_vjp(run, leaves, seed)))
 
-    return _array(run.value(out)), pullback
+    return as_array(run.value(out)), pullback
 
 
 def jvp(f: Node | Function, primals: Any, tangents: Any) -> Any:
@@ -395,7 +408,7 @@ def jvp(f: Node | Function, primals: Any, tangents: Any) -> Any:
             raise ShapeError(
                 f"the tangent of {leaf.label!r} has shape {direction.shape}, not {leaf.shape}"
             )
-    return _array(run.value(out)), _numeric_jvp(run, leaves, directions)
+    return as_array(run.value(out)), _numeric_jvp(run, leaves, directions)
 
 
 def jacobian(f: Node | Function, wrt: Any = None, *, argnums: Argnums = 0) -> Any:
@@ -431,13 +444,48 @@ def _numeric_jacobian(run: Run, leaf: Node) -> Any:
     out = run.roots[0]
     shape_in, shape_out = np.shape(run._values[leaf]), np.shape(run._values[out])
     n_in, n_out = int(np.prod(shape_in, dtype=int)), int(np.prod(shape_out, dtype=int))
+    n = min(n_in, n_out)
+    if n > FEW and shapes.is_static(out.shape + leaf.shape):
+        return _in_one_pass(out, leaf, n_in, n_out)
     result = np.zeros((n_out, n_in), out.dtype)
-    for k in range(min(n_in, n_out)):
+    for k in range(n):
         if n_out <= n_in:
             result[k] = _numeric_vjp(run, [leaf], _basis(shape_out, k, out.dtype))[0].ravel()
         else:
             result[:, k] = _numeric_jvp(run, [leaf], [_basis(shape_in, k, leaf.dtype)]).ravel()
     return result.reshape(shape_out + shape_in)
+
+
+def _in_one_pass(out: Node, leaf: Node, n_in: int, n_out: int) -> Any:
+    """The Jacobian by directions sent through together, as many at a time as keep what they need within bounds."""
+    widest = max([node.size or 0 for node in order(out)], default=1)
+    forward = n_in <= n_out
+    n, width = (n_in, n_out) if forward else (n_out, n_in)
+    at_a_time = max(1, min(n, MOST_AT_A_TIME // max(widest, 1)))
+    rows = np.zeros((n, width), out.dtype)
+    for size in (at_a_time, n % at_a_time):
+        if size == 0:
+            continue
+        directions, answers = _directions(out, leaf, size, forward)
+        starts = range(0, n - n % at_a_time, at_a_time) if size == at_a_time else [n - size]
+        for start in starts:
+            basis = np.eye(size, n, start, dtype=directions.dtype).reshape(directions.shape)  # type: ignore[arg-type]
+            found = Run((answers,), {directions: basis}, None)
+            rows[start : start + size] = found.value(answers).reshape(size, width)
+    return (rows.T if forward else rows).reshape(out.shape + leaf.shape)
+
+
+def _directions(out: Node, leaf: Node, size: int, forward: bool) -> tuple[Node, Node]:
+    """An input for `size` directions, and what `leaf` and `out` make of them: tangents of the result, or gradients."""
+    here = leaf if forward else out
+    one = input("direction", shape=here.shape, dtype=here.dtype)
+    many = input("directions", shape=(size, *here.shape), dtype=here.dtype)
+    if forward:
+        answer = _tangents(out, [leaf], [one])
+    else:
+        answer = gradient(out, leaf, one, disconnected="zero")
+    [(found, has)] = batched([answer], {one: many}, size)
+    return many, with_axis(found, has, size)
 
 
 def _basis(shape: Any, k: int, dtype: Any) -> Any:
@@ -449,15 +497,21 @@ def _basis(shape: Any, k: int, dtype: Any) -> Any:
 def _graph_jacobian(root: Node, target: Node) -> Node:
     if not shapes.is_static(root.shape + target.shape):
         raise ShapeError(f"the Jacobian of {root.label!r} needs sizes that are known")
-    n_out = root.size or 0
+    n_in, n_out = target.size or 0, root.size or 0
     shape = root.shape + target.shape
-    if n_out == 0:
+    if n_in * n_out == 0 or (root is not target and target not in set(order(root))):
         return build(OPS["broadcast_to"], (constant(np.zeros((), root.dtype)),), {"shape": shape})
-    rows = [
-        gradient(root, target, _basis(root.shape, k, root.dtype), disconnected="zero")
-        for k in range(n_out)
-    ]
-    jacobian: Node = rows[0] if root.shape == () else reshape(stack(rows), shape)
+    if root.shape == ():
+        slope: Node = gradient(root, target, disconnected="zero")
+        return slope
+    forward = n_in <= n_out
+    n = n_in if forward else n_out
+    many, answer = _directions(root, target, n, forward)
+    basis = constant(np.eye(n, dtype=many.dtype).reshape(many.shape))
+    (rows,) = substitute([answer], {many: basis})
+    if forward:
+        rows = transpose(reshape(rows, (n_in, n_out)))
+    jacobian: Node = reshape(rows, shape)
     return jacobian
 
 

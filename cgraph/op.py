@@ -102,12 +102,14 @@ class Op:
         example: a call for the checks and the tests, where operands or parameters have to fit one another: a function of a
             `numpy.random.Generator` that gives ``(operands, params)``.
         source: where the formula comes from.
+        batch: how to carry it out for many examples at once, see cgraph/batching.py; None for the rule of its kind, or one by one.
         module: the module that defines the op, where unpickling looks for it.
     """
 
     __slots__ = (
         "_doc",
         "arity",
+        "batch",
         "commutative",
         "domain",
         "dtype",
@@ -162,6 +164,7 @@ class Op:
         variadic: bool = False,
         example: Callable[..., Any] | None = None,
         source: str = "",
+        batch: Any = None,
         module: str = "cgraph.ops",
     ) -> None:
         self.name = name
@@ -192,6 +195,7 @@ class Op:
         self.variadic = variadic
         self.example = example
         self.source = source
+        self.batch = batch
         self.module = module
         # What becomes of operands that are all of one dtype, remembered.
         self.result_of: dict[DType, DType] = {}

@@ -455,9 +455,8 @@ class Backward:
         apart = set(first)
         early = [writer.lines[i] for i in first]
         rest = [i for i in range(len(writer.lines)) if i not in apart]
-        lines, reads, writes = (
-            [x[i] for i in rest] for x in (writer.lines, writer.reads, writer.writes)
-        )
+        lines = [writer.lines[i] for i in rest]
+        reads, writes = [writer.reads[i] for i in rest], [writer.writes[i] for i in rest]
         if frugal:
             kept = [writer.text[end] for end in ends]
             kept += [f"v[{i}]" for node, i in position.items() if node is root or not node.parents]

@@ -64,7 +64,8 @@ class Run:
             raise ValueError(f"check={check!r}: the only check is 'nan'")
         self.roots = roots
         self._check = check
-        self._plan, self._last = plan, last = plan_of(roots)
+        self._plan, self._last = plan_of(roots)
+        plan = self._plan
         self._locals: dict[tuple[Node, int], LocalGradient] = {}
         if feeds:
             self._fed = {node: capture(value, node) for node, value in _check_feeds(feeds)}
