@@ -45,6 +45,7 @@ _LAZY_NAMES = {
     "Diagram": "cgraph.draw",
     "Program": "cgraph.compile",
     "animate": "cgraph.draw",
+    "compile_training": "cgraph.compile",
     "frames": "cgraph.draw",
     "load": "cgraph.io.store",
     "save": "cgraph.io.store",

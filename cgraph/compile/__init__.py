@@ -15,8 +15,9 @@ from typing import Any
 from cgraph.compile.api import compile
 from cgraph.compile.function import CompiledFunction
 from cgraph.compile.program import Program
+from cgraph.compile.training import TrainingProgram, compile_training
 
-__all__ = ["CompiledFunction", "Program", "compile"]
+__all__ = ["CompiledFunction", "Program", "TrainingProgram", "compile", "compile_training"]
 
 
 class _CallablePackage(ModuleType):

@@ -7,7 +7,7 @@ are Python floats; arrays are results of ufuncs with `out`; a value that nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,13 +15,14 @@ import numpy as np
 
 from cgraph.compile.allocate import Allocation, allocate
 from cgraph.compile.builder import thawed
-from cgraph.compile.ir import ELEMENTWISE, VIEWS, Graph, Value, is_number
+from cgraph.compile.ir import BOOL, ELEMENTWISE, VIEWS, Graph, Value, is_number
 from cgraph.compile.names import SHORT, Names
-from cgraph.compile.numbers import spelled, written
+from cgraph.compile.numbers import ATOM, ONCE, SUM, spelled, written
 from cgraph.compile.runtime import Call, Memory
 
 # Ufuncs whose positional `out` NumPy has deprecated.
 KEYWORD_OUT = frozenset({"maximum", "minimum", "fmin"})
+MOST_INLINE = 8  # operations in one expression
 
 
 @dataclass
@@ -58,6 +59,7 @@ class NumpyEmitter:
         self.body: list[tuple[str, Value | None]] = []
         self.workspace: list[str] = []
         self.constants: dict[Any, str] = {}
+        self.inline: set[Value] = set()  # numbers that are written where they are used
         self.contiguous: set[Value] = set()
         self.lasting: set[Value] = set()  # arrays that exist as long as the workspace does
 
@@ -66,14 +68,14 @@ class NumpyEmitter:
     def emit(self, title: str) -> Emitted:
         graph = self.graph
         values = [v for v in graph.order() if v.op not in ("argument", "literal")]
+        self.choose_inline(values, set(graph.outputs), lambda value, user: True)
         for value in graph.arguments:
             self.name(value, value.label or "x")
         direct = self._direct_outputs()
         self.out.allocation = allocate(
             values, lambda v: self.owned(v) and v not in direct, kept=graph.outputs
         )
-        for value in values:
-            self.name(value)
+        self.name_all(values)
         for value in values:
             self._make_room(value, direct)
         for value in values:
@@ -121,6 +123,43 @@ class NumpyEmitter:
         lines.append(f"    return {', '.join(results)}{',' * (len(results) == 1)}" if results else "    return ()")  # fmt: skip
         self.out.source = "\n".join(lines) + "\n"
 
+    # --- numbers that are written where they are used -------------------------------------------------
+
+    def choose_inline(
+        self, values: Sequence[Value], kept: set[Value], allowed: Callable[[Value, Value], bool]
+    ) -> None:
+        """Numbers that nobody has named and that are used once are written into the expression that uses them."""
+        used: dict[Value, list[Value]] = {}
+        for value in values:
+            for arg in value.args:
+                used.setdefault(arg, []).append(value)
+        size: dict[Value, int] = {}
+        for value in values:
+            size[value] = 1 + sum(size.get(a, 1) for a in value.args if a in self.inline)
+            if not is_number(value) or value in kept or value.label:
+                continue
+            users = used.get(value, [])
+            if len(users) != 1 or size[value] > MOST_INLINE:
+                continue
+            user = users[0]
+            if value.op not in ONCE and not (value.dtype == BOOL and user.op == "select"):
+                continue
+            if is_number(user) and user.op in ONCE and all(map(is_number, value.args)) and allowed(value, user):
+                self.inline.add(value)
+
+    def expression(self, value: Value) -> tuple[str, int]:
+        """A number as it is written in an expression."""
+        if value not in self.inline:
+            text = self.ref(value)
+            return (text, ATOM) if is_number(value) else (f"{text}.item()", ATOM)
+        return written(value.op, [self.expression(a) for a in value.args], value.args[-1].op == "literal")
+
+    def name_all(self, values: Sequence[Value]) -> None:
+        """Names for all that have a statement of their own; the user's names first."""
+        for value in [v for v in values if v.label] + [v for v in values if not v.label]:
+            if value not in self.inline:
+                self.name(value)
+
     # --- where values live ------------------------------------------------------------------------
 
     @staticmethod
@@ -141,9 +180,9 @@ class NumpyEmitter:
 
     def _make_room(self, value: Value, direct: dict[Value, int]) -> None:
         """Arrays that can be there before the program runs: buffers, constants, and views of those."""
-        memory, name = self.out.memory, self.named[value]
         if is_number(value):
             return
+        memory, name = self.out.memory, self.named[value]
         if value.op == "constant" or (value.op == "broadcast" and value.literal is not None):
             array = value.params
             if value.op != "constant":
@@ -200,6 +239,8 @@ class NumpyEmitter:
     # --- statements -------------------------------------------------------------------------------
 
     def statement(self, value: Value) -> None:
+        if value in self.inline:
+            return
         if value.op == "constant" or value.literal is not None:
             return
         if value in self.lasting and value.op in VIEWS:
@@ -217,13 +258,21 @@ class NumpyEmitter:
         self.body.append((text, value))
 
     def say(self, value: Value, expression: str) -> None:
-        self.body.append((f"{self.named[value]} = {expression}", value))
+        name = self.named[value]
+        for sign in "+-":
+            if expression.startswith(f"{name} {sign} ") and value.op in ("add", "subtract"):
+                _, binding = self.expression(value.args[1])
+                if binding > SUM and is_number(value):
+                    rest = expression[len(name) + 3 :]
+                    self.body.append((f"{name} {sign}= {rest}", value))
+                    return
+        self.body.append((f"{name} = {expression}", value))
 
     def _number(self, value: Value) -> None:
         op, args = value.op, value.args
         if op in ELEMENTWISE:
-            texts = [self.ref(a) if is_number(a) else f"{self.ref(a)}.item()" for a in args]
-            expression = written(op, texts, args[-1].op == "literal")
+            texts = [self.expression(a) for a in args]
+            expression, _ = written(op, texts, args[-1].op == "literal")
             if any(not is_number(a) for a in args) and value.dtype == np.float64:
                 expression = f"float({expression})"
             self.say(value, expression)

@@ -113,28 +113,29 @@ def _reciprocal(b: Builder, x: Value) -> Value:
 
 
 def _clipped(b: Builder, z: Value) -> tuple[Value, Value]:
-    """e = exp(−z) and q = 1 / (1 + e), with z held at where e is still finite: y e and e q then need no care."""
-    bottom = b.literal(-700.0 if z.dtype == np.float64 else -80.0, z.dtype)
-    return _exponential(b, b.elementwise("maximum", z, bottom))
+    """−z, and e = exp(−z) with −z held at where e is still finite, so that y e needs no care."""
+    minus = b.elementwise("negative", z)
+    top = b.literal(700.0 if z.dtype == np.float64 else 80.0, z.dtype)
+    return minus, b.elementwise("exp", b.elementwise("minimum", minus, top))
 
 
 @lowering("stable_bce")
 def _stable_bce(b: Builder, z: Value, y: Value) -> Value:
     """log1p(exp(−|z|)) + max(z, 0) − y z: at labels of 0 and 1 the difference is exact, so that no tail loses a digit."""
-    tail = b.elementwise("log1p", _small(b, _clipped(b, z)[0]))
-    positive = b.elementwise("maximum", z, b.literal(0.0, z.dtype))
-    linear = b.elementwise("subtract", positive, b.elementwise("multiply", y, z))
+    minus, e = _clipped(b, z)
+    tail = b.elementwise("log1p", _small(b, e))
+    negative = b.elementwise("minimum", minus, b.literal(0.0, z.dtype))
+    linear = b.elementwise("subtract", b.elementwise("multiply", y, minus), negative)
     return b.elementwise("add", tail, linear)
 
 
 @lowering("stable_bce_slope")
 def _stable_bce_slope(b: Builder, z: Value, y: Value) -> Value:
-    """((1 − y) − y e) q, which is (1 − y) σ(z) − y σ(−z)."""
-    e, q = _clipped(b, z)
+    """((1 − y) − y e) / (1 + e), which is (1 − y) σ(z) − y σ(−z)."""
+    _, e = _clipped(b, z)
     not_y = b.elementwise("subtract", one(b, z), y)
-    return b.elementwise(
-        "multiply", b.elementwise("subtract", not_y, b.elementwise("multiply", y, e)), q
-    )
+    above = b.elementwise("subtract", not_y, b.elementwise("multiply", y, e))
+    return b.elementwise("divide", above, b.elementwise("add", e, one(b, z)))
 
 
 @lowering("bce")

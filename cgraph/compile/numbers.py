@@ -54,7 +54,11 @@ WITH_LITERAL: dict[str, str] = {
     "fmin": "({0} if {0} < {1} else {1})",
 }
 
-FAST: dict[str, Any] = {"math": math, "float": float}
+FAST: dict[str, Any] = {
+    "math": math,
+    "float": float,
+    "entries": lambda array: array.ravel().tolist(),
+}
 CAREFUL: dict[str, Any] = {
     "math": SimpleNamespace(
         pow=np.power,
@@ -68,13 +72,36 @@ CAREFUL: dict[str, Any] = {
         },
     ),
     "float": np.float64,
+    "entries": lambda array: list(array.ravel()),
 }
 
 
-def written(op: str, operands: list[str], literal_right: bool) -> str:
-    """An operation on numbers as a Python expression."""
-    template = WITH_LITERAL.get(op) if literal_right else None
-    return (template or TEMPLATES[op]).format(*operands)
+# How tightly an expression holds together: of a sum, a product, a minus sign, a name or a call.
+SUM, PRODUCT, SIGN, ATOM = 1, 2, 3, 4
+BINDING = {
+    "add": SUM, "subtract": SUM, "multiply": PRODUCT, "divide": PRODUCT, "reciprocal": PRODUCT, "negative": SIGN,
+}  # fmt: skip
+# Operands that stand in the text once, so that an expression may stand there.
+ONCE = frozenset({"add", "subtract", "multiply", "divide", "reciprocal", "negative", "power", "copysign", "select"}) | {
+    op for op, text in TEMPLATES.items() if text.startswith("math.") and text.count("{") == 1
+}  # fmt: skip
+
+
+def written(op: str, operands: list[tuple[str, int]], literal_right: bool) -> tuple[str, int]:
+    """An operation on numbers as a Python expression, with how tightly it holds together; the operands come likewise."""
+    template = (WITH_LITERAL.get(op) if literal_right else None) or TEMPLATES[op]
+    binding = BINDING.get(op)
+    if binding is None:
+        if op != "select" and not template.startswith("math."):
+            operands = [(text if b == ATOM else f"({text})", ATOM) for text, b in operands]
+        loose = not template.startswith(("math.", "(", "float("))
+        return template.format(*[text for text, _ in operands]), 0 if loose else ATOM
+    texts = []
+    for i, (text, b) in enumerate(operands):
+        # On the right of a minus or a quotient, and to keep the order of additions, equals need brackets, too.
+        tight = b > binding or (b == binding and i == 0 and op not in ("reciprocal", "negative"))
+        texts.append(text if tight else f"({text})")
+    return template.format(*texts), binding
 
 
 def spelled(number: float) -> str:

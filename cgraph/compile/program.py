@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.compile.builder import Builder
+from cgraph.compile.algebra import Algebra
 from cgraph.compile.ir import Shape
 from cgraph.compile.specialize import Derived, Specialized, derive, resized
 from cgraph.errors import CgraphError, MissingValueError, ShapeError, UnsupportedError
@@ -157,7 +157,7 @@ class Program:
         if derived is None:
             derived = resized(self.outputs, self.gradients or [], self.leaves, shapes)
         dtypes = [leaf.dtype for leaf in self.leaves]
-        special = Specialized(derived, shapes, dtypes, Builder(), self._title(shapes))
+        special = Specialized(derived, shapes, dtypes, Algebra(), self._title(shapes))
         self._specialized[tuple(shapes)] = special
         return special
 

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from cgraph.autodiff import gradient
-from cgraph.compile.builder import Builder
+from cgraph.compile.algebra import Algebra
 from cgraph.compile.emit_numpy import Emitted, NumpyEmitter
 from cgraph.compile.ir import FLOAT64, Graph, Shape, Value, is_number
+from cgraph.compile.loop import name_cotangents
 from cgraph.compile.lower import lower
 from cgraph.compile.runtime import load, restore, silence
 from cgraph.errors import UnsupportedError
@@ -92,7 +93,7 @@ class Specialized:
         derived: Derived,
         shapes: Sequence[Shape],
         dtypes: Sequence[Any],
-        builder: Builder,
+        builder: Algebra,
         title: str,
     ) -> None:
         self.shapes, self.dtypes = list(shapes), list(dtypes)
@@ -106,10 +107,9 @@ class Specialized:
             arguments.append(value)
         forward = lower(builder, derived.outputs, values)
         lowered_forward = set(values)
+        builder.outward = True
         backward = lower(builder, derived.gradients, values)
-        for node, target in derived.cotangents.items():
-            if node in values and not values[node].label:
-                values[node].label = f"d{target.basename}"
+        name_cotangents(values, derived.cotangents, set(derived.gradients))
         self.graph = Graph(arguments, [*forward, *backward], derived.names)
         self.emitted = NumpyEmitter(self.graph, _remarks(derived, values, lowered_forward)).emit(title)  # fmt: skip
         self.source = self.emitted.source

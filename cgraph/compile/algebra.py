@@ -1,0 +1,173 @@
+"""Algebra: a builder that also rearranges, so that constants meet and cost nothing.
+
+In the gradient of a mean, 1/m stands at the far end of a long product, and the learning rate at the other. Scalar factors therefore travel
+outward, through products, sums and matrix products, until they meet and merge; what is left is one factor, or none. Apart from
+`Builder`, because here rounding errors move: by a few units in the last place of the largest term, never more, and never past
+the range of the numbers, as only factors within `MODEST` travel.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from cgraph.compile.builder import Builder
+from cgraph.compile.ir import DType, Shape, Value
+
+# Factors that may travel: products of intermediate results with them neither overflow nor vanish before the others would.
+MODEST = (1e-9, 1e9)
+
+
+class Algebra(Builder):
+    """A builder that moves scalar factors outward.
+
+    Attributes:
+        outward: whether factors travel; switched on for the way back, where everything is linear in the upstream gradient.
+        growing: whether they also travel to where there are more entries to multiply; worth it where a learning rate takes them in.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outward = False
+        self.growing = False
+
+    # --- factors ----------------------------------------------------------------------------------
+
+    def scale(self, x: Value, factor: float) -> Value:
+        """`x` times a number."""
+        if factor == 1.0:
+            return x
+        inner, own = factored(x)
+        if own != 1.0 and modest(own * factor):
+            return self.scale(inner, own * factor)
+        if factor == -1.0:
+            if x.op == "subtract":
+                return self.make("subtract", (x.args[1], x.args[0]), None, x.shape, x.dtype)
+            return self.make("negative", (x,), None, x.shape, x.dtype)
+        return self.make("multiply", (x, self.literal(factor, x.dtype)), None, x.shape, x.dtype)
+
+    def _loose(self, x: Value, result: Shape) -> tuple[Value, float]:
+        """The operand of an operation with a factor that may travel past it, or with none."""
+        inner, factor = factored(x)
+        if not self.outward or factor == 1.0 or not modest(factor):
+            return x, 1.0
+        if not self.growing and math.prod(result) > 4 * max(inner.size, 1000):
+            return x, 1.0
+        return inner, factor
+
+    # --- elementwise ------------------------------------------------------------------------------
+
+    def _elementwise(self, op: str, args: tuple[Value, ...], shape: Shape, dtype: DType) -> Value:
+        rule = getattr(self, f"_{op}", None)
+        found = rule(shape, dtype, *args) if rule is not None and dtype.kind == "f" else None
+        return found if found is not None else super()._elementwise(op, args, shape, dtype)
+
+    def _scaled(self, op: str, args: tuple[Value, ...], factor: float) -> Value:
+        return self.scale(self.elementwise(op, *args), factor)
+
+    def _multiply(self, shape: Shape, dtype: DType, a: Value, b: Value) -> Value | None:
+        if a.op == "literal":
+            a, b = b, a
+        if b.op == "literal":
+            return self.scale(a, b.params) if a.shape == shape else None
+        (x, c), (y, d) = self._loose(a, shape), self._loose(b, shape)
+        if c * d != 1.0 or x is not a or y is not b:
+            return self._scaled("multiply", (x, y), c * d)
+        if a is b:
+            return self.elementwise("square", a)
+        return None
+
+    def _divide(self, shape: Shape, dtype: DType, a: Value, b: Value) -> Value | None:
+        if b.op == "literal":
+            if b.params == 0.0 or not modest(1.0 / b.params) or a.shape != shape:
+                return None
+            # 1/c is exact for powers of two; else it costs half a unit in the last place, and can merge.
+            return self.scale(a, 1.0 / b.params) if self.outward or _exact(b.params) else None
+        (x, c), (y, d) = self._loose(a, shape), self._loose(b, shape)
+        if x is not a or y is not b:
+            return self._scaled("divide", (x, y), c / d)
+        return self.elementwise("reciprocal", b) if a.literal == 1.0 and b.shape == shape else None
+
+    def _negative(self, shape: Shape, dtype: DType, a: Value) -> Value | None:
+        return self.scale(a, -1.0)
+
+    def _square(self, shape: Shape, dtype: DType, a: Value) -> Value | None:
+        x, c = self._loose(a, shape)
+        return self._scaled("square", (x,), c * c) if x is not a and modest(c * c) else None
+
+    def _add(self, shape: Shape, dtype: DType, a: Value, b: Value) -> Value | None:
+        (x, c), (y, d) = factored(a), factored(b)
+        if c == d and c != 1.0 and modest(c):
+            return self._scaled("add", (x, y), c)
+        if d == -1.0:
+            return self.elementwise("subtract", a, y)
+        return self.elementwise("subtract", b, x) if c == -1.0 else None
+
+    def _subtract(self, shape: Shape, dtype: DType, a: Value, b: Value) -> Value | None:
+        (x, c), (y, d) = factored(a), factored(b)
+        if c == d and c != 1.0 and modest(c):
+            return self._scaled("subtract", (x, y), c)
+        return self.elementwise("add", a, y) if d == -1.0 else None
+
+    def _select(self, shape: Shape, dtype: DType, m: Value, a: Value, b: Value) -> Value | None:
+        x, c = self._loose(a, shape)
+        if x is a or b.literal != 0.0:
+            return None
+        return self.scale(self.select(m, x, b), c)
+
+    # --- sums and products ------------------------------------------------------------------------
+
+    def _reduce(self, op: str, x: Value, axes: tuple[int, ...], shape: Shape) -> Value:
+        if op == "sum" and x.op == "broadcast":
+            return self._sum_of_copies(x, axes, shape)
+        if op == "sum":
+            inner, c = self._loose(x, shape)
+            if inner is not x:
+                return self.scale(self.reduce("sum", inner, axes), c)
+        return super()._reduce(op, x, axes, shape)
+
+    def _sum_of_copies(self, x: Value, axes: tuple[int, ...], shape: Shape) -> Value:
+        """A sum over axes along which nothing changes is a multiple."""
+        inner = x.args[0]
+        lead = len(x.shape) - len(inner.shape)
+        same = [i for i in axes if i < lead or inner.shape[i - lead] != x.shape[i]]
+        n = math.prod(x.shape[i] for i in same)
+        if not same or not n:
+            return super()._reduce("sum", x, axes, shape)
+        rest = tuple(i - lead for i in axes if i >= lead and i not in same)
+        total = self.reduce("sum", inner, rest)
+        kept = [1 if i < lead else inner.shape[i - lead] for i in range(len(x.shape)) if i not in axes]
+        return self.broadcast(self.reshape(self.scale(total, float(n)), tuple(kept)), shape)
+
+    def matmul(self, a: Value, b: Value, shape: Shape) -> Value:
+        (x, c), (y, d) = self._loose(a, shape), self._loose(b, shape)
+        if x is not a or y is not b:
+            return self.scale(self.matmul(x, y, shape), c * d)
+        return super().matmul(a, b, shape)
+
+    # --- what a factor passes without noticing ------------------------------------------------------
+
+    def reshape(self, x: Value, shape: Shape) -> Value:
+        inner, c = self._loose(x, shape)
+        return super().reshape(x, shape) if inner is x else self.scale(self.reshape(inner, shape), c)
+
+    def transpose(self, x: Value, axes: tuple[int, ...]) -> Value:
+        inner, c = self._loose(x, x.shape)
+        return super().transpose(x, axes) if inner is x else self.scale(self.transpose(inner, axes), c)
+
+
+def factored(x: Value) -> tuple[Value, float]:
+    """A value as another one times a number."""
+    if x.op == "multiply" and x.args[1].op == "literal":
+        return x.args[0], x.args[1].params
+    return (x.args[0], -1.0) if x.op == "negative" else (x, 1.0)
+
+
+def modest(factor: float) -> bool:
+    return MODEST[0] <= abs(factor) <= MODEST[1]
+
+
+def _exact(number: float) -> bool:
+    return math.frexp(number)[0] in (0.5, -0.5) and bool(np.isfinite(1.0 / number))
+

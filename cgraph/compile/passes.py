@@ -1,0 +1,98 @@
+"""Passes over a finished graph: rewritings that need to know who uses what, or that only pay on arrays.
+
+Each walks the values once, operands first, and builds the graph anew with one rule. The builder's own simplifications apply again on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from cgraph.compile.algebra import factored
+from cgraph.compile.builder import Builder
+from cgraph.compile.folding import Folding
+from cgraph.compile.ir import ELEMENTWISE, Value, is_number, order, users
+
+Rule = Callable[[Value, tuple[Value, ...]], Value | None]
+
+# Longer sums are NumPy's, which adds in pairs and so loses less.
+MOST_TERMS = 4096
+
+
+def rebuilt(b: Builder, roots: Sequence[Value], rule: Rule) -> list[Value]:
+    """The roots, with `rule` (a value and its new operands -> what to put in its place, or None) applied to every value below."""
+    new: dict[Value, Value] = {}
+    for value in order(roots):
+        args = tuple([new[a] for a in value.args])
+        found = rule(value, args)
+        if found is None:
+            same = all(x is y for x, y in zip(args, value.args, strict=True))
+            found = value if same else _entered(b, value, args)
+        if found is not value and not found.label and found.op not in ("literal", "constant"):
+            found.label, found.origin = value.label, value.origin
+        new[value] = found
+    return [new[root] for root in roots]
+
+
+def _entered(b: Builder, value: Value, args: tuple[Value, ...]) -> Value:
+    """The same operation on other operands."""
+    if value.op == "call":
+        op, numbers, params = value.params
+        return b.call(op, args, numbers, params, value.shape, value.dtype)
+    return b.make(value.op, args, value.params, value.shape, value.dtype)
+
+
+def sums_as_products(b: Builder, roots: Sequence[Value]) -> list[Value]:
+    """Sums of up to `MOST_TERMS` terms as products with ones, which cost a third; a sum of products as the product of vectors."""
+    used = users(order(roots))
+
+    def rule(value: Value, args: tuple[Value, ...]) -> Value | None:
+        if value.op != "sum":
+            return None
+        x = args[0]
+        old = value.args[0]
+        ndim = len(x.shape)
+        if x.op not in ELEMENTWISE and x.op != "matmul" or is_number(x) or not x.size:
+            return None
+        if x.dtype != value.dtype or x.size // max(value.size, 1) > MOST_TERMS:
+            return None
+        if value.params == tuple(range(ndim)):
+            flat = (x.size,)
+            if x.op == "multiply" and len(used[old]) == 1 and all(a.shape == x.shape and _plain(a) for a in x.args):
+                return b.matmul(b.reshape(x.args[0], flat), b.reshape(x.args[1], flat), ())
+            return b.matmul(b.reshape(x, flat), b.broadcast(b.literal(1.0, x.dtype), flat), ())
+        if ndim == 2 and value.params == (1,):
+            return b.matmul(x, b.broadcast(b.literal(1.0, x.dtype), x.shape[1:]), value.shape)
+        if ndim == 2 and value.params == (0,):
+            return b.matmul(b.broadcast(b.literal(1.0, x.dtype), x.shape[:1]), x, value.shape)
+        return None
+
+    return rebuilt(b, roots, rule)
+
+
+def _plain(x: Value) -> bool:
+    """Whether the entries surely lie one after the other, so that to flatten them costs nothing."""
+    return x.op in ELEMENTWISE or x.op in ("matmul", "argument", "sum")
+
+
+def absorbed(b: Folding, roots: Sequence[Value]) -> list[Value]:
+    """A factor of a product with data goes into the data, once, outside the loop."""
+    used = users(order(roots))
+
+    def rule(value: Value, args: tuple[Value, ...]) -> Value | None:
+        if value.op not in ("multiply", "negative"):
+            return None
+        inner, c = factored(Value(value.op, args, None, value.shape, value.dtype))
+        if c == 1.0 or inner.op != "matmul" or len(used[value.args[0]]) != 1:
+            return None
+        left, right = inner.args
+        if not b.constant_in_loop(right) or b.constant_in_loop(left) or len(right.shape) != 2:
+            return None
+        if right.op == "transpose":
+            # Made as it is: the builder would let the factor out again.
+            data = b.scale(right.args[0], c)
+            scaled = b.make("transpose", (data,), right.params, right.shape, right.dtype)
+        else:
+            scaled = b.scale(right, c)
+        return b.make("matmul", (left, scaled), None, value.shape, value.dtype)
+
+    return rebuilt(b, roots, rule)

@@ -1,0 +1,272 @@
+"""`cgraph.compile_training`: forward, backward and update in one program, with the loop inside.
+
+`TrainingProgram` is what people hold: it takes data, runs the loop for as many epochs as are asked for, and puts the new values of the parameters
+and of the optimizer's memory back, so that a compiled training and a training by hand can take turns.
+"""
+
+from __future__ import annotations
+
+import linecache
+import threading
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cgraph.compile.emit_loop import LoopEmitter
+from cgraph.compile.emit_numpy import Emitted
+from cgraph.compile.folding import Folding, Joint
+from cgraph.compile.ir import Shape
+from cgraph.compile.loop import Loop, trained, unrolled
+from cgraph.compile.passes import absorbed, sums_as_products
+from cgraph.compile.program import _converted, _inputs, _nodes
+from cgraph.compile.runtime import load, restore, silence
+from cgraph.compile.specialize import derive
+from cgraph.errors import CgraphError, MissingValueError
+from cgraph.graph import order
+from cgraph.node import Node, require_scalar
+from cgraph.op import CONSTANT, FLOAT_ERRORS, PARAMETER
+
+
+class TrainingProgram:
+    """A compiled training loop. Made by `cgraph.compile_training`.
+
+    Attributes:
+        loss: what is made small.
+        optimizer: the rule of the steps; its count of steps and its memory are read before and written after every call.
+        inputs: what a call takes values for.
+        parameters: what is trained.
+    """
+
+    def __init__(
+        self,
+        loss: Node,
+        optimizer: Any,
+        inputs: Node | Sequence[Node] | None,
+        parameters: Sequence[Node] | None,
+        accuracy: str,
+    ) -> None:
+        require_scalar(loss)
+        below = [n for n in order(loss) if not n.parents]
+        self.loss, self.optimizer, self.accuracy = loss, optimizer, accuracy
+        if parameters is None:
+            self.parameters = [n for n in below if n.op is PARAMETER]
+        else:
+            self.parameters = _nodes(parameters, "parameters")
+        if not self.parameters:
+            raise CgraphError(f"{loss.label!r} depends on no parameter: there is nothing to train")
+        self.inputs = _inputs(inputs, below)
+        known = {*self.inputs, *self.parameters}
+        if len(known) < len(self.inputs) + len(self.parameters):
+            raise CgraphError("compile_training: what is trained cannot be an input of the program")
+        self._rest = [n for n in below if n.op is not CONSTANT and n not in known]
+        for node in self._rest:
+            if node._value is None:
+                raise MissingValueError(f"{node.label!r} has no value: name it among the inputs of the program, or give it one")
+        self.leaves = [*self.inputs, *self._rest]
+        derived = derive([loss], self.parameters, self.leaves)
+        self._slopes, self._cotangents = derived.gradients, derived.cotangents
+        self._compiled: dict[Any, _CompiledLoop] = {}
+        self._latest: _CompiledLoop | None = None
+        self._lock = threading.Lock()
+
+    def __call__(
+        self,
+        *data: Any,
+        epochs: int | None = None,
+        report_every: int = 1,
+    ) -> Any:
+        """Train on the whole of the data, `epochs` times.
+
+        Args:
+            data: a value for each of `inputs`.
+            epochs: rounds of forward, backward and update.
+            report_every: the loss is computed and reported in every how many-th round, from the first on; 0 for never.
+
+        Returns:
+            The losses that were reported, each from before the update of its round; without `epochs`, one step is taken and its loss returned.
+
+        Raises:
+            ShapeError, DTypeError: for data that do not fit.
+        """
+        if epochs is not None and epochs < 0:
+            raise ValueError(f"epochs is not negative; got {epochs}")
+        if report_every < 0:
+            raise ValueError(f"report_every is not negative; got {report_every}")
+        costs = self.advance(data, 1 if epochs is None else epochs, report_every or 2**62)
+        if epochs is None:
+            return costs[0] if costs else None
+        return np.array(costs, self.loss.dtype)
+
+    def advance(self, data: Sequence[Any], epochs: int, every: int) -> list[float]:
+        """`epochs` rounds; the losses of every `every`-th."""
+        if len(data) != len(self.inputs):
+            names = ", ".join(n.label for n in self.inputs)
+            raise CgraphError(f"the program takes {len(self.inputs)} values ({names}); got {len(data)}")
+        values = [_converted(v, leaf) for v, leaf in zip(data, self.inputs, strict=True)]
+        values += [np.asarray(leaf._value, leaf.dtype) for leaf in self._rest]
+        compiled = self._for(values)
+        with self._lock:
+            return compiled.run(values, self.optimizer, epochs, every)
+
+    def _for(self, values: Sequence[Any]) -> _CompiledLoop:
+        shapes = tuple([v.shape for v in values])
+        key = (shapes, tuple(sorted(self.optimizer.config().items())))
+        latest = self._latest
+        if latest is not None and latest.key == key:
+            return latest
+        found = self._compiled.get(key)
+        if found is None:
+            found = self._compiled[key] = _CompiledLoop(self, key, shapes)
+        self._latest = found
+        return found
+
+    @property
+    def source(self) -> str:
+        """The loop as Python source."""
+        if self._latest is None:
+            if any(None in leaf.shape for leaf in self.leaves):
+                raise CgraphError("the program takes any size and is written for one when it is first called: call it once")
+            self._for([np.broadcast_to(np.zeros((), n.dtype), n.shape) for n in self.leaves])  # type: ignore[arg-type]
+        assert self._latest is not None
+        return self._latest.source
+
+    def __reduce__(self) -> Any:
+        return TrainingProgram, (self.loss, self.optimizer, self.inputs, self.parameters, self.accuracy)
+
+    def __repr__(self) -> str:
+        names = ", ".join(n.label for n in self.inputs)
+        return f"<TrainingProgram ({names}): {self.optimizer!r} on {len(self.parameters)} parameters>"
+
+
+class _CompiledLoop:
+    """The loop for one set of shapes and one optimizer."""
+
+    def __init__(self, program: TrainingProgram, key: Any, shapes: Sequence[Shape]) -> None:
+        self.key = key
+        self.parameters = program.parameters
+        self.n_slots = program.optimizer.n_slots
+        self.title = f"Train {', '.join(n.basename or 'w' for n in program.parameters)} with {program.optimizer!r}."
+        loop, self.joints = self._loop(program, shapes, folded=False)
+        small = unrolled(self.builder, loop)
+        self.unrolled = small is not loop
+        if not self.unrolled:
+            small = self._on_arrays(program, shapes)
+        self.emitted, self.function, self.careful = self._emit(small)
+        self.source = self.emitted.source
+        self.workspace = self.emitted.memory.make()
+        # Without guards against overflow numbers cannot be careful: where Python refuses, arrays take over.
+        self._fallback = lambda: self._emit(self._on_arrays(program, shapes, self.joints))
+        self._careful_workspace: Any = None
+
+    def _loop(
+        self, program: TrainingProgram, shapes: Sequence[Shape], folded: bool
+    ) -> tuple[Loop, list[Joint]]:
+        self.builder = Folding()
+        return trained(
+            self.builder, program.loss, program._slopes, program.parameters, program.leaves, shapes,
+            program.optimizer, program._cotangents, folded,
+        )  # fmt: skip
+
+    def _on_arrays(
+        self, program: TrainingProgram, shapes: Sequence[Shape], joints: list[Joint] | None = None
+    ) -> Loop:
+        loop, found = self._loop(program, shapes, folded=joints is None)
+        self.joints = found
+        roots = sums_as_products(self.builder, absorbed(self.builder, loop.roots()))
+        loop.loss, loop.following = roots[0], roots[1:]
+        return loop
+
+    def _emit(self, loop: Loop) -> tuple[Emitted, Any, Any]:
+        emitted = LoopEmitter(loop, lambda value: "").emit(self.title)
+        fast, careful, filename = load(emitted.source, emitted.namespace, "train")
+        weakref.finalize(self, linecache.cache.pop, filename, None)
+        return emitted, fast, careful
+
+
+    def run(self, data: Sequence[Any], optimizer: Any, epochs: int, every: int) -> list[float]:
+        """Some rounds; on return the parameters and the optimizer hold what came out."""
+        slots = optimizer.slots
+        if not slots:
+            slots = [tuple(np.zeros_like(n.value) for _ in range(self.n_slots)) for n in self.parameters]
+        if len(slots) != len(self.parameters):
+            raise ValueError(f"{len(slots)} parameters in the last step, {len(self.parameters)} now")
+        costs: list[float] = []
+        before = silence()
+        try:
+            state = self._gathered(slots)
+            self.function(*data, *state, float(optimizer.t), epochs, every, costs, self.workspace)
+        except FLOAT_ERRORS:
+            # Python's floats refuse what NumPy answers with inf or nan: once more from the start, with NumPy's numbers.
+            costs.clear()
+            state = self._gathered(slots)
+            careful, workspace = self.careful, self.workspace
+            if self.unrolled:
+                if self._careful_workspace is None:
+                    emitted, _, self.careful = self._fallback()
+                    self._careful_workspace = emitted.memory.make()
+                careful, workspace = self.careful, self._careful_workspace
+            careful(*data, *state, float(optimizer.t), epochs, every, costs, workspace)
+        finally:
+            restore(before)
+        self._scattered(state, optimizer)
+        optimizer.t += epochs
+        return costs
+
+    def _gathered(self, slots: Sequence[Any]) -> list[Any]:
+        """Copies of the parameters and slots, joints in one array."""
+        position = {node: i for i, node in enumerate(self.parameters)}
+        state = []
+        for joint in self.joints:
+            at = [position[n] for n in joint.nodes]
+            for arrays in [[n._value for n in joint.nodes], *([slots[i][k] for i in at] for k in range(self.n_slots))]:
+                if len(arrays) == 1:
+                    state.append(np.array(arrays[0], joint.dtype))
+                else:
+                    state.append(np.concatenate(arrays, 1))
+        return state
+
+    def _scattered(self, state: Sequence[Any], optimizer: Any) -> None:
+        """The new values back to where they belong."""
+        new_slots: dict[Node, tuple[Any, ...]] = {}
+        width = 1 + self.n_slots
+        for j, joint in enumerate(self.joints):
+            arrays = state[j * width : (j + 1) * width]
+            for node, key in zip(joint.nodes, joint.keys(), strict=True):
+                parts = [a if key is None else np.ascontiguousarray(a[key]) for a in arrays]
+                node.value = parts[0]
+                new_slots[node] = tuple(parts[1:])
+        optimizer.slots = [new_slots[n] for n in self.parameters]
+
+
+def compile_training(
+    loss: Node,
+    optimizer: Any,
+    inputs: Node | Sequence[Node] | None = None,
+    *,
+    parameters: Sequence[Node] | None = None,
+    accuracy: str = "full",
+) -> TrainingProgram:
+    """Compile a whole training: forward, backward and the optimizer's step, with the loop over epochs inside.
+
+    Args:
+        loss: a scalar node.
+        optimizer: one of `cgraph.optim`, or anything with its rule `update(w, g, slots, t)`.
+        inputs: the leaves that hold data; by default the inputs that have no value.
+        parameters: what is trained; by default every parameter below the loss.
+        accuracy: "full" or "fast", as for `cgraph.compile`.
+
+    >>> import cgraph as cg
+    >>> X, Y = cg.input("X", shape=(2, 4)), cg.input("Y", shape=(1, 4))
+    >>> W, b = cg.parameter("W", [[0.1, 0.6]]), cg.parameter("b", [[0.0]])
+    >>> cost = cg.mean(cg.stable_bce(W @ X + b, Y))
+    >>> step = cg.compile_training(cost, cg.optim.GradientDescent(lr=1.0), inputs=[X, Y])
+    >>> step(*cg.datasets.and_gate(), epochs=5000, report_every=1000).round(3)
+    array([0.72 , 0.016, 0.008, 0.006, 0.004])
+    >>> W.value.round(3)
+    array([[10.678, 10.678]])
+    """
+    return TrainingProgram(loss, optimizer, inputs, parameters, accuracy)
+
+
