@@ -155,7 +155,8 @@ def train(what: str, graph: nn.ClassifierGraph, net: nn.Sequential, X: Any, Y: A
         graph, net.parameters, optim.GradientDescent(lr=1.0), np.random.RandomState(0)
     )
     with nn.Progress(EPOCHS, f"    {what}") as progress:
-        for cost in training.epochs(X, Y, EPOCHS):
+        while training.epoch < EPOCHS:
+            cost = training.advance(X, Y, training.epoch + 250)[-1]
             progress.update(training.epoch, f"cost {cost:.4f}")
     return training.history
 

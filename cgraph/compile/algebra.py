@@ -137,7 +137,9 @@ class Algebra(Builder):
             return super()._reduce("sum", x, axes, shape)
         rest = tuple(i - lead for i in axes if i >= lead and i not in same)
         total = self.reduce("sum", inner, rest)
-        kept = [1 if i < lead else inner.shape[i - lead] for i in range(len(x.shape)) if i not in axes]
+        kept = [
+            1 if i < lead else inner.shape[i - lead] for i in range(len(x.shape)) if i not in axes
+        ]
         return self.broadcast(self.reshape(self.scale(total, float(n)), tuple(kept)), shape)
 
     def matmul(self, a: Value, b: Value, shape: Shape) -> Value:
@@ -150,11 +152,15 @@ class Algebra(Builder):
 
     def reshape(self, x: Value, shape: Shape) -> Value:
         inner, c = self._loose(x, shape)
-        return super().reshape(x, shape) if inner is x else self.scale(self.reshape(inner, shape), c)
+        return (
+            super().reshape(x, shape) if inner is x else self.scale(self.reshape(inner, shape), c)
+        )
 
     def transpose(self, x: Value, axes: tuple[int, ...]) -> Value:
         inner, c = self._loose(x, x.shape)
-        return super().transpose(x, axes) if inner is x else self.scale(self.transpose(inner, axes), c)
+        return (
+            super().transpose(x, axes) if inner is x else self.scale(self.transpose(inner, axes), c)
+        )
 
 
 def factored(x: Value) -> tuple[Value, float]:
@@ -170,4 +176,3 @@ def modest(factor: float) -> bool:
 
 def _exact(number: float) -> bool:
     return math.frexp(number)[0] in (0.5, -0.5) and bool(np.isfinite(1.0 / number))
-

@@ -78,6 +78,10 @@ class Builder:
         shape = args[0].shape
         if any(a.shape != shape for a in args):
             shape = np.broadcast_shapes(*(a.shape for a in args))
+        if op.startswith("logical"):
+            found = self._logic(op, args, shape)
+            if found is not None:
+                return found
         inner = tuple(map(unbroadcast, args))
         if all(a.op == "literal" for a in inner):
             return self.broadcast(self._fold(op, inner, dtype), shape)
@@ -85,6 +89,18 @@ class Builder:
         if len(own) == len(shape) and own != shape and 0 in shape:
             inner, own = args, shape
         return self.broadcast(self._elementwise(op, inner, own, dtype), shape)
+
+    def _logic(self, op: str, args: tuple[Value, ...], shape: Shape) -> Value | None:
+        """And, or, not with a truth value that is known."""
+        for known, other in (args, args[::-1]) if len(args) == 2 else ((args[0], args[0]),):
+            inner = unbroadcast(known)
+            if inner.op == "constant" and inner.size == 1:
+                truth = bool(inner.params.item())
+                if op == "logical_not":
+                    return self.broadcast(self.constant(np.asarray(not truth)), shape)
+                decided = truth == (op == "logical_or")
+                return self.broadcast(self.reshape(inner, ()) if decided else other, shape)
+        return None
 
     def _elementwise(self, op: str, args: tuple[Value, ...], shape: Shape, dtype: DType) -> Value:
         return self.make(op, args, None, shape, dtype)

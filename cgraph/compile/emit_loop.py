@@ -15,7 +15,6 @@ from cgraph.compile.emit_numpy import Emitted, NumpyEmitter
 from cgraph.compile.ir import ELEMENTWISE, VIEWS, Graph, Value, is_number
 from cgraph.compile.loop import Loop, Sections, sections
 
-
 # May write over what they read.
 IN_PLACE = ELEMENTWISE.keys() - {"select", "cast"}
 
@@ -50,7 +49,9 @@ class LoopEmitter(NumpyEmitter):
         later = {a for v in (*parts.rounds, *parts.report, *parts.last) for a in v.args}
         lasting = [v for v in parts.once if v in later]
         self.out.allocation = allocate(
-            values, lambda v: self.owned(v) and v not in written_over, kept=[*lasting, *loop.roots()]
+            values,
+            lambda v: self.owned(v) and v not in written_over,
+            kept=[*lasting, *loop.roots()],
         )
         for value, now in written_over.items():
             self.named[value] = self.named[now]
@@ -114,8 +115,12 @@ class LoopEmitter(NumpyEmitter):
             if value not in position or count[value] > 1 or value in self.state:
                 continue
             i, read = position[value], last_read.get(now, -1)
-            same_kind = is_number(value) == is_number(now) and (is_number(value) or self.owned(value))
-            if same_kind and (read < i or (read == i and (is_number(value) or value.op in IN_PLACE))):
+            same_kind = is_number(value) == is_number(now) and (
+                is_number(value) or self.owned(value)
+            )
+            if same_kind and (
+                read < i or (read == i and (is_number(value) or value.op in IN_PLACE))
+            ):
                 if value is not self.loop.loss:
                     found[value] = now
         return found
@@ -126,11 +131,15 @@ class LoopEmitter(NumpyEmitter):
         head = [f"def train({', '.join([*names, 'epochs', 'every', 'costs', 'workspace'])}):"]
         head += [f'    """{title}"""'] if title else []
         if self.workspace:
-            head.append(f"    {', '.join(self.workspace)}{',' * (len(self.workspace) == 1)} = workspace")
+            head.append(
+                f"    {', '.join(self.workspace)}{',' * (len(self.workspace) == 1)} = workspace"
+            )
         for value in [*loop.data, *loop.state]:
             flat = self._taken_apart(value)
             if flat:
-                head.append(f"    {', '.join(flat)}{',' * (len(flat) == 1)} = entries({self.given[value]})")
+                head.append(
+                    f"    {', '.join(flat)}{',' * (len(flat) == 1)} = entries({self.given[value]})"
+                )
         self.lines = head
         if parts.once:
             self._section(parts.once, "what depends on the data alone", 4)
@@ -138,15 +147,18 @@ class LoopEmitter(NumpyEmitter):
         if self._steps_counted():
             head.append(f"        {self.named[loop.step]} += 1.0")
         self._section(parts.rounds, "", 8)
+        item = "" if is_number(loop.loss) else ".item()"
         head.append("        if epoch % every == 0:")
         self._section(parts.report, "", 12)
-        head.append(f"            costs.append({self.ref(loop.loss)})")
+        head.append(f"            costs.append({self.ref(loop.loss)}{item})")
         self._section(parts.last, "the update", 8)
         self._carry(over)
         for value in loop.state:
             flat = self._taken_apart(value)
             if flat:
-                head.append(f"    {self.given[value]}.flat = {', '.join(flat)}{',' * (len(flat) == 1)}")
+                head.append(
+                    f"    {self.given[value]}.flat = {', '.join(flat)}{',' * (len(flat) == 1)}"
+                )
         self.out.source = "\n".join(self._short_functions(head)) + "\n"
 
     def _short_functions(self, lines: list[str]) -> list[str]:
@@ -166,7 +178,11 @@ class LoopEmitter(NumpyEmitter):
 
     def _carry(self, over: dict[Value, Value]) -> None:
         """What was not written in its place is put there at the end of the round."""
-        left = [(now, then) for now, then in self.state.items() if over.get(then) is not now and then is not now]
+        left = [
+            (now, then)
+            for now, then in self.state.items()
+            if over.get(then) is not now and then is not now
+        ]
         numbers = [(a, b) for a, b in left if is_number(a)]
         if numbers:
             names, texts = [self.named[a] for a, _ in numbers], [self.ref(b) for _, b in numbers]
@@ -182,11 +198,13 @@ class LoopEmitter(NumpyEmitter):
             self.statement(value)
         if heading and len(self.body) > start:
             self.lines.append(f"{space}# {heading}")
-        for text, value in self.body[start:]:
-            if value is not None:
-                self.out.lines[len(self.lines) + 1] = value
-            remark = self.comment(value) if value is not None else ""
-            self.lines.append(f"{space}{text:<{48 - indent}}  # {remark}" if remark else f"{space}{text}")
+        for text, made in self.body[start:]:
+            if made is not None:
+                self.out.lines[len(self.lines) + 1] = made
+            remark = self.comment(made) if made is not None else ""
+            self.lines.append(
+                f"{space}{text:<{48 - indent}}  # {remark}" if remark else f"{space}{text}"
+            )
 
 
 class _Closure(dict[Value, Any]):

@@ -144,7 +144,12 @@ class NumpyEmitter:
             user = users[0]
             if value.op not in ONCE and not (value.dtype == BOOL and user.op == "select"):
                 continue
-            if is_number(user) and user.op in ONCE and all(map(is_number, value.args)) and allowed(value, user):
+            if (
+                is_number(user)
+                and user.op in ONCE
+                and all(map(is_number, value.args))
+                and allowed(value, user)
+            ):
                 self.inline.add(value)
 
     def expression(self, value: Value) -> tuple[str, int]:
@@ -152,7 +157,9 @@ class NumpyEmitter:
         if value not in self.inline:
             text = self.ref(value)
             return (text, ATOM) if is_number(value) else (f"{text}.item()", ATOM)
-        return written(value.op, [self.expression(a) for a in value.args], value.args[-1].op == "literal")
+        return written(
+            value.op, [self.expression(a) for a in value.args], value.args[-1].op == "literal"
+        )
 
     def name_all(self, values: Sequence[Value]) -> None:
         """Names for all that have a statement of their own; the user's names first."""
@@ -215,6 +222,8 @@ class NumpyEmitter:
         """How a statement refers to a value."""
         if value.op == "literal" or (is_number(value) and value.literal is not None):
             return spelled(value.literal)  # type: ignore[arg-type]
+        if value.op == "constant" and is_number(value):
+            return repr(value.params.item())
         return self.named[value]
 
     def array(self, value: Value) -> str:

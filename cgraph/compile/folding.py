@@ -1,6 +1,7 @@
 """Biases folded into the weight matrix, where a layer's input is data.
 
-W X + b is one product: of [W b] with X over a row of ones. Where X is data, the row of ones is put there once, outside the loop; W and b lie side
+W X + b is one product: of [W b] with X over a row of ones. Where X is data, the row of ones is put there once, outside
+the loop; W and b lie side
 by side in one array, and so does what the optimizer remembers of them; their gradients come out of one product, and one statement
 updates both. The rules here take the pieces of the two updates and see that they are one.
 """
@@ -69,8 +70,18 @@ def find_joints(loss: Node, parameters: Sequence[Node], data: dict[Node, Value])
         if product.op.name != "matmul" or shift.op is not PARAMETER:
             continue
         W, X = product.parents
-        if W in free and shift in free and X in data and W.op is PARAMETER and W.ndim == X.ndim == 2:
-            if shift.shape == (W.shape[0], 1) and shift.dtype == W.dtype == X.dtype and X.op is INPUT:
+        if (
+            W in free
+            and shift in free
+            and X in data
+            and W.op is PARAMETER
+            and W.ndim == X.ndim == 2
+        ):
+            if (
+                shift.shape == (W.shape[0], 1)
+                and shift.dtype == W.dtype == X.dtype
+                and X.op is INPUT
+            ):
                 pairs[W] = shift
                 free -= {W, shift}
     taken = set(pairs.values())

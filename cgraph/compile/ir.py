@@ -153,8 +153,8 @@ def is_number(value: Value) -> bool:
     A ufunc on an array of one entry costs several times what it costs Python's floats, whatever the shape; only float64, whose
     arithmetic Python's floats share.
     """
-    if value.op == "call":
-        return value.size == 1 and value.dtype == FLOAT64
+    if value.op in ("call", "constant"):
+        return value.size == 1 and value.dtype == (BOOL if value.op == "constant" else FLOAT64)
     if value.dtype == BOOL:
         return value.size == 1 and bool(value.args) and all(map(is_number, value.args))
     return value.size == 1 and value.dtype == FLOAT64

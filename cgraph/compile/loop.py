@@ -1,7 +1,8 @@
 """A training loop in the intermediate representation, before it is written out.
 
 `Loop` is to a training program what `Graph` is to a plain one: what comes in once (data), what goes round (state: parameters, and what the
-optimizer remembers), what it becomes, and the loss. `trained` builds it from a graph and an optimizer; `sections` says what is computed once, in
+optimizer remembers), what it becomes, and the loss. `trained` builds it from a graph and an optimizer; `sections` says
+what is computed once, in
 every round, only when the loss is asked for, and last.
 """
 
@@ -19,6 +20,7 @@ from cgraph.compile.ir import FLOAT64, VIEWS, Value, is_number, order, users
 from cgraph.compile.lower import lower
 from cgraph.compile.symbols import Symbol
 from cgraph.compile.unroll import entry_label, unroll, worthwhile
+from cgraph.errors import UnsupportedError
 from cgraph.node import Node
 
 
@@ -83,7 +85,7 @@ def trained(
     """
     b.growing = True
     values: dict[Node, Value] = {}
-    arguments = []
+    arguments: list[Value] = []
     for leaf, shape in zip(data, shapes, strict=True):
         values[leaf] = argument(b, len(arguments), leaf.basename or leaf.kind, shape, leaf.dtype)
         arguments.append(values[leaf])
@@ -100,8 +102,7 @@ def trained(
         position += 1 + len(remembered)
         state += [value, *remembered]
         slots.append(remembered)
-        for node, part in joint.parts(b, value):
-            values[node] = part
+        values.update(joint.parts(b, value))
     step = argument(b, position, "t", (), FLOAT64)
     (cost,) = lower(b, [loss], values)
     b.outward = True
@@ -112,11 +113,15 @@ def trained(
     for joint, remembered in zip(joints, slots, strict=True):
         slope = join_columns(b, [b.cast(gradients[n], joint.dtype) for n in joint.nodes])
         value = state[len(following)]
-        w, new = optimizer.update(
-            Symbol(b, value), Symbol(b, slope), tuple(Symbol(b, s) for s in remembered), t
-        )
-        for x in (w, *new):
-            following.append(b.broadcast(b.cast(x.value, joint.dtype), joint.shape))
+        try:
+            w, new = optimizer.update(
+                Symbol(b, value), Symbol(b, slope), tuple(Symbol(b, s) for s in remembered), t
+            )
+        except (TypeError, AttributeError, ValueError) as error:
+            raise UnsupportedError(
+                f"the rule of {optimizer!r} has to be written with operators and ufuncs to be compiled: {error}"
+            ) from error
+        following += [b.broadcast(b.cast(x.value, joint.dtype), joint.shape) for x in (w, *new)]
     return Loop(arguments, state, following, step, cost, {}), joints
 
 
@@ -162,9 +167,10 @@ def unrolled(b: Folding, loop: Loop) -> Loop:
 def sections(loop: Loop) -> Sections:
     """What is computed once, in every round, when the loss is reported, and last.
 
-    What depends on the data alone is the same in every round. What becomes of the state is written last, so that it can take the place of what it was.
+    What depends on the data alone is the same in every round. What becomes of the state is written last, so that it can
+    take the place of what it was.
     """
-    values = [v for v in order(loop.roots()) if v.op not in ("argument", "literal", "constant")]
+    values = [v for v in order(loop.roots()) if v.op not in ("argument", "literal")]
     varying: set[Value] = {*loop.flat_state(), loop.step}
     for value in values:
         if any(a in varying for a in value.args):
@@ -180,11 +186,10 @@ def sections(loop: Loop) -> Sections:
     inside = [v for v in values if v in varying and v not in shown]
     used = users(order(loop.roots()))
     following = set(loop.following)
-    last: list[Value] = []
-    for value in reversed(inside):
-        if value in following and value is not loop.loss and all(u in following for u in used[value]):
-            last.append(value)
-    last.reverse()
+    last = [
+        v for v in inside
+        if v in following and v is not loop.loss and all(u in following for u in used[v])
+    ]  # fmt: skip
     late = set(last)
     return Sections(
         once,

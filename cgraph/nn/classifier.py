@@ -28,6 +28,7 @@ __all__ = ["BinaryClassifier"]
 
 Array = NDArray[Any]
 Callback = Callable[[int, float, "BinaryClassifier"], Any]
+EPOCHS_AT_ONCE = 200  # between two looks at the progress bar, where nobody else looks
 ACTIVATIONS: dict[str, type[Layer]] = {"sigmoid": Sigmoid, "tanh": Tanh, "relu": ReLU}
 
 
@@ -190,7 +191,8 @@ class BinaryClassifier(Estimator):
         with Progress(
             until, "training", patience=patience, quiet=self.verbose is False
         ) as progress:
-            for cost in training.epochs(X, Y, until):
+            while training.epoch < until and not training.converged:
+                cost = training.advance(X, Y, self._next_stop(until))[-1]
                 self.n_iter_ = training.epoch
                 progress.update(training.epoch, f"cost {cost:.6g}")
                 if self.checkpoint is not None and training.epoch % self.checkpoint_every == 0:
@@ -201,6 +203,16 @@ class BinaryClassifier(Estimator):
         if self.checkpoint is not None:
             self.save(self.checkpoint)
         return self
+
+    def _next_stop(self, until: int) -> int:
+        """The epoch after which somebody wants to look: a callback, the checkpoint, the progress bar."""
+        epoch = self.training_.epoch
+        if self.callbacks:
+            return epoch + 1
+        stop = min(until, epoch + EPOCHS_AT_ONCE)
+        if self.checkpoint is not None:
+            stop = min(stop, epoch + self.checkpoint_every - epoch % self.checkpoint_every)
+        return stop
 
     # --- answers -------------------------------------------------------------------------------
 

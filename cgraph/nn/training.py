@@ -14,7 +14,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cgraph.errors import StoreError
+from cgraph.compile.training import TrainingProgram, compile_training
+from cgraph.errors import StoreError, UnsupportedError
 from cgraph.leaves import input
 from cgraph.nn.layers import Generator, Sequential
 from cgraph.node import Node, scope
@@ -88,6 +89,7 @@ class Training:
     history: list[float] = field(default_factory=list)
     best: float = float("inf")
     stale: int = 0
+    _program: TrainingProgram | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def epoch(self) -> int:
@@ -105,24 +107,70 @@ class Training:
         X is (n, m), Y (1, m): examples are columns. Stopping to iterate stops the training between two epochs.
         """
         while self.epoch < until and not self.converged:
-            cost = self._epoch(X, Y)
-            self.history.append(cost)
-            if self.tol is not None:
-                # "not <" so that a NaN counts as an epoch without progress
-                self.stale = 0 if cost < self.best - self.tol else self.stale + 1
-                self.best = min(self.best, cost)
-            yield cost
+            yield self.advance(X, Y, self.epoch + 1)[0]
 
-    def _epoch(self, X: Array, Y: Array) -> float:
+    def advance(self, X: Array, Y: Array, until: int) -> list[float]:
+        """Train until `until` epochs are done in all, or the cost stops sinking, in one go; the costs of these epochs.
+
+        The same as so many steps of `epochs`, bit for bit, and faster: nobody looks in between.
+        """
+        first = self.epoch
+        while self.epoch < until and not self.converged:
+            if self.batch_size is None or self.batch_size >= X.shape[1]:
+                self._whole(X, Y, until - self.epoch)
+            else:
+                self._record(self._batches(X, Y))
+        return self.history[first:]
+
+    def _record(self, cost: float) -> None:
+        self.history.append(cost)
+        if self.tol is not None:
+            # "not <" so that a NaN counts as an epoch without progress
+            self.stale = 0 if cost < self.best - self.tol else self.stale + 1
+            self.best = min(self.best, cost)
+
+    def _whole(self, X: Array, Y: Array, n: int) -> None:
+        """Up to `n` epochs on all examples at once."""
+        before = [p.value for p in self.parameters], self.optimizer.t, list(self.optimizer.slots)
+        costs = self._steps(X, Y, n)
+        done = 0
+        for cost in costs:
+            self._record(cost)
+            done += 1
+            if self.converged:
+                break
+        if done < n:
+            # It should have stopped on the way: back to the start, and only so far.
+            for parameter, value in zip(self.parameters, before[0], strict=True):
+                parameter.value = value
+            self.optimizer.t, self.optimizer.slots = before[1], before[2]
+            self._steps(X, Y, done)
+
+    def _batches(self, X: Array, Y: Array) -> float:
+        """One epoch, batch by batch."""
         m = X.shape[1]
-        if self.batch_size is None or self.batch_size >= m:
-            return self._step(X, Y)
+        assert self.batch_size is not None
         order = self.generator.permutation(m)
         total = 0.0
         for start in range(0, m, self.batch_size):
             some = order[start : start + self.batch_size]
-            total += self._step(X[:, some], Y[:, some]) * len(some)
+            total += self._steps(X[:, some], Y[:, some], 1)[0] * len(some)
         return float(total / m)
+
+    def _steps(self, X: Array, Y: Array, n: int) -> list[float]:
+        """`n` steps on the same examples, compiled; the cost before each."""
+        if self._program is None:
+            graph = self.graph
+            self._program = compile_training(
+                graph.cost, self.optimizer, [graph.X, graph.Y], parameters=self.parameters
+            )
+        try:
+            return self._program.advance((X, Y), n, 1)
+        except UnsupportedError:  # an optimizer whose rule takes nothing but arrays
+            return [self._step(X, Y) for _ in range(n)]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_program": None}
 
     def _step(self, X: Array, Y: Array) -> float:
         graph = self.graph

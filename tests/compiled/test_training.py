@@ -1,0 +1,211 @@
+"""Compiled trainings against trainings by hand: `loss.backward()`, then `optimizer.step`, epoch by epoch."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cgraph as cg
+from cgraph import datasets, nn, optim
+
+OPTIMIZERS: list[Any] = [optim.GradientDescent(lr=0.5), optim.Momentum(lr=0.1), optim.Adam(lr=0.01)]
+
+
+def net(
+    sizes: tuple[int, ...], activation: Any, dtype: str, loss: str = "stable_bce"
+) -> tuple[Any, Any]:
+    layers: list[Any] = []
+    rng = np.random.RandomState(48)
+    for a, b in pairwise(sizes):
+        layers += [nn.Linear(a, b, "xavier", rng, dtype=dtype), activation()]
+    model = nn.Sequential(*layers[:-1])
+    return model, nn.training.classifier_graph(model, sizes[0], loss, dtype)  # type: ignore[arg-type]
+
+
+def by_hand(loss: Any, feeds: Any, parameters: Any, optimizer: Any, epochs: int) -> list[float]:
+    costs = []
+    for _ in range(epochs):
+        run = loss.backward(feeds)
+        optimizer.step(parameters, [run.grad(p) for p in parameters])
+        costs.append(run.value(loss))
+    return costs
+
+
+def both(
+    make: Callable[[], tuple[Any, list[Any], list[Any], list[Any]]],
+    optimizer: Any,
+    epochs: int,
+    rtol: float,
+) -> Any:
+    """Train twice from the same start, by hand and compiled, and compare all that comes out."""
+    loss, inputs, data, parameters = make()
+    start = [p.value for p in parameters]
+    mine, theirs = copy.deepcopy(optimizer), copy.deepcopy(optimizer)
+    wanted = by_hand(loss, dict(zip(inputs, data, strict=True)), parameters, theirs, epochs)
+    finals = [p.value for p in parameters]
+    for p, v in zip(parameters, start, strict=True):
+        p.value = v
+    step = cg.compile_training(loss, mine, inputs, parameters=parameters)
+    found = step(*data, epochs=epochs)
+    np.testing.assert_allclose(found, wanted, rtol=rtol)
+    for p, v in zip(parameters, finals, strict=True):
+        np.testing.assert_allclose(p.value, v, rtol=rtol, atol=rtol * np.max(np.abs(v)))
+        assert p.value.dtype == v.dtype and p.value.shape == v.shape
+    assert mine.t == theirs.t
+    for a, b in zip(mine.slots, theirs.slots, strict=True):
+        for x, y in zip(a, b, strict=True):
+            np.testing.assert_allclose(x, y, rtol=rtol, atol=rtol * np.max(np.abs(y)))
+    return step
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: type(o).__name__)
+@pytest.mark.parametrize("activation", [nn.Sigmoid, nn.Tanh, nn.ReLU])
+@pytest.mark.parametrize("sizes", [(2, 1), (2, 3, 1), (2, 20, 9, 1)])
+def test_nets(sizes: tuple[int, ...], activation: Any, optimizer: Any) -> None:
+    def make() -> Any:
+        model, graph = net(sizes, activation, "f8")
+        return graph.cost, [graph.X, graph.Y], list(datasets.xor_gate()), model.parameters
+
+    both(make, optimizer, 100, 1e-12)
+
+
+@pytest.mark.parametrize("loss", ["bce", "keras_bce", "mse"])
+def test_losses(loss: str) -> None:
+    def make() -> Any:
+        model, graph = net((2, 3, 1), nn.Sigmoid, "f8", loss)
+        return graph.cost, [graph.X, graph.Y], list(datasets.xor_gate()), model.parameters
+
+    both(make, optim.GradientDescent(lr=0.5), 100, 1e-12)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: type(o).__name__)
+def test_single_precision(optimizer: Any) -> None:
+    def make() -> Any:
+        model, graph = net((2, 5, 1), nn.Tanh, "f4")
+        X, Y = datasets.xor_gate()
+        return graph.cost, [graph.X, graph.Y], [X.astype("f4"), Y.astype("f4")], model.parameters
+
+    both(make, optimizer, 50, 2e-4)
+
+
+def test_iris_and_other_graphs() -> None:
+    rng = np.random.default_rng(0)
+
+    def wide() -> Any:
+        X, Y = cg.input("X", shape=(4, None)), cg.input("Y", shape=(3, None))
+        W, b = cg.parameter("W", rng.standard_normal((3, 4))), cg.parameter("b", np.zeros((3, 1)))
+        scale = cg.parameter("scale", 1.5)
+        decay = cg.sum(cg.square(W)) * 0.01
+        loss = cg.mean(cg.mse(scale * cg.tanh(W @ X + b), Y)) + decay
+        return (
+            loss,
+            [X, Y],
+            [rng.standard_normal((4, 60)), rng.uniform(-1, 1, (3, 60))],
+            [W, b, scale],
+        )
+
+    def scalar() -> Any:
+        x, y = cg.parameter("x", -1.2), cg.parameter("y", 1.0)
+        return (1.0 - x) ** 2 + 100.0 * (y - x * x) ** 2, [], [], [x, y]
+
+    def rows() -> Any:
+        X = cg.input("X", shape=(None, 3))
+        w, c = cg.parameter("w", np.ones(3)), cg.parameter("c", [0.5])
+        return (
+            cg.mean(cg.softplus(X @ w + c) + cg.max(X @ w)),
+            [X],
+            [rng.standard_normal((40, 3))],
+            [w, c],
+        )
+
+    for make in (wide, rows):
+        for optimizer in OPTIMIZERS:
+            both(make, optimizer, 40, 1e-11)
+    both(scalar, optim.GradientDescent(lr=1e-3), 200, 1e-12)
+
+
+def test_the_article() -> None:
+    model, graph = net((2, 3, 1), nn.Sigmoid, "f8")
+    step = cg.compile_training(graph.cost, optim.GradientDescent(lr=1.0), [graph.X, graph.Y])
+    costs = step(*datasets.xor_gate(), epochs=5000)
+    assert round(float(costs[-1]), 4) == 0.0020
+    assert "for epoch in range(epochs):" in step.source and model.parameters[0].value.shape == (
+        3,
+        2,
+    )
+
+
+def test_in_pieces_it_is_the_same_to_the_last_bit() -> None:
+    data = datasets.xor_gate()
+    finals = []
+    for pieces in ([60], [1] * 60, [7, 13, 40]):
+        model, graph = net((2, 3, 1), nn.Sigmoid, "f8")
+        optimizer = optim.Adam(lr=0.05)
+        step = cg.compile_training(
+            graph.cost, optimizer, [graph.X, graph.Y], parameters=model.parameters
+        )
+        costs = np.concatenate([step(*data, epochs=n) for n in pieces])
+        finals.append((costs, [p.value for p in model.parameters]))
+    for costs, values in finals[1:]:
+        np.testing.assert_array_equal(costs, finals[0][0])
+        for a, b in zip(values, finals[0][1], strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_reports() -> None:
+    _, graph = net((2, 1), nn.Sigmoid, "f8")
+    step = cg.compile_training(graph.cost, optim.GradientDescent(lr=1.0), [graph.X, graph.Y])
+    data = datasets.and_gate()
+    first = step(*data)
+    np.testing.assert_allclose(first, 0.6931471805599453, atol=0.2)
+    assert step(*data, epochs=10, report_every=4).shape == (3,)
+    assert step(*data, epochs=10, report_every=0).shape == (0,)
+    assert step(*data, epochs=0).shape == (0,)
+
+
+def test_overflow_goes_on_as_numpy_does() -> None:
+    """Weights so large that exp overflows in Python's floats: the same numbers as by hand, inf and nan among them."""
+
+    def make() -> Any:
+        W, b = cg.parameter("W", [[900.0, -900.0]]), cg.parameter("b", [[0.0]])
+        X, Y = cg.input("X", shape=(2, None)), cg.input("Y", shape=(1, None))
+        hidden = cg.sigmoid(W @ X + b)
+        return (
+            cg.mean(cg.stable_bce(cg.exp(hidden * 6.0) * 1.0 + W @ X, Y)),
+            [X, Y],
+            list(datasets.and_gate()),
+            [W, b],
+        )
+
+    both(make, optim.GradientDescent(lr=0.1), 5, 1e-12)
+
+
+def test_pickle_rule_of_ones_own_and_errors() -> None:
+    model, graph = net((2, 3, 1), nn.Sigmoid, "f8")
+    step = cg.compile_training(graph.cost, optim.GradientDescent(lr=1.0), [graph.X, graph.Y])
+    data = datasets.xor_gate()
+    again = pickle.loads(pickle.dumps(step))
+    np.testing.assert_array_equal(step(*data, epochs=20), again(*data, epochs=20))
+
+    class Signed(optim.Optimizer):
+        def update(self, w: Any, g: Any, slots: Any, t: int) -> Any:
+            return w - self.lr / (1 + t) * np.sign(g), ()
+
+    def make() -> Any:
+        m, g = net((2, 3, 1), nn.Tanh, "f8")
+        return g.cost, [g.X, g.Y], list(data), m.parameters
+
+    both(make, Signed(lr=0.01), 30, 1e-12)
+    with pytest.raises(cg.CgraphError, match="takes 2 values"):
+        step(data[0])
+    with pytest.raises(cg.GradientError):
+        cg.compile_training(graph.Z, optim.GradientDescent(lr=1.0), [graph.X])
+    with pytest.raises(ValueError, match="negative"):
+        step(*data, epochs=-1)
+    assert model.parameters[0].value.shape == (3, 2)
