@@ -1,0 +1,440 @@
+"""What becomes of each of JAX's primitives: one row a primitive.
+
+Elementwise primitives have a counterpart by name. Primitives that only move entries (gather, pad, rev ...) need none: JAX applies them
+to the entries' numbers, which says where every entry of the result comes from, and one indexing node does the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+import cgraph as cg
+from cgraph.interop.building import number
+from cgraph.interop.windows import convolve, windows
+from cgraph.node import Node
+
+Rule = Callable[..., Any]
+
+
+class Missing(Exception):
+    """A primitive, or a use of one, that cgraph has no counterpart for."""
+
+
+# JAX's name -> cgraph's, for ops that work entry by entry.
+ELEMENTWISE = {
+    "add": "add", "add_any": "add", "sub": "subtract", "mul": "multiply", "div": "divide", "neg": "negative", "pow": "power",
+    "max": "maximum", "min": "minimum", "abs": "abs", "sign": "sign", "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log": "log",
+    "log1p": "log1p", "sqrt": "sqrt", "cbrt": "cbrt", "square": "square", "logistic": "sigmoid", "tanh": "tanh", "sin": "sin",
+    "cos": "cos", "tan": "tan", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "sinh": "sinh",
+    "cosh": "cosh", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "erf": "special.erf", "erfc": "special.erfc",
+    "erf_inv": "special.erfinv", "lgamma": "special.gammaln", "digamma": "special.digamma", "bessel_i0e": "special.i0e",
+    "bessel_i1e": "special.i1e", "igamma": "special.gammainc", "igammac": "special.gammaincc",
+    "floor": "floor", "ceil": "ceil", "is_finite": "isfinite", "rem": "fmod",
+    "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal",
+    "stop_gradient": "stop_gradient",
+}  # fmt: skip
+
+LOGIC = {"and": ("logical_and", "bitwise_and"), "or": ("logical_or", "bitwise_or"), "not": ("logical_not", "invert")}  # fmt: skip
+
+RULES: dict[str, Rule] = {}
+
+
+def rule_of(name: str) -> Rule | None:
+    """What builds the counterpart of a primitive: ``rule(eqn, *operands)``."""
+    if name in RULES:
+        return RULES[name]
+    if name in ELEMENTWISE:
+        op = lookup(ELEMENTWISE[name])
+        return None if op is None else lambda eqn, *operands: op(*weak(operands))
+    return None
+
+
+def lookup(path: str) -> Any:
+    """``cg.special.erf`` from its name; None where it is not there."""
+    try:
+        return reduce(getattr, path.split("."), cg)
+    except (AttributeError, ImportError):
+        return None
+
+
+def need(path: str, primitive: str) -> Any:
+    op = lookup(path)
+    if op is None:
+        raise Missing(primitive)
+    return op
+
+
+def rule(*names: str) -> Callable[[Rule], Rule]:
+    def enter(function: Rule) -> Rule:
+        RULES.update(dict.fromkeys(names, function))
+        return function
+
+    return enter
+
+
+def weak(operands: tuple[Any, ...]) -> list[Any]:
+    """Operands of an elementwise op. A constant with one number in it goes in as that number: it has the dtype already."""
+    shaped = any(isinstance(x, Node) and x.shape == np.shape(y) for x in operands for y in operands)
+    result = []
+    for x in operands:
+        alone = None if isinstance(x, Node) or not (shaped or np.ndim(x) == 0) else number(x)
+        result.append(x if isinstance(x, Node) else _as_operand(x) if alone is None else alone)
+    return result
+
+
+def _as_operand(x: Any) -> Any:
+    return cg.constant(np.asarray(x))
+
+
+def node(x: Any) -> Node:
+    return x if isinstance(x, Node) else cg.constant(np.asarray(x))
+
+
+# --- elementwise with parameters ------------------------------------------------------------------------------------------------
+
+
+@rule("integer_pow")
+def _integer_pow(eqn: Any, x: Any) -> Any:
+    return cg.power(x, float(eqn.params["y"])) if eqn.params["y"] != 2 else cg.square(x)
+
+
+@rule("rsqrt")
+def _rsqrt(eqn: Any, x: Any) -> Any:
+    return cg.reciprocal(cg.sqrt(x))
+
+
+@rule("round")
+def _round(eqn: Any, x: Any) -> Any:
+    return need("round", "round")(x)
+
+
+@rule("and", "or", "not", "xor")
+def _logic(eqn: Any, *operands: Any) -> Any:
+    name = eqn.primitive.name
+    if name == "xor":
+        return cg.bitwise_xor(*map(node, operands))
+    boolean = all(np.dtype(v.aval.dtype).kind == "b" for v in eqn.invars)
+    return getattr(cg, LOGIC[name][0 if boolean else 1])(*map(node, operands))
+
+
+@rule("select_n")
+def _select(eqn: Any, which: Any, *cases: Any) -> Any:
+    if len(cases) != 2 or np.dtype(eqn.invars[0].aval.dtype).kind != "b":
+        result = cases[-1]
+        for i in reversed(range(len(cases) - 1)):
+            result = cg.where(cg.less_equal(which, i), *weak((cases[i], result)))
+        return result
+    if not isinstance(which, Node):
+        decided = np.unique(which)
+        if decided.size == 1 and np.shape(cases[0]) == np.shape(cases[1]):
+            return node(cases[int(decided[0])])
+    no, yes = weak(cases)
+    return cg.where(which if isinstance(which, Node) else np.asarray(which), yes, no)
+
+
+@rule("clamp")
+def _clamp(eqn: Any, low: Any, x: Any, high: Any) -> Any:
+    low, x, high = weak((low, x, high))
+    return cg.clip(x, low, high)
+
+
+@rule("convert_element_type")
+def _convert(eqn: Any, x: Node) -> Any:
+    dtype = np.dtype(eqn.params["new_dtype"])
+    if dtype.name == "bfloat16":
+        raise Missing("bfloat16")
+    return x if x.dtype == dtype else cg.cast(x, dtype)
+
+
+@rule("copy", "copy_p", "reduce_precision", "sharding_constraint", "optimization_barrier", "device_put", "name")
+def _same(eqn: Any, *operands: Any) -> Any:
+    return list(operands)
+
+
+# --- shapes ---------------------------------------------------------------------------------------------------------------------
+
+
+@rule("reshape")
+def _reshape(eqn: Any, x: Node) -> Any:
+    return cg.reshape(x, eqn.params["new_sizes"])
+
+
+@rule("squeeze")
+def _squeeze(eqn: Any, x: Node) -> Any:
+    return cg.squeeze(x, eqn.params["dimensions"])
+
+
+@rule("expand_dims")
+def _expand(eqn: Any, x: Node) -> Any:
+    return cg.expand_dims(x, eqn.params["dimensions"])
+
+
+@rule("transpose")
+def _transpose(eqn: Any, x: Node) -> Any:
+    return cg.transpose(x, eqn.params["permutation"])
+
+
+@rule("broadcast_in_dim")
+def _broadcast(eqn: Any, x: Node, *sizes: Any) -> Any:
+    shape, kept = eqn.params["shape"], eqn.params["broadcast_dimensions"]
+    aligned = [1] * len(shape)
+    for size, axis in zip(x.shape, kept, strict=True):
+        aligned[axis] = size  # type: ignore[call-overload]
+    while len(aligned) > x.ndim and aligned[0] == 1 and len(aligned) - 1 >= x.ndim:
+        if tuple(aligned) == x.shape:
+            break
+        aligned.pop(0)  # axes in front come by themselves
+    moved = x if tuple(aligned) == x.shape else cg.reshape(x, tuple(aligned))
+    return moved if moved.shape == tuple(shape) else cg.broadcast_to(moved, shape)
+
+
+@rule("concatenate")
+def _concatenate(eqn: Any, *operands: Any) -> Any:
+    return cg.concatenate([node(x) for x in operands], eqn.params["dimension"])
+
+
+@rule("split")
+def _split(eqn: Any, x: Node) -> Any:
+    ends = np.cumsum(eqn.params["sizes"])[:-1].tolist()
+    return cg.split(x, ends, eqn.params["axis"])
+
+
+@rule("slice")
+def _slice(eqn: Any, x: Node) -> Any:
+    p = eqn.params
+    steps = p["strides"] or (1,) * x.ndim
+    index = []
+    for start, stop, step, size in zip(p["start_indices"], p["limit_indices"], steps, x.shape, strict=True):
+        whole = (start, stop, step) == (0, size, 1)
+        index.append(slice(None) if whole else slice(start, stop, step if step != 1 else None))
+    return x[tuple(index)]
+
+
+@rule("rev")
+def _reverse(eqn: Any, x: Node) -> Any:
+    turned = eqn.params["dimensions"]
+    return x[tuple(slice(None, None, -1) if i in turned else slice(None) for i in range(x.ndim))]
+
+
+# --- what only moves entries ----------------------------------------------------------------------------------------------------
+
+
+@rule("gather", "dynamic_slice", "dynamic_update_slice", "pad", "scatter", "top_k_values")
+def _moved(eqn: Any, *operands: Any) -> Any:
+    """Let JAX move the entries' numbers; indexing then fetches the entries."""
+    name = eqn.primitive.name
+    moving = {"dynamic_update_slice": 2, "pad": 2}.get(name, 1)
+    data, fixed = list(operands[:moving]), list(operands[moving:])
+    if name == "scatter":
+        data, fixed = [operands[0], operands[2]], [operands[1]]
+    if any(isinstance(x, Node) for x in fixed):
+        raise Missing(f"{name} at indices that depend on the arguments")
+    # Number 0 stands for what comes from nowhere (a gather's fill value), and fetches a zero.
+    numbers, first = [], 1
+    for x in data:
+        size = int(np.prod(np.shape(x), dtype=np.int64))
+        numbers.append(np.arange(first, first + size, dtype=np.int64).reshape(np.shape(x)))
+        first += size
+    given = [numbers[0], fixed[0], numbers[1]] if name == "scatter" else [*numbers, *fixed]
+    where_from = _apply(eqn, given)
+    if len(data) == 1 and where_from.size and where_from.min() > 0:
+        return _fetch(node(data[0]), where_from - 1)
+    dtype = np.dtype(eqn.outvars[0].aval.dtype)
+    flat = [cg.constant(np.zeros(1, dtype)), *(cg.reshape(node(x), (-1,)) for x in data)]
+    return cg.concatenate(flat)[where_from]
+
+
+def _fetch(x: Node, numbers: Any) -> Any:
+    """``x.reshape(-1)[numbers]``, as indexing along the first axis where whole rows are fetched: embedding tables are read that way."""
+    if x.ndim == 1:
+        return x[numbers]
+    row = int(np.prod(x.shape[1:], dtype=np.int64))  # type: ignore[arg-type]
+    blocks = numbers.reshape(-1, row) if row and numbers.size % row == 0 else None
+    if (
+        blocks is not None
+        and numbers.shape[numbers.ndim - (x.ndim - 1) :] == x.shape[1:]
+        and (blocks == blocks[:, :1] + np.arange(row)).all()
+        and (blocks[:, 0] % row == 0).all()
+    ):
+        return x[(blocks[:, 0] // row).reshape(numbers.shape[: numbers.ndim - (x.ndim - 1)])]
+    return cg.reshape(x, (-1,))[numbers]
+
+
+def _apply(eqn: Any, operands: list[Any]) -> Any:
+    """The primitive itself, on integers instead of floating numbers."""
+    import jax
+    from jax import lax
+
+    params = dict(eqn.params)
+    if "fill_value" in params:
+        params["fill_value"] = 0
+    if eqn.primitive.name == "scatter":
+        # Its `update_jaxpr` is typed; the public function makes one for integers.
+        with jax.enable_x64(True), jax.ensure_compile_time_eval():
+            return np.asarray(
+                lax.scatter(
+                    *operands,
+                    params["dimension_numbers"],
+                    indices_are_sorted=params["indices_are_sorted"],
+                    unique_indices=params["unique_indices"],
+                    mode=params["mode"],
+                )
+            )
+    with jax.enable_x64(True), jax.ensure_compile_time_eval():
+        return np.asarray(eqn.primitive.bind(*map(jax.numpy.asarray, operands), **params))
+
+
+@rule("scatter-add", "scatter_add")
+def _scatter_add(eqn: Any, target: Any, indices: Any, updates: Any) -> Any:
+    import jax
+    from jax import lax
+
+    if isinstance(indices, Node):
+        raise Missing("scatter-add at indices that depend on the arguments")
+    p = eqn.params
+    size = int(np.prod(np.shape(target), dtype=np.int64))
+
+    def added(u: Any) -> Any:
+        return lax.scatter_add(
+            jax.numpy.zeros(np.shape(target)), indices, u, p["dimension_numbers"], mode=p["mode"]
+        )
+
+    # The transpose of adding at a place is fetching from there: it tells every update its place, 0 where it is dropped.
+    with jax.enable_x64(True), jax.ensure_compile_time_eval():
+        transposed = jax.linear_transpose(added, jax.ShapeDtypeStruct(np.shape(updates), np.float64))
+        places = np.arange(1.0, size + 1).reshape(np.shape(target))
+        place = np.asarray(transposed(places)[0]).astype(np.int64)
+    from cgraph.ops.structure import scatter_row
+
+    flat = scatter_row(node(updates), index=(place,), shape=(size + 1,))[1:]
+    shaped = cg.reshape(flat, np.shape(target))
+    zero = not isinstance(target, Node) and number(target) == 0.0
+    return shaped if zero else cg.add(node(target), shaped)
+
+
+# --- reductions -----------------------------------------------------------------------------------------------------------------
+
+REDUCTIONS = {"reduce_sum": "sum", "reduce_max": "max", "reduce_min": "min", "reduce_prod": "prod"}
+
+
+@rule(*REDUCTIONS)
+def _reduce(eqn: Any, x: Node) -> Any:
+    axes = tuple(eqn.params["axes"])
+    return getattr(cg, REDUCTIONS[eqn.primitive.name])(x, axis=axes) if axes else x
+
+
+@rule("reduce_and", "reduce_or")
+def _reduce_logic(eqn: Any, x: Node) -> Any:
+    counted = cg.cast(x, np.float64)
+    name = "min" if eqn.primitive.name == "reduce_and" else "max"
+    return getattr(cg, name)(counted, axis=tuple(eqn.params["axes"])) > 0.5
+
+
+@rule("argmax", "argmin")
+def _arg(eqn: Any, x: Node) -> Any:
+    op = need(eqn.primitive.name, eqn.primitive.name)
+    (axis,) = eqn.params["axes"]
+    return cg.cast(op(x, axis=axis), np.dtype(eqn.params["index_dtype"]))
+
+
+CUMULATIVE = {"cumsum": "cumsum", "cumprod": "cumprod", "cummax": "cummax", "cummin": "cummin", "cumlogsumexp": "logcumsumexp"}  # fmt: skip
+
+
+@rule(*CUMULATIVE)
+def _cumulative(eqn: Any, x: Node) -> Any:
+    op = need(CUMULATIVE[eqn.primitive.name], eqn.primitive.name)
+    axis = eqn.params["axis"]
+    back = (slice(None),) * axis + (slice(None, None, -1),)
+    return op(x[back], axis=axis)[back] if eqn.params["reverse"] else op(x, axis=axis)
+
+
+@rule("sort")
+def _sort(eqn: Any, *operands: Any) -> Any:
+    if len(operands) > 1:
+        raise Missing("sort of several arrays at once (argsort)")
+    return need("sort", "sort")(operands[0], axis=eqn.params["dimension"])
+
+
+# --- products -------------------------------------------------------------------------------------------------------------------
+
+
+@rule("dot_general")
+def _dot(eqn: Any, a: Any, b: Any) -> Any:
+    (contract_a, contract_b), (batch_a, batch_b) = eqn.params["dimension_numbers"]
+    a, b = node(a), node(b)
+    free_a = [i for i in range(a.ndim) if i not in (*contract_a, *batch_a)]
+    free_b = [i for i in range(b.ndim) if i not in (*contract_b, *batch_b)]
+    batch = [a.shape[i] for i in batch_a]
+    inner = [a.shape[i] for i in contract_a]
+    sizes_a, sizes_b = [a.shape[i] for i in free_a], [b.shape[i] for i in free_b]
+    if not inner:
+        # An outer product, batch by batch.
+        left = _shaped(a, (*batch_a, *free_a), (*batch, *sizes_a, *[1] * len(sizes_b)))
+        right = _shaped(b, (*batch_b, *free_b), (*batch, *[1] * len(sizes_a), *sizes_b))
+        return cg.multiply(left, right)
+    left = _shaped(a, (*batch_a, *free_a, *contract_a), _folded(batch, sizes_a, inner))
+    right = _shaped(b, (*batch_b, *contract_b, *free_b), _folded(batch, inner, sizes_b))
+    product = cg.matmul(left, right)
+    full = (*batch, *sizes_a, *sizes_b)
+    return product if product.shape == full else cg.reshape(product, full)
+
+
+def _folded(batch: list[Any], *groups: list[Any]) -> tuple[Any, ...]:
+    """Each group of axes as one, and none where there is none: a vector stays a vector unless it belongs to a batch."""
+    keep = bool(batch)
+    sizes = [int(np.prod(group, dtype=np.int64)) for group in groups if group or keep]
+    return (*batch, *sizes)
+
+
+def _shaped(x: Node, axes: tuple[int, ...], shape: tuple[Any, ...]) -> Node:
+    moved = x if axes == tuple(range(x.ndim)) else cg.transpose(x, axes)
+    return moved if moved.shape == tuple(shape) else cg.reshape(moved, tuple(shape))  # type: ignore[no-any-return]
+
+
+@rule("cholesky", "triangular_solve")
+def _linear_algebra(eqn: Any, *operands: Any) -> Any:
+    name, p = eqn.primitive.name, eqn.params
+    if name == "cholesky":
+        lower = need("linalg.cholesky", name)(0.5 * (operands[0] + cg.swapaxes(operands[0], -1, -2)))
+        return lower
+    # The factor is made triangular first: JAX reads that half of it alone.
+    a, b = map(node, operands)
+    solve = need("linalg.solve", name)
+    half = np.tril(np.ones(a.shape[-2:])) if p["lower"] else np.triu(np.ones(a.shape[-2:]))  # type: ignore[arg-type]
+    eye = np.eye(a.shape[-1])  # type: ignore[arg-type]
+    a = a * half.astype(a.dtype)
+    if p["unit_diagonal"]:
+        a = a * (1 - eye).astype(a.dtype) + eye.astype(a.dtype)
+    if p["transpose_a"]:
+        a = cg.swapaxes(a, -1, -2)
+    if p["left_side"]:
+        return solve(a, b)
+    return cg.swapaxes(solve(cg.swapaxes(a, -1, -2), cg.swapaxes(b, -1, -2)), -1, -2)
+
+
+# --- windows: convolution and pooling ---------------------------------------------------------------------------------------------
+
+
+@rule("conv_general_dilated")
+def _convolution(eqn: Any, x: Any, kernel: Any) -> Any:
+    p = eqn.params
+    if p["batch_group_count"] != 1:
+        raise Missing("convolution with batch groups")
+    in_axes, kernel_axes, out_axes = p["dimension_numbers"]
+    x, kernel = cg.transpose(node(x), in_axes), cg.transpose(node(kernel), kernel_axes)
+    result = convolve(
+        x, kernel, p["window_strides"], p["padding"], p["lhs_dilation"], p["rhs_dilation"], p["feature_group_count"]
+    )
+    return cg.transpose(result, tuple(np.argsort(out_axes).tolist()))
+
+
+@rule("reduce_window_max", "reduce_window_min", "reduce_window_sum")
+def _reduce_window(eqn: Any, x: Node) -> Any:
+    p, name = eqn.params, eqn.primitive.name.removeprefix("reduce_window_")
+    fill = {"max": -np.inf, "min": np.inf, "sum": 0.0}[name]
+    taken = windows(x, p["window_dimensions"], p["window_strides"], p["padding"], p["base_dilation"], p["window_dilation"], fill)
+    return getattr(cg, name)(taken, axis=tuple(range(x.ndim, 2 * x.ndim)))
