@@ -4,6 +4,8 @@
 checked and differentiated; `to_onnx` writes a graph for others to run. One file a framework; what they share stands in `building`.
 """
 
+from cgraph.interop.building import leaves
 from cgraph.interop.jax_in import from_jax
+from cgraph.interop.torch_in import from_torch
 
-__all__ = ["from_jax"]
+__all__ = ["from_jax", "from_torch", "leaves"]
