@@ -31,7 +31,7 @@ FLOORS = {
     "draw": 6, "testing": 6,
     "nn": 7, "optim": 7, "datasets": 7, "metrics": 7, "plots": 7,
     "": 8,  # cgraph/__init__.py re-exports
-    "gallery": 9, "commands": 9, "cli": 9, "__main__": 9,
+    "interop": 9, "gallery": 9, "commands": 9, "cli": 9, "__main__": 9,
 }  # fmt: skip
 
 MODULES = {

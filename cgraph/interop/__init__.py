@@ -4,8 +4,10 @@
 checked and differentiated; `to_onnx` writes a graph for others to run. One file a framework; what they share stands in `building`.
 """
 
-from cgraph.interop.building import leaves
+from cgraph.interop.building import named_leaves
 from cgraph.interop.jax_in import from_jax
+from cgraph.interop.onnx_in import from_onnx
+from cgraph.interop.onnx_out import to_onnx
 from cgraph.interop.torch_in import from_torch
 
-__all__ = ["from_jax", "from_torch", "leaves"]
+__all__ = ["from_jax", "from_onnx", "from_torch", "named_leaves", "to_onnx"]

@@ -70,7 +70,7 @@ def number(array: Any) -> float | None:
     return float(first) if same else None
 
 
-def leaves(root: Any) -> dict[str, Node]:
+def named_leaves(root: Any) -> dict[str, Node]:
     """The inputs and parameters below one node or several, by name, in the order in which the graph meets them.
 
     Args:
@@ -78,7 +78,7 @@ def leaves(root: Any) -> dict[str, Node]:
 
     >>> import cgraph as cg
     >>> loss = cg.mse(cg.parameter("w", 2.0) * cg.input("x", 3.0), 1.0)
-    >>> list(cg.leaves(loss))
+    >>> list(cg.named_leaves(loss))
     ['w', 'x']
     """
     from cgraph.trees import flatten

@@ -39,7 +39,7 @@ def from_jax(
         kwargs: keyword arguments for `f`, fixed.
 
     Returns:
-        A node, or nodes in the containers that `f` returns. `cg.leaves` finds the leaves by name.
+        A node, or nodes in the containers that `f` returns. `cg.named_leaves` finds the leaves by name.
 
     Raises:
         UnsupportedError: for primitives without a counterpart; the message lists them all, with their lines.
@@ -48,7 +48,7 @@ def from_jax(
     >>> import jax.numpy as jnp                                                              # doctest: +SKIP
     >>> loss = cg.from_jax(lambda w, x: jnp.mean(jnp.tanh(x @ w)), w, x, argnums=0)          # doctest: +SKIP
     >>> run = loss.backward()                                                                # doctest: +SKIP
-    >>> run.grad(cg.leaves(loss)["w"])                                                       # doctest: +SKIP
+    >>> run.grad(cg.named_leaves(loss)["w"])                                                       # doctest: +SKIP
     """
     import inspect
 

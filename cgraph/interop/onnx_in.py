@@ -29,7 +29,7 @@ def from_onnx(model: Any, *args: Any, trained: bool = True) -> Any:
         trained: whether floating initializers become parameters (default) or constants.
 
     Returns:
-        A node, or a tuple of nodes where the model has several outputs. `cg.leaves` finds the leaves by name.
+        A node, or a tuple of nodes where the model has several outputs. `cg.named_leaves` finds the leaves by name.
 
     Raises:
         UnsupportedError: for operators without a counterpart; the message lists them all.

@@ -509,3 +509,15 @@ def _cross_entropy(proto: Any, a: Attributes, x: Any, labels: Any, weight: Any =
     weights = None if weight is None else fixed(weight.value if isinstance(weight, Node) else weight, "class weights")
     loss = aten.RULES["nll_loss"](logs, fixed(labels, "labels"), weights, kind, a.get("ignore_index", -100))
     return (loss, logs)
+
+
+@rule("ScatterElements")
+def _scatter_elements(proto: Any, a: Attributes, data: Any, indices: Any, updates: Any) -> Any:
+    data, places = whole(data), fixed(indices, "indices")
+    if a.get("reduction", "none") != "add":
+        raise Missing("ScatterElements without reduction='add'")
+    at = list(np.indices(places.shape))
+    at[a.get("axis", 0) % data.ndim] = places
+    from cgraph.ops.structure import scatter_row
+
+    return data + scatter_row(whole(updates), index=tuple(at), shape=data.shape)

@@ -39,7 +39,7 @@ def from_torch(model: Any, *args: Any, **kwargs: Any) -> Any:
         kwargs: keyword arguments, likewise.
 
     Returns:
-        A node, or nodes in the containers that the model returns. `cg.leaves` finds the leaves by name.
+        A node, or nodes in the containers that the model returns. `cg.named_leaves` finds the leaves by name.
 
     Raises:
         UnsupportedError: for ops without a counterpart; the message lists them all, with their lines.
@@ -48,7 +48,7 @@ def from_torch(model: Any, *args: Any, **kwargs: Any) -> Any:
     >>> import torch                                                                          # doctest: +SKIP
     >>> out = cg.from_torch(torch.nn.Linear(3, 1), torch.randn(5, 3))                         # doctest: +SKIP
     >>> run = cg.mean(out).backward()                                                         # doctest: +SKIP
-    >>> run.grad(cg.leaves(out)["weight"])                                                    # doctest: +SKIP
+    >>> run.grad(cg.named_leaves(out)["weight"])                                                    # doctest: +SKIP
     """
     import torch
 
