@@ -1,32 +1,62 @@
 """cgraph: computational graphs you can build, see, check and differentiate."""
 
-# ruff: noqa: F401
-
 from __future__ import annotations
 
 from types import ModuleType as _Module
 from typing import Any
 
-from cgraph import ops
-from cgraph.autodiff import grad, gradient, hessian, hvp, jacobian, jvp, value_and_gradient, vjp
-from cgraph.errors import (
-    CgraphError,
-    DrawError,
-    DTypeError,
-    GradientError,
-    MissingValueError,
-    NoGradientError,
-    NonFiniteError,
-    ShapeError,
-    StoreError,
-    UnsupportedError,
+from cgraph import (
+    ops as ops,
 )
-from cgraph.leaves import constant, input, parameter
-from cgraph.linear_maps import LocalGradient
-from cgraph.node import Node, scope
-from cgraph.op import Formula, Interval, Op
-from cgraph.ops import elementwise, linear_op, op, reduction
-from cgraph.run import Run, run
+from cgraph.autodiff import (
+    grad as grad,
+    gradient as gradient,
+    hessian as hessian,
+    hvp as hvp,
+    jacobian as jacobian,
+    jvp as jvp,
+    value_and_gradient as value_and_gradient,
+    vjp as vjp,
+)
+from cgraph.errors import (
+    CgraphError as CgraphError,
+    DrawError as DrawError,
+    DTypeError as DTypeError,
+    GradientError as GradientError,
+    MissingValueError as MissingValueError,
+    NoGradientError as NoGradientError,
+    NonFiniteError as NonFiniteError,
+    ShapeError as ShapeError,
+    StoreError as StoreError,
+    UnsupportedError as UnsupportedError,
+)
+from cgraph.leaves import (
+    constant as constant,
+    input as input,
+    parameter as parameter,
+)
+from cgraph.linear_maps import (
+    LocalGradient as LocalGradient,
+)
+from cgraph.node import (
+    Node as Node,
+    scope as scope,
+)
+from cgraph.op import (
+    Formula as Formula,
+    Interval as Interval,
+    Op as Op,
+)
+from cgraph.ops import (
+    elementwise as elementwise,
+    linear_op as linear_op,
+    op as op,
+    reduction as reduction,
+)
+from cgraph.run import (
+    Run as Run,
+    run as run,
+)
 
 __version__ = "0.1.0"
 
@@ -47,10 +77,18 @@ _LAZY_NAMES = {
     "animate": "cgraph.draw",
     "compile_training": "cgraph.compile",
     "frames": "cgraph.draw",
+    "from_jax": "cgraph.interop",
+    "from_onnx": "cgraph.interop",
+    "from_torch": "cgraph.interop",
     "load": "cgraph.io.store",
+    "named_leaves": "cgraph.interop",
     "save": "cgraph.io.store",
+<<<<<<< HEAD
     "stabilize": "cgraph.rewrite.stabilize",
     "vmap": "cgraph.mapping",
+=======
+    "to_onnx": "cgraph.interop",
+>>>>>>> d2a970f (Other frameworks' models: a page whose code runs, the extra onnx)
 }
 
 # Every op and every function of ops, under its own name: it is enough to write one in `cgraph/ops/`.

@@ -23,8 +23,7 @@ from cgraph.ops.elementwise import add, sigmoid
 from cgraph.ops.linalg import matmul
 from cgraph.ops.losses import bce
 from cgraph.ops.reduction import mean
-from cgraph.run import Run
-from cgraph.run import run as evaluate
+from cgraph.run import Run, run as evaluate
 
 EPOCHS = 5000
 THRESHOLDS = (1e-9, 1e-5, 0.5, 0.9999)

@@ -18,8 +18,7 @@ from typing import Any
 from cgraph.errors import CgraphError
 from cgraph.graph import order
 from cgraph.node import Node
-from cgraph.run import Run
-from cgraph.run import run as evaluate
+from cgraph.run import Run, run as evaluate
 
 VIEWS = ("auto", "cards", "expanded", "layers", "collapsed", "neuron", "health")
 

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from cgraph.draw.model.diagram import Picture, replace
 from cgraph.draw.options import Options
-from cgraph.draw.output import dot as dot_text
-from cgraph.draw.output import engine, plain, svg
+from cgraph.draw.output import dot as dot_text, engine, plain, svg
 from cgraph.errors import DrawError
 from cgraph.node import Node
 

@@ -10,8 +10,7 @@ from cgraph.draw.model import fold, text
 from cgraph.draw.model.build import Builder
 from cgraph.draw.model.diagram import Arrow, Box, Picture, replace
 from cgraph.draw.options import Options
-from cgraph.draw.views import bypass, health, steps
-from cgraph.draw.views import focus as focusing
+from cgraph.draw.views import bypass, focus as focusing, health, steps
 from cgraph.draw.views.collapse import FEW, Overview
 from cgraph.draw.views.identical import identical
 from cgraph.errors import DrawError

@@ -26,8 +26,7 @@ from cgraph.ops.elementwise import add, sigmoid
 from cgraph.ops.linalg import matmul
 from cgraph.ops.losses import bce, stable_bce
 from cgraph.ops.reduction import mean
-from cgraph.run import Run
-from cgraph.run import run as evaluate
+from cgraph.run import Run, run as evaluate
 
 EPOCHS = 5000
 Array = np.ndarray[Any, Any]

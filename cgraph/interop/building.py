@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,18 @@ import cgraph as cg
 from cgraph.errors import UnsupportedError
 from cgraph.graph import order
 from cgraph.node import Node
+
+
+def framework(name: str, extra: str) -> Any:
+    """Another framework's module, imported when it is needed.
+
+    Raises:
+        ImportError: where it is not installed, saying what to install.
+    """
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ImportError(f"{name} is not installed: pip install 'cgraph[{extra}]'") from error
 
 
 class Line:
@@ -94,6 +107,4 @@ def named_leaves(root: Any) -> dict[str, Node]:
 def refuse(model: str, missing: dict[str, str], advice: str) -> UnsupportedError:
     """One error for everything a model uses that has no counterpart: ``{what: where}``."""
     lines = "\n".join(f"  {what}, at {where}" for what, where in missing.items())
-    return UnsupportedError(
-        f"{model} uses what cgraph has no counterpart for:\n{lines}\n{advice}"
-    )
+    return UnsupportedError(f"{model} uses what cgraph has no counterpart for:\n{lines}\n{advice}")

@@ -7,6 +7,7 @@ followed and loops unrolled, each under a scope of its own. What becomes of each
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,13 +15,18 @@ from typing import Any
 import numpy as np
 
 import cgraph as cg
-from cgraph.errors import UnsupportedError
-from cgraph.interop.building import Line, leaf, refuse, scoped, set_line
+from cgraph.interop.building import Line, framework, leaf, refuse, scoped, set_line
 from cgraph.interop.jax_rules import Missing, rule_of
 from cgraph.node import Node
 
 MOST_STEPS = 10_000  # of a loop that is unrolled
-SAME_NAME = ("relu", "silu", "softplus", "relu6", "logaddexp")  # functions of JAX that are an op here
+SAME_NAME = (
+    "relu",
+    "silu",
+    "softplus",
+    "relu6",
+    "logaddexp",
+)  # functions of JAX that are an op here
 
 
 def from_jax(
@@ -50,9 +56,7 @@ def from_jax(
     >>> run = loss.backward()                                                                # doctest: +SKIP
     >>> run.grad(cg.named_leaves(loss)["w"])                                                       # doctest: +SKIP
     """
-    import inspect
-
-    import jax
+    jax = framework("jax", "jax")
 
     paths, _ = jax.tree_util.tree_flatten_with_path(args)
     try:
@@ -99,8 +103,6 @@ def from_jax(
 
 
 def _is_star(f: Callable[..., Any], name: str) -> bool:
-    import inspect
-
     return inspect.signature(f).parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
 
 
@@ -142,10 +144,10 @@ class _Reader:
         if not any(isinstance(x, Node) for x in operands):
             return _fold(eqn, operands)
         control = getattr(self, f"_{name}", None)
-        if control is not None:
-            return control(eqn, operands)  # type: ignore[no-any-return]
         inner = _called(eqn.params)
         try:
+            if control is not None:
+                return list(control(eqn, operands))
             if inner is not None and rule_of(name) is None:
                 return self._call(eqn, inner, operands)
             rule = rule_of(name)
@@ -155,7 +157,7 @@ class _Reader:
         except Missing as missing:
             self.missing.setdefault(str(missing), str(_line_of(eqn) or "an unknown line"))
             return [_stand_in(var.aval) for var in eqn.outvars]
-        return result if isinstance(result, list) else [result]
+        return list(result) if isinstance(result, list) else [result]
 
     # --- calls ----------------------------------------------------------------------------------------------------------------
 
@@ -230,7 +232,9 @@ class _Reader:
         picked = results[-1]
         for i in reversed(range(len(branches) - 1)):
             condition = index if index.dtype.kind == "b" else index <= i
-            first, second = (picked, results[i]) if index.dtype.kind == "b" else (results[i], picked)
+            first, second = (
+                (picked, results[i]) if index.dtype.kind == "b" else (results[i], picked)
+            )
             picked = [cg.where(condition, x, y) for x, y in zip(first, second, strict=True)]
         return picked
 
@@ -242,9 +246,7 @@ def _called(params: dict[str, Any]) -> Any:
         if inner is not None:
             if hasattr(inner, "consts"):
                 return inner
-            from jax.extend.core import ClosedJaxpr
-
-            return ClosedJaxpr(inner, ())
+            return framework("jax.extend.core", "jax").ClosedJaxpr(inner, ())
     return None
 
 
@@ -258,7 +260,7 @@ def _origin(inner: Any) -> tuple[str, bool]:
 
 def _is_users(name: str) -> bool:
     """Whether a function's name is the model's, rather than one of JAX's own helpers."""
-    import jax
+    jax = framework("jax", "jax")
 
     own = (jax.numpy, jax.nn, jax.scipy.special, jax.numpy.linalg, jax.lax, jax.random)
     helper = not name or name.startswith(("_", "<")) or any(hasattr(m, name) for m in own)
@@ -267,15 +269,16 @@ def _is_users(name: str) -> bool:
 
 def _fold(eqn: Any, operands: list[Any]) -> list[Any]:
     """An equation without nodes: JAX computes it, as a program of its own."""
-    import jax
-    from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
+    jax = framework("jax", "jax")
+    core = framework("jax.extend.core", "jax")
 
     given = {
         atom: x for atom, x in zip(eqn.invars, operands, strict=True) if not hasattr(atom, "val")
     }
-    alone = ClosedJaxpr(Jaxpr((), list(given), list(eqn.outvars), [eqn]), ())
-    with jax.ensure_compile_time_eval():
-        return [np.asarray(x) for x in jaxpr_as_fun(alone)(*given.values())]
+    with jax.ensure_compile_time_eval(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # it has no debug information
+        alone = core.ClosedJaxpr(core.Jaxpr((), list(given), list(eqn.outvars), [eqn]), ())
+        return [np.asarray(x) for x in core.jaxpr_as_fun(alone)(*given.values())]
 
 
 def _stack(column: list[Any]) -> Any:
@@ -292,11 +295,13 @@ def _stand_in(aval: Any) -> Node:
 def _line_of(eqn: Any) -> Line | None:
     """The line of the model that an equation comes from."""
     try:
-        from jax._src import source_info_util
-
+        source_info_util = framework("jax._src.source_info_util", "jax")
         frame = source_info_util.user_frame(eqn.source_info.traceback)
         return None if frame is None else Line(frame.file_name, frame.start_line)
-    except (ImportError, AttributeError):  # a private part of JAX: without it nodes know the call of from_jax
+    except (
+        ImportError,
+        AttributeError,
+    ):  # a private part of JAX: without it nodes know the call of from_jax
         return None
 
 

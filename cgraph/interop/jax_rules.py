@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 import cgraph as cg
-from cgraph.interop.building import number
+from cgraph.interop.building import framework, number
 from cgraph.interop.windows import convolve, windows
 from cgraph.node import Node
+from cgraph.op import OPS
 
 Rule = Callable[..., Any]
 
@@ -90,7 +91,7 @@ def _as_operand(x: Any) -> Any:
     return cg.constant(np.asarray(x))
 
 
-def node(x: Any) -> Node:
+def node(x: Any) -> Any:
     return x if isinstance(x, Node) else cg.constant(np.asarray(x))
 
 
@@ -143,14 +144,22 @@ def _clamp(eqn: Any, low: Any, x: Any, high: Any) -> Any:
 
 
 @rule("convert_element_type")
-def _convert(eqn: Any, x: Node) -> Any:
+def _convert(eqn: Any, x: Any) -> Any:
     dtype = np.dtype(eqn.params["new_dtype"])
     if dtype.name == "bfloat16":
         raise Missing("bfloat16")
     return x if x.dtype == dtype else cg.cast(x, dtype)
 
 
-@rule("copy", "copy_p", "reduce_precision", "sharding_constraint", "optimization_barrier", "device_put", "name")
+@rule(
+    "copy",
+    "copy_p",
+    "reduce_precision",
+    "sharding_constraint",
+    "optimization_barrier",
+    "device_put",
+    "name",
+)
 def _same(eqn: Any, *operands: Any) -> Any:
     return list(operands)
 
@@ -159,31 +168,31 @@ def _same(eqn: Any, *operands: Any) -> Any:
 
 
 @rule("reshape")
-def _reshape(eqn: Any, x: Node) -> Any:
+def _reshape(eqn: Any, x: Any) -> Any:
     return cg.reshape(x, eqn.params["new_sizes"])
 
 
 @rule("squeeze")
-def _squeeze(eqn: Any, x: Node) -> Any:
+def _squeeze(eqn: Any, x: Any) -> Any:
     return cg.squeeze(x, eqn.params["dimensions"])
 
 
 @rule("expand_dims")
-def _expand(eqn: Any, x: Node) -> Any:
+def _expand(eqn: Any, x: Any) -> Any:
     return cg.expand_dims(x, eqn.params["dimensions"])
 
 
 @rule("transpose")
-def _transpose(eqn: Any, x: Node) -> Any:
+def _transpose(eqn: Any, x: Any) -> Any:
     return cg.transpose(x, eqn.params["permutation"])
 
 
 @rule("broadcast_in_dim")
-def _broadcast(eqn: Any, x: Node, *sizes: Any) -> Any:
+def _broadcast(eqn: Any, x: Any, *sizes: Any) -> Any:
     shape, kept = eqn.params["shape"], eqn.params["broadcast_dimensions"]
     aligned = [1] * len(shape)
     for size, axis in zip(x.shape, kept, strict=True):
-        aligned[axis] = size  # type: ignore[call-overload]
+        aligned[axis] = size
     while len(aligned) > x.ndim and aligned[0] == 1 and len(aligned) - 1 >= x.ndim:
         if tuple(aligned) == x.shape:
             break
@@ -198,24 +207,26 @@ def _concatenate(eqn: Any, *operands: Any) -> Any:
 
 
 @rule("split")
-def _split(eqn: Any, x: Node) -> Any:
+def _split(eqn: Any, x: Any) -> Any:
     ends = np.cumsum(eqn.params["sizes"])[:-1].tolist()
     return cg.split(x, ends, eqn.params["axis"])
 
 
 @rule("slice")
-def _slice(eqn: Any, x: Node) -> Any:
+def _slice(eqn: Any, x: Any) -> Any:
     p = eqn.params
     steps = p["strides"] or (1,) * x.ndim
     index = []
-    for start, stop, step, size in zip(p["start_indices"], p["limit_indices"], steps, x.shape, strict=True):
+    for start, stop, step, size in zip(
+        p["start_indices"], p["limit_indices"], steps, x.shape, strict=True
+    ):
         whole = (start, stop, step) == (0, size, 1)
         index.append(slice(None) if whole else slice(start, stop, step if step != 1 else None))
     return x[tuple(index)]
 
 
 @rule("rev")
-def _reverse(eqn: Any, x: Node) -> Any:
+def _reverse(eqn: Any, x: Any) -> Any:
     turned = eqn.params["dimensions"]
     return x[tuple(slice(None, None, -1) if i in turned else slice(None) for i in range(x.ndim))]
 
@@ -248,11 +259,11 @@ def _moved(eqn: Any, *operands: Any) -> Any:
     return cg.concatenate(flat)[where_from]
 
 
-def _fetch(x: Node, numbers: Any) -> Any:
+def _fetch(x: Any, numbers: Any) -> Any:
     """``x.reshape(-1)[numbers]``, as indexing along the first axis where whole rows are fetched: embedding tables are read that way."""
     if x.ndim == 1:
         return x[numbers]
-    row = int(np.prod(x.shape[1:], dtype=np.int64))  # type: ignore[arg-type]
+    row = int(np.prod(x.shape[1:], dtype=np.int64))
     blocks = numbers.reshape(-1, row) if row and numbers.size % row == 0 else None
     if (
         blocks is not None
@@ -266,8 +277,8 @@ def _fetch(x: Node, numbers: Any) -> Any:
 
 def _apply(eqn: Any, operands: list[Any]) -> Any:
     """The primitive itself, on integers instead of floating numbers."""
-    import jax
-    from jax import lax
+    jax = framework("jax", "jax")
+    lax = framework("jax", "jax").lax
 
     params = dict(eqn.params)
     if "fill_value" in params:
@@ -290,8 +301,8 @@ def _apply(eqn: Any, operands: list[Any]) -> Any:
 
 @rule("scatter-add", "scatter_add")
 def _scatter_add(eqn: Any, target: Any, indices: Any, updates: Any) -> Any:
-    import jax
-    from jax import lax
+    jax = framework("jax", "jax")
+    lax = framework("jax", "jax").lax
 
     if isinstance(indices, Node):
         raise Missing("scatter-add at indices that depend on the arguments")
@@ -305,12 +316,12 @@ def _scatter_add(eqn: Any, target: Any, indices: Any, updates: Any) -> Any:
 
     # The transpose of adding at a place is fetching from there: it tells every update its place, 0 where it is dropped.
     with jax.enable_x64(True), jax.ensure_compile_time_eval():
-        transposed = jax.linear_transpose(added, jax.ShapeDtypeStruct(np.shape(updates), np.float64))
+        transposed = jax.linear_transpose(
+            added, jax.ShapeDtypeStruct(np.shape(updates), np.float64)
+        )
         places = np.arange(1.0, size + 1).reshape(np.shape(target))
         place = np.asarray(transposed(places)[0]).astype(np.int64)
-    from cgraph.ops.structure import scatter_row
-
-    flat = scatter_row(node(updates), index=(place,), shape=(size + 1,))[1:]
+    flat = OPS["scatter"](node(updates), index=(place,), shape=(size + 1,))[1:]
     shaped = cg.reshape(flat, np.shape(target))
     zero = not isinstance(target, Node) and number(target) == 0.0
     return shaped if zero else cg.add(node(target), shaped)
@@ -322,20 +333,20 @@ REDUCTIONS = {"reduce_sum": "sum", "reduce_max": "max", "reduce_min": "min", "re
 
 
 @rule(*REDUCTIONS)
-def _reduce(eqn: Any, x: Node) -> Any:
+def _reduce(eqn: Any, x: Any) -> Any:
     axes = tuple(eqn.params["axes"])
     return getattr(cg, REDUCTIONS[eqn.primitive.name])(x, axis=axes) if axes else x
 
 
 @rule("reduce_and", "reduce_or")
-def _reduce_logic(eqn: Any, x: Node) -> Any:
+def _reduce_logic(eqn: Any, x: Any) -> Any:
     counted = cg.cast(x, np.float64)
     name = "min" if eqn.primitive.name == "reduce_and" else "max"
     return getattr(cg, name)(counted, axis=tuple(eqn.params["axes"])) > 0.5
 
 
 @rule("argmax", "argmin")
-def _arg(eqn: Any, x: Node) -> Any:
+def _arg(eqn: Any, x: Any) -> Any:
     op = need(eqn.primitive.name, eqn.primitive.name)
     (axis,) = eqn.params["axes"]
     return cg.cast(op(x, axis=axis), np.dtype(eqn.params["index_dtype"]))
@@ -345,7 +356,7 @@ CUMULATIVE = {"cumsum": "cumsum", "cumprod": "cumprod", "cummax": "cummax", "cum
 
 
 @rule(*CUMULATIVE)
-def _cumulative(eqn: Any, x: Node) -> Any:
+def _cumulative(eqn: Any, x: Any) -> Any:
     op = need(CUMULATIVE[eqn.primitive.name], eqn.primitive.name)
     axis = eqn.params["axis"]
     back = (slice(None),) * axis + (slice(None, None, -1),)
@@ -390,22 +401,24 @@ def _folded(batch: list[Any], *groups: list[Any]) -> tuple[Any, ...]:
     return (*batch, *sizes)
 
 
-def _shaped(x: Node, axes: tuple[int, ...], shape: tuple[Any, ...]) -> Node:
+def _shaped(x: Any, axes: tuple[int, ...], shape: tuple[Any, ...]) -> Any:
     moved = x if axes == tuple(range(x.ndim)) else cg.transpose(x, axes)
-    return moved if moved.shape == tuple(shape) else cg.reshape(moved, tuple(shape))  # type: ignore[no-any-return]
+    return moved if moved.shape == tuple(shape) else cg.reshape(moved, tuple(shape))
 
 
 @rule("cholesky", "triangular_solve")
 def _linear_algebra(eqn: Any, *operands: Any) -> Any:
     name, p = eqn.primitive.name, eqn.params
     if name == "cholesky":
-        lower = need("linalg.cholesky", name)(0.5 * (operands[0] + cg.swapaxes(operands[0], -1, -2)))
+        lower = need("linalg.cholesky", name)(
+            0.5 * (operands[0] + cg.swapaxes(operands[0], -1, -2))
+        )
         return lower
     # The factor is made triangular first: JAX reads that half of it alone.
     a, b = map(node, operands)
     solve = need("linalg.solve", name)
-    half = np.tril(np.ones(a.shape[-2:])) if p["lower"] else np.triu(np.ones(a.shape[-2:]))  # type: ignore[arg-type]
-    eye = np.eye(a.shape[-1])  # type: ignore[arg-type]
+    half = np.tril(np.ones(a.shape[-2:])) if p["lower"] else np.triu(np.ones(a.shape[-2:]))
+    eye = np.eye(a.shape[-1])
     a = a * half.astype(a.dtype)
     if p["unit_diagonal"]:
         a = a * (1 - eye).astype(a.dtype) + eye.astype(a.dtype)
@@ -427,14 +440,28 @@ def _convolution(eqn: Any, x: Any, kernel: Any) -> Any:
     in_axes, kernel_axes, out_axes = p["dimension_numbers"]
     x, kernel = cg.transpose(node(x), in_axes), cg.transpose(node(kernel), kernel_axes)
     result = convolve(
-        x, kernel, p["window_strides"], p["padding"], p["lhs_dilation"], p["rhs_dilation"], p["feature_group_count"]
+        x,
+        kernel,
+        p["window_strides"],
+        p["padding"],
+        p["lhs_dilation"],
+        p["rhs_dilation"],
+        p["feature_group_count"],
     )
     return cg.transpose(result, tuple(np.argsort(out_axes).tolist()))
 
 
 @rule("reduce_window_max", "reduce_window_min", "reduce_window_sum")
-def _reduce_window(eqn: Any, x: Node) -> Any:
+def _reduce_window(eqn: Any, x: Any) -> Any:
     p, name = eqn.params, eqn.primitive.name.removeprefix("reduce_window_")
     fill = {"max": -np.inf, "min": np.inf, "sum": 0.0}[name]
-    taken = windows(x, p["window_dimensions"], p["window_strides"], p["padding"], p["base_dilation"], p["window_dilation"], fill)
+    taken = windows(
+        x,
+        p["window_dimensions"],
+        p["window_strides"],
+        p["padding"],
+        p["base_dilation"],
+        p["window_dilation"],
+        fill,
+    )
     return getattr(cg, name)(taken, axis=tuple(range(x.ndim, 2 * x.ndim)))

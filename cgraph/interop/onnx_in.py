@@ -1,7 +1,8 @@
 """ONNX files as graphs: `from_onnx` reads a model and rebuilds it with cgraph's ops.
 
-Floating initializers become parameters under their names, node names give the scopes. What depends on no floating input or parameter (shapes,
-masks, index arithmetic) is computed by ONNX's own reference implementation. What becomes of each operator stands in `onnx_rules`.
+Floating initializers become parameters under their names, node names give the scopes. What depends on no floating input or parameter
+(shapes, masks, index arithmetic) is computed by ONNX's own reference implementation. What becomes of each operator stands in
+`onnx_rules`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 
 import cgraph as cg
 from cgraph.errors import ShapeError, UnsupportedError
-from cgraph.interop.building import leaf, refuse, scoped
+from cgraph.interop.building import framework, leaf, refuse, scoped
 from cgraph.interop.jax_rules import Missing
 from cgraph.interop.onnx_rules import RULES
 from cgraph.node import Node
@@ -35,8 +36,8 @@ def from_onnx(model: Any, *args: Any, trained: bool = True) -> Any:
         UnsupportedError: for operators without a counterpart; the message lists them all.
         ShapeError: for an input of unknown size that is not given.
     """
-    import onnx
-    from onnx import numpy_helper
+    onnx = framework("onnx", "onnx")
+    numpy_helper = framework("onnx.numpy_helper", "onnx")
 
     if not isinstance(model, onnx.ModelProto):
         name = os.path.basename(os.fspath(model))
@@ -78,7 +79,11 @@ def from_onnx(model: Any, *args: Any, trained: bool = True) -> Any:
                 break  # shapes no longer make sense behind an operator that is missing
         values.update(zip(proto.output, results, strict=False))
     if missing:
-        raise refuse(f"{name!r}", missing, "Export the model without them, or build that part from cgraph's ops.")
+        raise refuse(
+            f"{name!r}",
+            missing,
+            "Export the model without them, or build that part from cgraph's ops.",
+        )
     outputs = []
     for entry in graph.output:
         value = values[entry.name]
@@ -87,7 +92,7 @@ def from_onnx(model: Any, *args: Any, trained: bool = True) -> Any:
 
 
 def _initializer(name: str, array: Any, trained: bool) -> Any:
-    if array.dtype.kind != "f" or array.dtype.name == "float16" and array.size == 1:
+    if array.dtype.kind != "f" or (array.dtype.name == "float16" and array.size == 1):
         return array
     path = _path(name)
     if trained:
@@ -97,7 +102,7 @@ def _initializer(name: str, array: Any, trained: bool) -> Any:
 
 
 def _input(entry: Any, given: Any, model: str) -> Any:
-    from onnx import helper
+    helper = framework("onnx.helper", "onnx")
 
     kind = entry.type.tensor_type
     dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type))
@@ -127,7 +132,7 @@ def _scope_of(name: str) -> str:
 
 
 def _apply(proto: Any, operands: list[Any], opset: dict[str, int], model: Any) -> list[Any]:
-    from onnx import helper
+    helper = framework("onnx.helper", "onnx")
 
     attributes = {a.name: helper.get_attribute_value(a) for a in proto.attribute}
     if proto.op_type == "Constant":
@@ -142,7 +147,7 @@ def _apply(proto: Any, operands: list[Any], opset: dict[str, int], model: Any) -
 
 
 def _constant(attributes: dict[str, Any]) -> Any:
-    from onnx import numpy_helper
+    numpy_helper = framework("onnx.numpy_helper", "onnx")
 
     if "value" in attributes:
         return numpy_helper.to_array(attributes["value"])
@@ -152,16 +157,16 @@ def _constant(attributes: dict[str, Any]) -> Any:
 
 def _fold(proto: Any, operands: list[Any], opset: dict[str, int]) -> list[Any]:
     """An operator without nodes: ONNX's reference implementation computes it."""
-    from onnx import TensorProto, helper
-    from onnx.reference import ReferenceEvaluator
+    helper = framework("onnx.helper", "onnx")
+    reference = framework("onnx.reference", "onnx")
 
     given = {name: x for name, x in zip(proto.input, operands, strict=True) if x is not None}
     inputs = [
         helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(np.asarray(x).dtype), None)
         for n, x in given.items()
     ]
-    outputs = [helper.make_tensor_value_info(n, TensorProto.UNDEFINED, None) for n in proto.output]
+    outputs = [helper.make_tensor_value_info(n, 0, None) for n in proto.output]
     graph = helper.make_graph([proto], "one", inputs, outputs)
     imports = [helper.make_opsetid(domain, version) for domain, version in opset.items()]
-    evaluator = ReferenceEvaluator(helper.make_model(graph, opset_imports=imports))
+    evaluator = reference.ReferenceEvaluator(helper.make_model(graph, opset_imports=imports))
     return list(evaluator.run(None, {n: np.asarray(x) for n, x in given.items()}))

@@ -13,18 +13,19 @@ from typing import Any
 
 import numpy as np
 
-import cgraph as cg
 from cgraph import shapes
 from cgraph.errors import UnsupportedError
 from cgraph.graph import order
-from cgraph.interop.building import refuse
+from cgraph.interop.building import framework, refuse
 from cgraph.io.atomic import write_atomically
 from cgraph.node import Node
 
 OPSET = 18
 
 
-def to_onnx(roots: Node | Sequence[Node] | Mapping[str, Node], path: Any, *, dtype: Any = None) -> Path:
+def to_onnx(
+    roots: Node | Sequence[Node] | Mapping[str, Node], path: Any, *, dtype: Any = None
+) -> Path:
     """Write what a graph computes as an ONNX model.
 
     Args:
@@ -42,7 +43,7 @@ def to_onnx(roots: Node | Sequence[Node] | Mapping[str, Node], path: Any, *, dty
     >>> x, w = cg.input("x", shape=(None, 2)), cg.parameter("w", [[0.1], [0.6]])
     >>> cg.to_onnx(cg.sigmoid(x @ w, name="p"), "net.onnx")                                     # doctest: +SKIP
     """
-    import onnx
+    onnx = framework("onnx", "onnx")
 
     if isinstance(roots, Mapping):
         named = dict(roots)
@@ -75,7 +76,7 @@ class _Writer:
         self.node: Node | None = None
 
     def write(self, roots: dict[str, Node]) -> Any:
-        from onnx import helper
+        helper = framework("onnx.helper", "onnx")
 
         self.taken.update(roots)
         missing: dict[str, str] = {}
@@ -90,7 +91,9 @@ class _Writer:
                 if writer is None:
                     raise NotInOnnx(node.op.name)
                 kind = _operand_dtype(node)
-                self.names[node] = writer(self, node, *(self.operand(p, kind) for p in node.parents))
+                self.names[node] = writer(
+                    self, node, *(self.operand(p, kind) for p in node.parents)
+                )
             except NotInOnnx as problem:
                 missing.setdefault(f"{problem} ({node.label!r})", node.site)
                 self.names[node] = "?"
@@ -99,7 +102,9 @@ class _Writer:
         outputs = []
         for name, root in roots.items():
             self.node = root
-            self.nodes.append(helper.make_node("Identity", [self.operand(root, root.dtype)], [name]))
+            self.nodes.append(
+                helper.make_node("Identity", [self.operand(root, root.dtype)], [name])
+            )
             outputs.append(self._info(name, root))
         graph = helper.make_graph(self.nodes, "cgraph", self.inputs, outputs, self.initializers)
         imports = [helper.make_opsetid("", OPSET)]
@@ -122,7 +127,7 @@ class _Writer:
 
     def emit(self, op: str, *inputs: str, **attributes: Any) -> str:
         """Write one operator of one output, in the scope of the node at work; the name of its output."""
-        from onnx import helper
+        helper = framework("onnx.helper", "onnx")
 
         node = self.node
         assert node is not None
@@ -143,13 +148,15 @@ class _Writer:
         return self.constant(np.asarray(value, self.kind(like.dtype)))
 
     def constant(self, value: Any) -> str:
-        from onnx import numpy_helper
+        numpy_helper = framework("onnx.numpy_helper", "onnx")
 
         array = np.asarray(value)
         key = (array.tobytes(), array.dtype.str, array.shape)
         if key not in self.constants:
             name = self.name(f"constant_{len(self.constants)}")
-            self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name))
+            self.initializers.append(
+                numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
+            )
             self.constants[key] = name
         return self.constants[key]
 
@@ -157,20 +164,24 @@ class _Writer:
         return self.constant(np.asarray(values, np.int64))
 
     def _leaf(self, node: Node) -> None:
-        from onnx import numpy_helper
+        numpy_helper = framework("onnx.numpy_helper", "onnx")
 
         name = self.names[node] = self.name(node.name or f"{node.kind}_{len(self.names)}")
         if node.kind == "input":
             self.inputs.append(self._info(name, node))
         else:
             array = np.asarray(node._value, self.kind(node.dtype))
-            self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name))
+            self.initializers.append(
+                numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
+            )
 
     def _info(self, name: str, node: Node) -> Any:
-        from onnx import helper
+        helper = framework("onnx.helper", "onnx")
 
         sizes = [f"{name}_{i}" if n is None else n for i, n in enumerate(node.shape)]
-        return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(self.kind(node.dtype)), sizes)
+        return helper.make_tensor_value_info(
+            name, helper.np_dtype_to_tensor_dtype(self.kind(node.dtype)), sizes
+        )
 
 
 def _operand_dtype(node: Node) -> Any:
@@ -302,7 +313,10 @@ def _reduction(operator: str) -> Writer:
     return write
 
 
-REDUCTIONS = {"sum": "ReduceSum", "mean": "ReduceMean", "max": "ReduceMax", "min": "ReduceMin", "prod": "ReduceProd", "logsumexp": "ReduceLogSumExp"}  # fmt: skip
+REDUCTIONS = {
+    "sum": "ReduceSum", "mean": "ReduceMean", "max": "ReduceMax", "min": "ReduceMin", "prod": "ReduceProd",
+    "logsumexp": "ReduceLogSumExp",
+}  # fmt: skip
 WRITERS.update({op: _reduction(operator) for op, operator in REDUCTIONS.items()})
 
 
@@ -331,7 +345,7 @@ def _count(w: _Writer, node: Node, x: str) -> str:
 
 
 def _as(w: _Writer, x: str, dtype: Any) -> str:
-    from onnx import helper
+    helper = framework("onnx.helper", "onnx")
 
     return w.emit("Cast", x, to=helper.np_dtype_to_tensor_dtype(w.kind(dtype)))
 
@@ -353,7 +367,10 @@ def _sum_to(w: _Writer, node: Node, x: str, *like: str) -> str:
     if not shapes.is_static(own) or not shapes.is_static(target):
         raise NotInOnnx("sum_to of sizes that are not known")
     lead = len(own) - len(target)
-    axes = [*range(lead), *(i + lead for i, n in enumerate(target) if n == 1 and own[i + lead] != 1)]
+    axes = [
+        *range(lead),
+        *(i + lead for i, n in enumerate(target) if n == 1 and own[i + lead] != 1),
+    ]
     total = w.emit("ReduceSum", x, w.ints(axes), keepdims=1) if axes else x
     return w.emit("Reshape", total, w.ints(target))
 
@@ -363,7 +380,7 @@ def _reshape(w: _Writer, node: Node, x: str, *like: str) -> str:
     shape = node.params.get("shape")
     if shape is None:
         return w.emit("Reshape", x, w.emit("Shape", like[0]))
-    if None in shape or 0 in shape and -1 in shape:
+    if None in shape or (0 in shape and -1 in shape):
         raise NotInOnnx("reshape to sizes that are not known")
     return w.emit("Reshape", x, w.ints(shape), allowzero=int(0 in shape))
 
@@ -381,7 +398,7 @@ def _concatenate(w: _Writer, node: Node, *parts: str) -> str:
 
 @writes("getitem")
 def _getitem(w: _Writer, node: Node, x: str) -> str:
-    shape = node.parents[0].shape
+    shape: Any = node.parents[0].shape
     index = _without_ellipsis(node.params["index"], len(shape))
     arrays = [axis for axis, i in enumerate(index) if isinstance(i, np.ndarray)]
     if not arrays:
@@ -395,7 +412,7 @@ def _getitem(w: _Writer, node: Node, x: str) -> str:
         return w.emit("Gather", x, w.ints(index[arrays[0]]), axis=arrays[0])
     if not shapes.is_static(shape):
         raise NotInOnnx("indexing by several arrays along sizes that are not known")
-    numbers = np.arange(math.prod(shape)).reshape(shape)[tuple(index)]  # type: ignore[arg-type]
+    numbers = np.arange(math.prod(shape)).reshape(shape)[tuple(index)]
     return w.emit("Gather", w.emit("Reshape", x, w.ints([-1])), w.ints(numbers))
 
 
@@ -448,9 +465,12 @@ def _basic_index(w: _Writer, index: list[Any], x: str) -> str:
 def _scatter(w: _Writer, node: Node, x: str, *like: str) -> str:
     if not shapes.is_static(node.shape):
         raise NotInOnnx("scatter into sizes that are not known")
-    size = math.prod(node.shape)  # type: ignore[arg-type]
-    numbers = np.arange(size).reshape(node.shape)[node.params["index"]]  # type: ignore[arg-type]
+    shape: Any = node.shape
+    size = math.prod(shape)
+    numbers = np.arange(size).reshape(shape)[node.params["index"]]
     zeros = w.constant(np.zeros(size, w.kind(node.dtype)))
     flat = w.emit("Reshape", x, w.ints([-1]))
-    filled = w.emit("ScatterElements", zeros, w.ints(numbers.reshape(-1)), flat, axis=0, reduction="add")
+    filled = w.emit(
+        "ScatterElements", zeros, w.ints(numbers.reshape(-1)), flat, axis=0, reduction="add"
+    )
     return w.emit("Reshape", filled, w.ints(node.shape))

@@ -14,10 +14,11 @@ import numpy as np
 
 import cgraph as cg
 from cgraph.interop import torch_rules as aten
-from cgraph.interop.building import number
+from cgraph.interop.building import framework, number
 from cgraph.interop.jax_rules import Missing, need
 from cgraph.interop.windows import convolve, windows
 from cgraph.node import Node
+from cgraph.op import OPS
 
 Attributes = dict[str, Any]
 RULES: dict[str, Callable[..., Any]] = {}
@@ -96,7 +97,9 @@ def _several(proto: Any, a: Attributes, first: Any, *others: Any) -> Any:
 
 @rule("Where")
 def _where(proto: Any, a: Attributes, condition: Any, x: Any, y: Any) -> Any:
-    return cg.where(condition if isinstance(condition, Node) else np.asarray(condition), node(x), node(y))
+    return cg.where(
+        condition if isinstance(condition, Node) else np.asarray(condition), node(x), node(y)
+    )
 
 
 @rule("Clip")
@@ -109,7 +112,7 @@ def _clip(proto: Any, a: Attributes, x: Any, low: Any = None, high: Any = None) 
 
 @rule("Cast", "CastLike")
 def _cast(proto: Any, a: Attributes, x: Any, like: Any = None) -> Any:
-    from onnx import helper
+    helper = framework("onnx.helper", "onnx")
 
     dtype = np.dtype(like.dtype if like is not None else helper.tensor_dtype_to_np_dtype(a["to"]))
     return x if x.dtype == dtype else cg.cast(x, dtype)
@@ -128,7 +131,9 @@ RULES["Softsign"] = lambda proto, a, x: x / (1.0 + cg.abs(x))
 
 @rule("Selu")
 def _selu(proto: Any, a: Attributes, x: Any) -> Any:
-    return aten.RULES["elu"](x, a.get("alpha", 1.67326319217681884765625), a.get("gamma", 1.05070102214813232421875))
+    return aten.RULES["elu"](
+        x, a.get("alpha", 1.67326319217681884765625), a.get("gamma", 1.05070102214813232421875)
+    )
 
 
 @rule("HardSigmoid")
@@ -213,13 +218,23 @@ def _split(proto: Any, a: Attributes, x: Any, sizes: Any = None) -> Any:
     sizes = a.get("split") if sizes is None else fixed(sizes, "sizes").tolist()
     if sizes is None:
         each = -(-x.shape[axis] // len(proto.output))
-        sizes = [each] * (x.shape[axis] // each) + ([x.shape[axis] % each] if x.shape[axis] % each else [])
+        sizes = [each] * (x.shape[axis] // each) + (
+            [x.shape[axis] % each] if x.shape[axis] % each else []
+        )
     ends = np.cumsum(sizes)[:-1].tolist()
     return cg.split(x, ends, axis) if ends else [x]
 
 
 @rule("Slice")
-def _slice(proto: Any, a: Attributes, x: Any, starts: Any = None, ends: Any = None, axes: Any = None, steps: Any = None) -> Any:
+def _slice(
+    proto: Any,
+    a: Attributes,
+    x: Any,
+    starts: Any = None,
+    ends: Any = None,
+    axes: Any = None,
+    steps: Any = None,
+) -> Any:
     starts = np.atleast_1d(a["starts"] if starts is None else fixed(starts, "a start"))
     ends = np.atleast_1d(a["ends"] if ends is None else fixed(ends, "an end"))
     axes = a.get("axes") if axes is None else fixed(axes, "axes")
@@ -258,19 +273,27 @@ def _gather_nd(proto: Any, a: Attributes, x: Any, indices: Any) -> Any:
 
 
 @rule("Pad")
-def _pad(proto: Any, a: Attributes, x: Any, pads: Any = None, value: Any = None, axes: Any = None) -> Any:
+def _pad(
+    proto: Any, a: Attributes, x: Any, pads: Any = None, value: Any = None, axes: Any = None
+) -> Any:
     pads = a.get("pads") if pads is None else fixed(pads, "pads").tolist()
     axes = range(x.ndim) if axes is None else fixed(axes, "axes").tolist()
-    value = float(a.get("value", 0.0) if value is None else np.asarray(fixed(value, "a value")).reshape(()))
+    value = float(
+        a.get("value", 0.0) if value is None else np.asarray(fixed(value, "a value")).reshape(())
+    )
     both = {axis % x.ndim: (pads[i], pads[i + len(axes)]) for i, axis in enumerate(axes)}
     flat = [n for axis in reversed(range(x.ndim)) for n in both.get(axis, (0, 0))]
-    mode = {"edge": "replicate", "wrap": "circular"}.get(a.get("mode", "constant"), a.get("mode", "constant"))
+    mode = {"edge": "replicate", "wrap": "circular"}.get(
+        a.get("mode", "constant"), a.get("mode", "constant")
+    )
     return aten.RULES["pad"](x, flat, mode, value)
 
 
 @rule("Trilu")
 def _trilu(proto: Any, a: Attributes, x: Any, k: Any = None) -> Any:
-    return aten.RULES["triu" if a.get("upper", 1) else "tril"](x, 0 if k is None else int(np.asarray(k)))
+    return aten.RULES["triu" if a.get("upper", 1) else "tril"](
+        x, 0 if k is None else int(np.asarray(k))
+    )
 
 
 @rule("DepthToSpace")
@@ -344,7 +367,9 @@ def _matmul(proto: Any, a: Attributes, x: Any, y: Any) -> Any:
 @rule("Gemm")
 def _gemm(proto: Any, a: Attributes, x: Any, y: Any, c: Any = None) -> Any:
     x, y = whole(x), whole(y)
-    product = cg.matmul(cg.transpose(x) if a.get("transA") else x, cg.transpose(y) if a.get("transB") else y)
+    product = cg.matmul(
+        cg.transpose(x) if a.get("transA") else x, cg.transpose(y) if a.get("transB") else y
+    )
     alpha, beta = a.get("alpha", 1.0), a.get("beta", 1.0)
     product = product if alpha == 1 else alpha * product
     return product if c is None else product + (node(c) if beta == 1 else beta * node(c))
@@ -358,7 +383,9 @@ def _einsum(proto: Any, a: Attributes, *operands: Any) -> Any:
 @rule("LayerNormalization")
 def _layer_norm(proto: Any, a: Attributes, x: Any, scale: Any = None, bias: Any = None) -> Any:
     axis = a.get("axis", -1)
-    return aten.RULES["layer_norm"](x, x.shape[axis:], node(scale), node(bias), a.get("epsilon", 1e-5))
+    return aten.RULES["layer_norm"](
+        x, x.shape[axis:], node(scale), node(bias), a.get("epsilon", 1e-5)
+    )
 
 
 @rule("RMSNormalization")
@@ -368,14 +395,20 @@ def _rms_norm(proto: Any, a: Attributes, x: Any, scale: Any = None) -> Any:
 
 
 @rule("BatchNormalization")
-def _batch_norm(proto: Any, a: Attributes, x: Any, scale: Any, bias: Any, mean: Any, var: Any) -> Any:
+def _batch_norm(
+    proto: Any, a: Attributes, x: Any, scale: Any, bias: Any, mean: Any, var: Any
+) -> Any:
     training = bool(a.get("training_mode", 0))
-    return aten.RULES["batch_norm"](x, scale, bias, mean, var, training, 0.1, a.get("epsilon", 1e-5))
+    return aten.RULES["batch_norm"](
+        x, scale, bias, mean, var, training, 0.1, a.get("epsilon", 1e-5)
+    )
 
 
 @rule("InstanceNormalization")
 def _instance_norm(proto: Any, a: Attributes, x: Any, scale: Any, bias: Any) -> Any:
-    return aten.RULES["instance_norm"](x, scale, bias, None, None, True, 0.1, a.get("epsilon", 1e-5))
+    return aten.RULES["instance_norm"](
+        x, scale, bias, None, None, True, 0.1, a.get("epsilon", 1e-5)
+    )
 
 
 @rule("GroupNormalization")
@@ -383,7 +416,9 @@ def _group_norm(proto: Any, a: Attributes, x: Any, scale: Any, bias: Any) -> Any
     return aten.RULES["group_norm"](x, a["num_groups"], scale, bias, a.get("epsilon", 1e-5))
 
 
-def _pads(a: Attributes, sizes: Any, window: list[int], strides: list[int], spacing: list[int]) -> list[tuple[int, int]]:
+def _pads(
+    a: Attributes, sizes: Any, window: list[int], strides: list[int], spacing: list[int]
+) -> list[tuple[int, int]]:
     rank, auto = len(window), a.get("auto_pad", "NOTSET")
     if auto in ("SAME_UPPER", "SAME_LOWER"):
         result = []
@@ -411,11 +446,23 @@ def _conv(proto: Any, a: Attributes, x: Any, weight: Any, bias: Any = None) -> A
 def _conv_transpose(proto: Any, a: Attributes, x: Any, weight: Any, bias: Any = None) -> Any:
     rank = whole(weight).ndim - 2
     pads = a.get("pads") or [0] * (2 * rank)
-    if pads[:rank] != pads[rank:] or a.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID") or a.get("output_shape"):
+    if (
+        pads[:rank] != pads[rank:]
+        or a.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID")
+        or a.get("output_shape")
+    ):
         raise Missing("ConvTranspose with uneven padding or a given output shape")
     ones = [1] * rank
     return aten.RULES["convolution"](
-        x, weight, bias, a.get("strides") or ones, pads[:rank], a.get("dilations") or ones, True, a.get("output_padding") or [0] * rank, a.get("group", 1)
+        x,
+        weight,
+        bias,
+        a.get("strides") or ones,
+        pads[:rank],
+        a.get("dilations") or ones,
+        True,
+        a.get("output_padding") or [0] * rank,
+        a.get("group", 1),
     )
 
 
@@ -428,7 +475,9 @@ def _pool(proto: Any, a: Attributes, x: Any) -> Any:
     if a.get("ceil_mode"):
         if proto.op_type == "AveragePool" or len({low - high for low, high in pads} - {0}):
             raise Missing(f"{proto.op_type} with ceil_mode and uneven padding")
-        return aten.RULES[f"max_pool{rank}d"](x, window, strides, [low for low, _ in pads], spacing, True)
+        return aten.RULES[f"max_pool{rank}d"](
+            x, window, strides, [low for low, _ in pads], spacing, True
+        )
     if proto.op_type == "MaxPool":
         taken = windows(x, window, strides, pads, ones, spacing, -math.inf)
         return cg.max(taken, axis=tuple(range(taken.ndim - rank, taken.ndim)))
@@ -439,7 +488,9 @@ def _pool(proto: Any, a: Attributes, x: Any) -> Any:
     from cgraph.interop.windows import places
 
     there = places(x.shape[2:], window, strides, pads, ones, spacing) > 0
-    return cg.sum(taken, axis=axes) / cg.constant(there.sum(axis=tuple(range(rank, 2 * rank))).astype(x.dtype))
+    return cg.sum(taken, axis=axes) / cg.constant(
+        there.sum(axis=tuple(range(rank, 2 * rank))).astype(x.dtype)
+    )
 
 
 @rule("GlobalAveragePool", "GlobalMaxPool")
@@ -453,11 +504,28 @@ def _global_pool(proto: Any, a: Attributes, x: Any) -> Any:
 
 @rule("LSTM", "GRU", "RNN")
 def _recurrent(
-    proto: Any, a: Attributes, x: Any, w: Any, r: Any, b: Any = None, lengths: Any = None, h0: Any = None, c0: Any = None, peephole: Any = None
+    proto: Any,
+    a: Attributes,
+    x: Any,
+    w: Any,
+    r: Any,
+    b: Any = None,
+    lengths: Any = None,
+    h0: Any = None,
+    c0: Any = None,
+    peephole: Any = None,
 ) -> Any:
     kind, size = proto.op_type, a["hidden_size"]
-    if lengths is not None or peephole is not None or a.get("clip") or a.get("layout") or a.get("activations"):
-        raise Missing(f"{kind} with sequence lengths, peepholes, clipping, batch-first layout or activations of its own")
+    if (
+        lengths is not None
+        or peephole is not None
+        or a.get("clip")
+        or a.get("layout")
+        or a.get("activations")
+    ):
+        raise Missing(
+            f"{kind} with sequence lengths, peepholes, clipping, batch-first layout or activations of its own"
+        )
     x, w, r = whole(x), whole(w), whole(r)
     steps, batch, _ = x.shape
     directions: Any = w.shape[0]
@@ -467,12 +535,14 @@ def _recurrent(
         backward = way == "reverse" or (way == "bidirectional" and d == 1)
         wt, rt = cg.transpose(w[d]), cg.transpose(r[d])
         gates = {"LSTM": 4, "GRU": 3, "RNN": 1}[kind]
-        bw, br = (0.0, 0.0) if b is None else (whole(b)[d, : gates * size], whole(b)[d, gates * size :])
-        zero = cg.constant(np.zeros((batch, size), x.dtype))  # type: ignore[arg-type]
+        bw, br = (
+            (0.0, 0.0) if b is None else (whole(b)[d, : gates * size], whole(b)[d, gates * size :])
+        )
+        zero = cg.constant(np.zeros((batch, size), x.dtype))
         h = zero if h0 is None else whole(h0)[d]
         c = zero if c0 is None else whole(c0)[d]
-        hs: list[Any] = [None] * steps  # type: ignore[operator]
-        for t in reversed(range(steps)) if backward else range(steps):  # type: ignore[arg-type]
+        hs: list[Any] = [None] * steps
+        for t in reversed(range(steps)) if backward else range(steps):
             with cg.scope(f"step{t}"):
                 h, c = _cell(kind, a, x[t] @ wt + bw, h, c, rt, br, size)
             hs[t] = h
@@ -483,7 +553,9 @@ def _recurrent(
     return (y, last, cg.stack(cells)) if kind == "LSTM" else (y, last)
 
 
-def _cell(kind: str, a: Attributes, wx: Any, h: Any, c: Any, rt: Any, br: Any, size: int) -> tuple[Any, Any]:
+def _cell(
+    kind: str, a: Attributes, wx: Any, h: Any, c: Any, rt: Any, br: Any, size: int
+) -> tuple[Any, Any]:
     if kind == "RNN":
         return cg.tanh(wx + h @ rt + br), c
     if kind == "LSTM":
@@ -496,8 +568,14 @@ def _cell(kind: str, a: Attributes, wx: Any, h: Any, c: Any, rt: Any, br: Any, s
         n = cg.tanh(n_x + cg.sigmoid(r_x + r_h) * n_h)
     else:
         bias = br if not isinstance(br, Node) else None
-        z_h, r_h = cg.split(h @ rt[:, : 2 * size] + (0.0 if bias is not None else br[: 2 * size]), 2, 1)
-        n = cg.tanh(n_x + (cg.sigmoid(r_x + r_h) * h) @ rt[:, 2 * size :] + (0.0 if bias is not None else br[2 * size :]))
+        z_h, r_h = cg.split(
+            h @ rt[:, : 2 * size] + (0.0 if bias is not None else br[: 2 * size]), 2, 1
+        )
+        n = cg.tanh(
+            n_x
+            + (cg.sigmoid(r_x + r_h) * h) @ rt[:, 2 * size :]
+            + (0.0 if bias is not None else br[2 * size :])
+        )
     z = cg.sigmoid(z_x + z_h)
     return (1.0 - z) * n + z * h, c
 
@@ -506,8 +584,14 @@ def _cell(kind: str, a: Attributes, wx: Any, h: Any, c: Any, rt: Any, br: Any, s
 def _cross_entropy(proto: Any, a: Attributes, x: Any, labels: Any, weight: Any = None) -> Any:
     kind = {"none": 0, "mean": 1, "sum": 2}[a.get("reduction", "mean")]
     logs = cg.log_softmax(x, axis=1) if proto.op_type == "SoftmaxCrossEntropyLoss" else x
-    weights = None if weight is None else fixed(weight.value if isinstance(weight, Node) else weight, "class weights")
-    loss = aten.RULES["nll_loss"](logs, fixed(labels, "labels"), weights, kind, a.get("ignore_index", -100))
+    weights = (
+        None
+        if weight is None
+        else fixed(weight.value if isinstance(weight, Node) else weight, "class weights")
+    )
+    loss = aten.RULES["nll_loss"](
+        logs, fixed(labels, "labels"), weights, kind, a.get("ignore_index", -100)
+    )
     return (loss, logs)
 
 
@@ -518,6 +602,4 @@ def _scatter_elements(proto: Any, a: Attributes, data: Any, indices: Any, update
         raise Missing("ScatterElements without reduction='add'")
     at = list(np.indices(places.shape))
     at[a.get("axis", 0) % data.ndim] = places
-    from cgraph.ops.structure import scatter_row
-
-    return data + scatter_row(whole(updates), index=tuple(at), shape=data.shape)
+    return data + OPS["scatter"](whole(updates), index=tuple(at), shape=data.shape)

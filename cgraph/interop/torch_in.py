@@ -8,6 +8,7 @@ each op stands in `torch_rules`.
 
 from __future__ import annotations
 
+import inspect
 import operator
 import re
 import warnings
@@ -18,7 +19,7 @@ import numpy as np
 
 import cgraph as cg
 from cgraph.errors import UnsupportedError
-from cgraph.interop.building import Line, leaf, refuse, scoped, set_line
+from cgraph.interop.building import Line, framework, leaf, refuse, scoped, set_line
 from cgraph.interop.jax_rules import Missing
 from cgraph.interop.torch_rules import RULES, to_numpy
 from cgraph.node import Node
@@ -50,7 +51,7 @@ def from_torch(model: Any, *args: Any, **kwargs: Any) -> Any:
     >>> run = cg.mean(out).backward()                                                         # doctest: +SKIP
     >>> run.grad(cg.named_leaves(out)["weight"])                                                    # doctest: +SKIP
     """
-    import torch
+    torch = framework("torch", "torch")
 
     is_module = isinstance(model, torch.nn.Module)
     name = type(model).__name__ if is_module else getattr(model, "__name__", type(model).__name__)
@@ -76,22 +77,20 @@ def from_torch(model: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def _as_module(f: Callable[..., Any]) -> Any:
-    import inspect
+    """A module that does nothing but call a function: what torch.export takes."""
+    torch = framework("torch", "torch")
 
-    import torch
-
-    class Function(torch.nn.Module):
-        def forward(self, *args: Any, **kwargs: Any) -> Any:
-            return f(*args, **kwargs)
+    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return f(*args, **kwargs)
 
     try:  # the names of the arguments become the names of the inputs
         signature = inspect.signature(f)
         me = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
         named = signature.replace(parameters=[me, *signature.parameters.values()])
-        Function.forward.__signature__ = named  # type: ignore[attr-defined]
+        forward.__signature__ = named  # type: ignore[attr-defined]
     except ValueError:
         pass  # a function of C, which does not tell
-    return Function()
+    return type("Function", (torch.nn.Module,), {"forward": forward})()
 
 
 def _calls(program: Any) -> list[Any]:
@@ -122,7 +121,7 @@ class _Reader:
         self.known: set[Node] = set()
 
     def read(self, args: Any, kwargs: Any) -> Any:
-        import torch.utils._pytree as pytree
+        pytree = framework("torch.utils._pytree", "torch")
 
         values: dict[Any, Any] = self._leaves(args, kwargs)
         self.known.update(v for v in values.values() if isinstance(v, Node))
@@ -149,12 +148,14 @@ class _Reader:
             for out, spec in zip(outputs, kinds, strict=True)
             if spec.kind.name == "USER_OUTPUT"
         ]
-        nodes = [x if isinstance(x, Node) or x is None else cg.constant(to_numpy(x)) for x in wanted]
+        nodes = [
+            x if isinstance(x, Node) or x is None else cg.constant(to_numpy(x)) for x in wanted
+        ]
         return pytree.tree_unflatten(nodes, self.program.call_spec.out_spec)
 
     def _leaves(self, args: Any, kwargs: Any) -> dict[Any, Any]:
-        import torch
-        import torch.utils._pytree as pytree
+        torch = framework("torch", "torch")
+        pytree = framework("torch.utils._pytree", "torch")
 
         given = iter(pytree.tree_leaves((args, kwargs or {})))
         by_name = {n.name: n for n in self.program.graph.nodes if n.op == "placeholder"}
@@ -185,17 +186,20 @@ class _Reader:
 
     def _apply(self, node: Any, values: dict[Any, Any]) -> Any:
         """What one call computes; a stand-in where it has no counterpart, so that reading goes on and finds them all."""
-        import torch
-        import torch.utils._pytree as pytree
+        torch = framework("torch", "torch")
+        pytree = framework("torch.utils._pytree", "torch")
 
         def filled(x: Any) -> Any:
             return values[x] if isinstance(x, torch.fx.Node) else x
 
         args, kwargs = pytree.tree_map(filled, (tuple(node.args), dict(node.kwargs)))
-        if not any(isinstance(x, Node) for x in pytree.tree_leaves((args, kwargs))):
-            return node.target(*args, **kwargs)
         name = _op_name(node)
+        fixed = not any(isinstance(x, Node) for x in pytree.tree_leaves((args, kwargs)))
         try:
+            if fixed:
+                if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
+                    raise Missing(f"{name} (random)")
+                return node.target(*args, **kwargs)
             if name not in RULES:
                 raise Missing(name)
             kwargs.pop("memory_format", None)
@@ -206,7 +210,7 @@ class _Reader:
 
 
 def _stand_in(fake: Any) -> Any:
-    import torch
+    torch = framework("torch", "torch")
 
     if not isinstance(fake, torch.Tensor):
         return fake
@@ -226,5 +230,6 @@ def _scope_of(node: Any) -> str:
 def _line_of(node: Any) -> Line | None:
     """The innermost line of the model, rather than of PyTorch."""
     frames = _FRAME.findall(node.meta.get("stack_trace") or "")
+    frames = [frame for frame in frames if frame[0] != __file__]
     users = [frame for frame in frames if "/torch/" not in frame[0].replace("\\", "/")] or frames
     return Line(users[-1][0], int(users[-1][1])) if users else None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import cgraph as cg
-from cgraph.interop.building import number
+from cgraph.interop.building import framework, number
 from cgraph.interop.jax_rules import Missing, lookup, need
 from cgraph.interop.windows import convolve, windows
 from cgraph.node import Node
@@ -96,7 +96,9 @@ def _div(a: Any, b: Any, rounding_mode: str | None = None) -> Any:
 
 @rule("pow")
 def _pow(a: Any, b: Any) -> Any:
-    return cg.square(node(a)) if isinstance(b, int | float) and b == 2 else cg.power(node(a), node(b))
+    return (
+        cg.square(node(a)) if isinstance(b, int | float) and b == 2 else cg.power(node(a), node(b))
+    )
 
 
 @rule("rsqrt")
@@ -318,7 +320,16 @@ def _repeat(x: Any, repeats: Any) -> Any:
     return x
 
 
-@rule("contiguous", "clone", "alias", "lift_fresh_copy", "detach_copy", "dropout_eval", "_conj", "resolve_conj")
+@rule(
+    "contiguous",
+    "clone",
+    "alias",
+    "lift_fresh_copy",
+    "detach_copy",
+    "dropout_eval",
+    "_conj",
+    "resolve_conj",
+)
 def _same(x: Any, *unused: Any, **ignored: Any) -> Any:
     return x
 
@@ -330,7 +341,7 @@ def _detach(x: Any) -> Any:
 
 @rule("to", "_to_copy", "type_as")
 def _to(x: Any, *args: Any, dtype: Any = None, **unused: Any) -> Any:
-    import torch
+    torch = framework("torch", "torch")
 
     dtype = next((a for a in args if isinstance(a, torch.dtype)), dtype)
     dtype = next((a.dtype for a in args if isinstance(a, torch.Tensor | Node)), dtype)
@@ -404,7 +415,9 @@ def _stack(tensors: Any, dim: int = 0) -> Any:
 @rule("split", "split_with_sizes", "tensor_split")
 def _split(x: Any, sizes: Any, dim: int = 0) -> Any:
     n = x.shape[dim]
-    ends = list(range(sizes, n, sizes)) if isinstance(sizes, int) else np.cumsum(sizes)[:-1].tolist()
+    ends = (
+        list(range(sizes, n, sizes)) if isinstance(sizes, int) else np.cumsum(sizes)[:-1].tolist()
+    )
     return cg.split(x, ends, dim) if ends else [x]
 
 
@@ -457,7 +470,9 @@ def _pad(x: Any, pad: Any, mode: Any = "constant", value: Any = None) -> Any:
     pads = [(0, 0)] * x.ndim
     for i in range(len(pad) // 2):
         pads[x.ndim - 1 - i] = (pad[2 * i], pad[2 * i + 1])
-    cut = tuple(slice(max(-low, 0), n - max(-high, 0)) for (low, high), n in zip(pads, x.shape, strict=True))
+    cut = tuple(
+        slice(max(-low, 0), n - max(-high, 0)) for (low, high), n in zip(pads, x.shape, strict=True)
+    )
     x = x[cut] if any(low < 0 or high < 0 for low, high in pads) else x
     pads = [(max(low, 0), max(high, 0)) for low, high in pads]
     numbers = np.arange(1, 1 + math.prod(x.shape)).reshape(x.shape)
@@ -471,7 +486,13 @@ def _pad(x: Any, pad: Any, mode: Any = "constant", value: Any = None) -> Any:
 
 
 def _axes(dim: Any) -> Any:
-    return None if dim is None or (not isinstance(dim, int) and len(dim) == 0) else dim if isinstance(dim, int) else tuple(dim)
+    return (
+        None
+        if dim is None or (not isinstance(dim, int) and len(dim) == 0)
+        else dim
+        if isinstance(dim, int)
+        else tuple(dim)
+    )
 
 
 def _reduction(name: str) -> Callable[..., Any]:
@@ -482,7 +503,8 @@ def _reduction(name: str) -> Callable[..., Any]:
     return reduce
 
 
-RULES.update({"sum": _reduction("sum"), "mean": _reduction("mean"), "amax": _reduction("max"), "amin": _reduction("min"), "prod": _reduction("prod")})  # fmt: skip
+NAMES = {"sum": "sum", "mean": "mean", "amax": "max", "amin": "min", "prod": "prod"}
+RULES.update({name: _reduction(ours) for name, ours in NAMES.items()})
 
 
 def _extreme(name: str) -> Callable[..., Any]:
@@ -507,7 +529,9 @@ def _argmax(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
 
 
 @rule("var", "std", "var_mean")
-def _var(x: Any, dim: Any = None, unbiased: Any = True, keepdim: bool = False, *, correction: Any = None) -> Any:
+def _var(
+    x: Any, dim: Any = None, unbiased: Any = True, keepdim: bool = False, *, correction: Any = None
+) -> Any:
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     ddof = int(unbiased) if correction is None else correction
@@ -545,7 +569,9 @@ def _cumsum(x: Any, dim: int, *, dtype: Any = None) -> Any:
 
 
 @rule("linalg_vector_norm", "norm")
-def _norm(x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+def _norm(
+    x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
+) -> Any:
     axes, size = _axes(dim), cg.abs(x)
     ord = 2 if ord is None else ord
     if ord == 2:
@@ -556,7 +582,9 @@ def _norm(x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype
         return cg.sum(size, axis=axes, keepdims=keepdim)
     if ord == 0:
         raise Missing("norm of order 0")
-    return cg.power(cg.sum(cg.power(size, float(ord)), axis=axes, keepdims=keepdim), 1.0 / float(ord))
+    return cg.power(
+        cg.sum(cg.power(size, float(ord)), axis=axes, keepdims=keepdim), 1.0 / float(ord)
+    )
 
 
 # --- products -----------------------------------------------------------------------------------------------------------------------
@@ -569,7 +597,9 @@ def _matmul(a: Any, b: Any) -> Any:
 
 @rule("linear")
 def _linear(x: Any, weight: Any, bias: Any = None) -> Any:
-    product = cg.matmul(whole(x), cg.transpose(whole(weight)) if whole(weight).ndim > 1 else whole(weight))
+    product = cg.matmul(
+        whole(x), cg.transpose(whole(weight)) if whole(weight).ndim > 1 else whole(weight)
+    )
     return product if bias is None else product + whole(bias)
 
 
@@ -592,14 +622,23 @@ def _einsum(equation: str, operands: Sequence[Any], path: Any = None) -> Any:
 
 @rule("scaled_dot_product_attention")
 def _attention(
-    q: Any, k: Any, v: Any, attn_mask: Any = None, dropout_p: float = 0.0, is_causal: bool = False, scale: Any = None, enable_gqa: bool = False
+    q: Any,
+    k: Any,
+    v: Any,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: Any = None,
+    enable_gqa: bool = False,
 ) -> Any:
     q, k, v = map(whole, (q, k, v))
     if dropout_p or enable_gqa:
         raise Missing("scaled_dot_product_attention with dropout or grouped queries")
-    scores = cg.matmul(q, cg.swapaxes(k, -1, -2)) * (1 / math.sqrt(q.shape[-1]) if scale is None else scale)  # type: ignore[arg-type]
+    scores = cg.matmul(q, cg.swapaxes(k, -1, -2)) * (
+        1 / math.sqrt(q.shape[-1]) if scale is None else scale
+    )
     if is_causal:
-        seen = np.tril(np.ones(scores.shape[-2:], bool))  # type: ignore[arg-type]
+        seen = np.tril(np.ones(scores.shape[-2:], bool))
         scores = cg.where(seen, scores, -math.inf)
     elif attn_mask is not None:
         mask = whole(attn_mask)
@@ -625,7 +664,9 @@ def _scaled(x: Any, weight: Any, bias: Any) -> Any:
 
 
 @rule("layer_norm")
-def _layer_norm(x: Any, shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5, cudnn: bool = True) -> Any:
+def _layer_norm(
+    x: Any, shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5, cudnn: bool = True
+) -> Any:
     normal = _normalized(x, tuple(range(x.ndim - len(shape), x.ndim)), eps)
     return _scaled(normal, node(weight), node(bias))
 
@@ -644,41 +685,75 @@ def _rms_norm(x: Any, shape: Any, weight: Any = None, eps: Any = None) -> Any:
 
 
 @rule("group_norm")
-def _group_norm(x: Any, groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5, cudnn: bool = True) -> Any:
+def _group_norm(
+    x: Any, groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5, cudnn: bool = True
+) -> Any:
     split = cg.reshape(x, (x.shape[0], groups, -1))
     normal = cg.reshape(_normalized(split, (2,), eps), x.shape)
-    return _scaled(normal, None if weight is None else _by_channel(weight, x), None if bias is None else _by_channel(bias, x))
+    return _scaled(
+        normal,
+        None if weight is None else _by_channel(weight, x),
+        None if bias is None else _by_channel(bias, x),
+    )
 
 
 @rule("batch_norm")
 def _batch_norm(
-    x: Any, weight: Any, bias: Any, mean: Any, var: Any, training: bool, momentum: float, eps: float, cudnn: bool = True
+    x: Any,
+    weight: Any,
+    bias: Any,
+    mean: Any,
+    var: Any,
+    training: bool,
+    momentum: float,
+    eps: float,
+    cudnn: bool = True,
 ) -> Any:
     if training:
         normal = _normalized(x, (0, *range(2, x.ndim)), eps)
     else:
         normal = (x - _by_channel(mean, x)) / cg.sqrt(_by_channel(var, x) + eps)
-    return _scaled(normal, None if weight is None else _by_channel(weight, x), None if bias is None else _by_channel(bias, x))
+    return _scaled(
+        normal,
+        None if weight is None else _by_channel(weight, x),
+        None if bias is None else _by_channel(bias, x),
+    )
 
 
 @rule("_native_batch_norm_legit_no_training")
-def _native_batch_norm(x: Any, weight: Any, bias: Any, mean: Any, var: Any, momentum: float, eps: float) -> Any:
+def _native_batch_norm(
+    x: Any, weight: Any, bias: Any, mean: Any, var: Any, momentum: float, eps: float
+) -> Any:
     return (_batch_norm(x, weight, bias, mean, var, False, momentum, eps), None, None)
 
 
 @rule("native_group_norm")
-def _native_group_norm(x: Any, weight: Any, bias: Any, n: int, c: int, size: int, groups: int, eps: float) -> Any:
+def _native_group_norm(
+    x: Any, weight: Any, bias: Any, n: int, c: int, size: int, groups: int, eps: float
+) -> Any:
     return (_group_norm(x, groups, weight, bias, eps), None, None)
 
 
 @rule("instance_norm")
 def _instance_norm(
-    x: Any, weight: Any, bias: Any, mean: Any, var: Any, use_input_stats: bool, momentum: float, eps: float, cudnn: bool = True
+    x: Any,
+    weight: Any,
+    bias: Any,
+    mean: Any,
+    var: Any,
+    use_input_stats: bool,
+    momentum: float,
+    eps: float,
+    cudnn: bool = True,
 ) -> Any:
     if not use_input_stats:
         return _batch_norm(x, weight, bias, mean, var, False, momentum, eps)
     normal = _normalized(x, tuple(range(2, x.ndim)), eps)
-    return _scaled(normal, None if weight is None else _by_channel(weight, x), None if bias is None else _by_channel(bias, x))
+    return _scaled(
+        normal,
+        None if weight is None else _by_channel(weight, x),
+        None if bias is None else _by_channel(bias, x),
+    )
 
 
 @rule("dropout", "alpha_dropout", "feature_dropout", "native_dropout")
@@ -703,7 +778,15 @@ def _each(value: Any, rank: int) -> list[int]:
 
 @rule("convolution")
 def _convolution(
-    x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, transposed: bool, output_padding: Any, groups: int
+    x: Any,
+    weight: Any,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    transposed: bool,
+    output_padding: Any,
+    groups: int,
 ) -> Any:
     x, weight = whole(x), whole(weight)
     rank = weight.ndim - 2
@@ -717,8 +800,8 @@ def _convolution(
         pads = [(f - p, f - p + e) for f, p, e in zip(full, padding, extra, strict=True)]
         turned = weight[(slice(None), slice(None), *(slice(None, None, -1),) * rank)]
         inputs, outputs = weight.shape[:2]
-        split = cg.reshape(turned, (groups, inputs // groups, outputs, *window))  # type: ignore[operator]
-        kernel = cg.reshape(cg.swapaxes(split, 1, 2), (groups * outputs, inputs // groups, *window))  # type: ignore[operator]
+        split = cg.reshape(turned, (groups, inputs // groups, outputs, *window))
+        kernel = cg.reshape(cg.swapaxes(split, 1, 2), (groups * outputs, inputs // groups, *window))
         result = convolve(x, kernel, ones, pads, stride, dilation, groups)
     else:
         result = convolve(x, weight, stride, [(p, p) for p in padding], ones, dilation, groups)
@@ -726,7 +809,15 @@ def _convolution(
 
 
 @rule("conv1d", "conv2d", "conv3d")
-def _conv(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Any:
+def _conv(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Any:
     weight = whole(weight)
     rank = weight.ndim - 2
     batched = x.ndim == weight.ndim
@@ -734,7 +825,9 @@ def _conv(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any =
     if isinstance(padding, str):
         spans = [d * (k - 1) for d, k in zip(_each(dilation, rank), weight.shape[2:], strict=True)]
         pads = [(0, 0) if padding == "valid" else (s // 2, s - s // 2) for s in spans]
-        result = convolve(x, weight, _each(stride, rank), pads, [1] * rank, _each(dilation, rank), groups)
+        result = convolve(
+            x, weight, _each(stride, rank), pads, [1] * rank, _each(dilation, rank), groups
+        )
         result = result if bias is None else result + cg.reshape(whole(bias), (-1,) + (1,) * rank)
     else:
         result = _convolution(x, weight, bias, stride, padding, dilation, False, 0, groups)
@@ -743,12 +836,21 @@ def _conv(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any =
 
 @rule("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 def _conv_transpose(
-    x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1, dilation: Any = 1
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
 ) -> Any:
     return _convolution(x, weight, bias, stride, padding, dilation, True, output_padding, groups)
 
 
-def _pool_pads(sizes: Any, window: Any, stride: Any, padding: Any, ceil_mode: bool) -> list[tuple[int, int]]:
+def _pool_pads(
+    sizes: Any, window: Any, stride: Any, padding: Any, ceil_mode: bool
+) -> list[tuple[int, int]]:
     pads = []
     for n, k, s, p in zip(sizes, window, stride, padding, strict=True):
         more = 0
@@ -761,7 +863,14 @@ def _pool_pads(sizes: Any, window: Any, stride: Any, padding: Any, ceil_mode: bo
 
 
 def _max_pool(rank: int) -> Callable[..., Any]:
-    def pool(x: Any, kernel_size: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> Any:
+    def pool(
+        x: Any,
+        kernel_size: Any,
+        stride: Any = (),
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+    ) -> Any:
         window = _each(kernel_size, rank)
         steps = _each(stride, rank) if stride not in ((), [], None) else window
         spacing = _each(dilation, rank)
@@ -775,7 +884,13 @@ def _max_pool(rank: int) -> Callable[..., Any]:
 
 def _avg_pool(rank: int) -> Callable[..., Any]:
     def pool(
-        x: Any, kernel_size: Any, stride: Any = (), padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: Any = None
+        x: Any,
+        kernel_size: Any,
+        stride: Any = (),
+        padding: Any = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: Any = None,
     ) -> Any:
         window = _each(kernel_size, rank)
         steps = _each(stride, rank) if stride not in ((), [], None) else window
@@ -843,13 +958,17 @@ def _l1(x: Any, target: Any, reduction: int = 1) -> Any:
 @rule("smooth_l1_loss")
 def _smooth_l1(x: Any, target: Any, reduction: int = 1, beta: float = 1.0) -> Any:
     size = cg.abs(node(x) - node(target))
-    return _reduced(cg.where(size < beta, cg.square(size) * (0.5 / beta), size - 0.5 * beta), reduction)
+    return _reduced(
+        cg.where(size < beta, cg.square(size) * (0.5 / beta), size - 0.5 * beta), reduction
+    )
 
 
 @rule("huber_loss")
 def _huber(x: Any, target: Any, reduction: int = 1, delta: float = 1.0) -> Any:
     size = cg.abs(node(x) - node(target))
-    return _reduced(cg.where(size <= delta, 0.5 * cg.square(size), delta * (size - 0.5 * delta)), reduction)
+    return _reduced(
+        cg.where(size <= delta, 0.5 * cg.square(size), delta * (size - 0.5 * delta)), reduction
+    )
 
 
 @rule("binary_cross_entropy")
@@ -859,7 +978,9 @@ def _bce(x: Any, target: Any, weight: Any = None, reduction: int = 1) -> Any:
 
 
 @rule("binary_cross_entropy_with_logits")
-def _bce_logits(x: Any, target: Any, weight: Any = None, pos_weight: Any = None, reduction: int = 1) -> Any:
+def _bce_logits(
+    x: Any, target: Any, weight: Any = None, pos_weight: Any = None, reduction: int = 1
+) -> Any:
     x, y = node(x), node(target)
     if pos_weight is None:
         losses = cg.stable_bce(x, y)
@@ -869,24 +990,39 @@ def _bce_logits(x: Any, target: Any, weight: Any = None, pos_weight: Any = None,
 
 
 @rule("nll_loss", "nll_loss_nd", "nll_loss2d")
-def _nll(x: Any, target: Any, weight: Any = None, reduction: int = 1, ignore_index: int = -100) -> Any:
+def _nll(
+    x: Any, target: Any, weight: Any = None, reduction: int = 1, ignore_index: int = -100
+) -> Any:
     labels = to_numpy(target)
     at = list(np.indices(labels.shape))
     kept = labels != ignore_index
     rows = np.where(kept, labels, 0)
     index = (rows,) if x.ndim == 1 else (at[0], rows, *at[1:])
-    weights = np.ones(x.shape[0 if x.ndim == 1 else 1], x.dtype) if weight is None else to_numpy(weight)
+    weights = (
+        np.ones(x.shape[0 if x.ndim == 1 else 1], x.dtype) if weight is None else to_numpy(weight)
+    )
     used = (weights[rows] * kept).astype(x.dtype)
     plain = bool((used == 1).all())
     losses = -x[index] if plain else -x[index] * cg.constant(used)
-    return cg.sum(losses) / float(used.sum()) if reduction == 1 and not plain else _reduced(losses, reduction)
+    return (
+        cg.sum(losses) / float(used.sum())
+        if reduction == 1 and not plain
+        else _reduced(losses, reduction)
+    )
 
 
 RULES["nll_loss_forward"] = lambda *args: (_nll(*args), None)
 
 
 @rule("cross_entropy_loss")
-def _cross_entropy(x: Any, target: Any, weight: Any = None, reduction: int = 1, ignore_index: int = -100, label_smoothing: float = 0.0) -> Any:
+def _cross_entropy(
+    x: Any,
+    target: Any,
+    weight: Any = None,
+    reduction: int = 1,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+) -> Any:
     axis = 0 if x.ndim == 1 else 1
     logs = cg.log_softmax(x, axis=axis)
     soft = isinstance(target, Node) or target.is_floating_point()
@@ -900,7 +1036,9 @@ def _cross_entropy(x: Any, target: Any, weight: Any = None, reduction: int = 1, 
     else:
         target = whole(target)
     classes = x.shape[axis]
-    target = target * (1 - label_smoothing) + label_smoothing / classes if label_smoothing else target
+    target = (
+        target * (1 - label_smoothing) + label_smoothing / classes if label_smoothing else target
+    )
     if weight is not None:
         raise Missing("cross_entropy of soft labels with class weights")
     losses = -cg.sum(logs * target, axis=axis)

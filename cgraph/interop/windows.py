@@ -12,13 +12,17 @@ from typing import Any
 import numpy as np
 
 import cgraph as cg
-from cgraph.node import Node
 
 Pads = Sequence[tuple[int, int]]
 
 
 def places(
-    sizes: Sequence[int], window: Sequence[int], strides: Sequence[int], padding: Pads, dilation: Sequence[int], spacing: Sequence[int]
+    sizes: Sequence[int],
+    window: Sequence[int],
+    strides: Sequence[int],
+    padding: Pads,
+    dilation: Sequence[int],
+    spacing: Sequence[int],
 ) -> Any:
     """Which entry each place of each window reads: integers of shape ``out + window``, 0 for none, else 1 + the flat position.
 
@@ -43,33 +47,45 @@ def places(
 
 
 def windows(
-    x: Node, window: Sequence[int], strides: Sequence[int], padding: Pads, dilation: Sequence[int], spacing: Sequence[int], fill: float
-) -> Node:
+    x: Any,
+    window: Sequence[int],
+    strides: Sequence[int],
+    padding: Pads,
+    dilation: Sequence[int],
+    spacing: Sequence[int],
+    fill: float,
+) -> Any:
     """All windows over the last ``len(window)`` axes of `x`, of shape ``batch + out + window``; padding reads `fill`."""
     lead = x.shape[: x.ndim - len(window)]
     sizes: Any = x.shape[x.ndim - len(window) :]
     index = places(sizes, window, strides, padding, dilation, spacing)
     flat = cg.reshape(x, (*lead, -1))
     if index.size and index.min() > 0:
-        return flat[(*(slice(None),) * len(lead), index - 1)]  # type: ignore[no-any-return]
+        return flat[(*(slice(None),) * len(lead), index - 1)]
     edge = cg.constant(np.full((*lead, 1), fill, x.dtype))
-    return cg.concatenate([edge, flat], len(lead))[(*(slice(None),) * len(lead), index)]  # type: ignore[no-any-return]
+    return cg.concatenate([edge, flat], len(lead))[(*(slice(None),) * len(lead), index)]
 
 
 def convolve(
-    x: Node, kernel: Node, strides: Sequence[int], padding: Pads, dilation: Sequence[int], spacing: Sequence[int], groups: int
-) -> Node:
+    x: Any,
+    kernel: Any,
+    strides: Sequence[int],
+    padding: Pads,
+    dilation: Sequence[int],
+    spacing: Sequence[int],
+    groups: int,
+) -> Any:
     """Cross-correlation, as deep learning's convolution is: `x` (N, C, *sizes) with `kernel` (O, C / groups, *window)."""
     n, channels = x.shape[:2]
     out_channels, _, *window = kernel.shape
-    taken = windows(x, window, strides, padding, dilation, spacing, 0.0)  # type: ignore[arg-type]
+    taken = windows(x, window, strides, padding, dilation, spacing, 0.0)
     rank = len(window)
     out = taken.shape[2 : 2 + rank]
     # (N, C, out, window) -> (N, groups, out, C / groups x window), to be multiplied with (groups, C / groups x window, O / groups).
-    split = cg.reshape(taken, (n, groups, channels // groups, *out, *window))  # type: ignore[operator]
+    split = cg.reshape(taken, (n, groups, channels // groups, *out, *window))
     axes = (0, 1, *range(3, 3 + rank), 2, *range(3 + rank, 3 + 2 * rank))
-    volume = int(np.prod([channels // groups, *window]))  # type: ignore[operator]
-    rows = cg.reshape(cg.transpose(split, axes), (n, groups, int(np.prod(out)), volume))  # type: ignore[arg-type]
-    columns = cg.transpose(cg.reshape(kernel, (groups, out_channels // groups, volume)), (0, 2, 1))  # type: ignore[operator]
+    volume = int(np.prod([channels // groups, *window]))
+    rows = cg.reshape(cg.transpose(split, axes), (n, groups, int(np.prod(out)), volume))
+    columns = cg.transpose(cg.reshape(kernel, (groups, out_channels // groups, volume)), (0, 2, 1))
     product = cg.transpose(cg.matmul(rows, columns), (0, 1, 3, 2))
-    return cg.reshape(product, (n, out_channels, *out))  # type: ignore[no-any-return]
+    return cg.reshape(product, (n, out_channels, *out))

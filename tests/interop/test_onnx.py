@@ -24,7 +24,10 @@ def outputs(path: Path, *arrays: Any) -> list[Any]:
 def net() -> tuple[Any, Any]:
     x = cg.input("x", shape=(None, 3), dtype=np.float32)
     with cg.scope("hidden"):
-        w, b = cg.parameter("W", np.float32(np.eye(3, 4))), cg.parameter("b", np.zeros(4, np.float32))
+        w, b = (
+            cg.parameter("W", np.float32(np.eye(3, 4))),
+            cg.parameter("b", np.zeros(4, np.float32)),
+        )
         h = cg.relu(x @ w + b)
     with cg.scope("out"):
         return x, cg.softmax(h @ cg.parameter("V", np.ones((4, 2), np.float32)), name="p")
@@ -65,12 +68,16 @@ def test_a_gradient_graph_goes_out_too(tmp_path: Path) -> None:
     (slope,) = cg.gradient(cg.mean(cg.stable_bce(w * x, np.float32([0, 1, 1, 0]))), [w])
     path = cg.to_onnx({"dw": slope}, tmp_path / "slope.onnx")
     fed = np.float32([1.0, -1.0, 2.0, 30.0])
-    np.testing.assert_allclose(outputs(path, fed)[0], cg.run(slope, {x: fed}).value(slope), rtol=1e-5)
+    np.testing.assert_allclose(
+        outputs(path, fed)[0], cg.run(slope, {x: fed}).value(slope), rtol=1e-5
+    )
 
 
 def test_dtype_makes_a_float32_model_of_a_float64_graph(tmp_path: Path) -> None:
     w = cg.parameter("w", [1.0, 2.0])
-    path = cg.to_onnx(cg.tan(w * 0.1 + cg.input("x", shape=(2,))), tmp_path / "f.onnx", dtype=np.float32)
+    path = cg.to_onnx(
+        cg.tan(w * 0.1 + cg.input("x", shape=(2,))), tmp_path / "f.onnx", dtype=np.float32
+    )
     (value,) = outputs(path, np.zeros(2, np.float32))
     assert value.dtype == np.float32
     np.testing.assert_allclose(value, np.tan([0.1, 0.2]), rtol=1e-6)
@@ -87,14 +94,20 @@ def test_models_of_scikit_learns_size_and_cnns(tmp_path: Path) -> None:
         return onnx.numpy_helper.from_array(array, name)
 
     nodes = [
-        helper.make_node("Conv", ["x", "k", "kb"], ["c"], pads=[1, 0, 0, 1], strides=[2, 1], group=2),
+        helper.make_node(
+            "Conv", ["x", "k", "kb"], ["c"], pads=[1, 0, 0, 1], strides=[2, 1], group=2
+        ),
         helper.make_node("BatchNormalization", ["c", "s", "t", "m", "v"], ["n"]),
         helper.make_node("LeakyRelu", ["n"], ["r"], alpha=0.2),
         helper.make_node("AveragePool", ["r"], ["a"], kernel_shape=[2, 2], pads=[1, 0, 0, 1]),
-        helper.make_node("MaxPool", ["a"], ["p"], kernel_shape=[2, 3], strides=[1, 2], auto_pad="SAME_UPPER"),
+        helper.make_node(
+            "MaxPool", ["a"], ["p"], kernel_shape=[2, 3], strides=[1, 2], auto_pad="SAME_UPPER"
+        ),
         helper.make_node("Flatten", ["p"], ["f"]),
         helper.make_node("Unsqueeze", ["f", "axes"], ["seq"]),
-        helper.make_node("LSTM", ["seq", "W", "R", "B"], ["y", "h", ""], hidden_size=3, direction="bidirectional"),
+        helper.make_node(
+            "LSTM", ["seq", "W", "R", "B"], ["y", "h", ""], hidden_size=3, direction="bidirectional"
+        ),
         helper.make_node("ReduceL2", ["h"], ["out"], keepdims=0),
     ]
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 4, 7, 6])
@@ -106,10 +119,16 @@ def test_models_of_scikit_learns_size_and_cnns(tmp_path: Path) -> None:
     ]  # fmt: skip
     data = rng.normal(size=(2, 4, 7, 6)).astype(np.float32)
     opset = [helper.make_opsetid("", 17)]
-    front = helper.make_model(helper.make_graph(nodes[:6], "front", [x], [probe], held_here[:-1]), opset_imports=opset, ir_version=9)
+    front = helper.make_model(
+        helper.make_graph(nodes[:6], "front", [x], [probe], held_here[:-1]),
+        opset_imports=opset,
+        ir_version=9,
+    )
     width = runtime.InferenceSession(front.SerializeToString()).run(None, {"x": data})[0].shape[1]
     held_here += [held("W", 2, 12, width), held("R", 2, 12, 3), held("B", 2, 24)]
-    model = helper.make_model(helper.make_graph(nodes, "net", [x], [out], held_here), opset_imports=opset, ir_version=9)
+    model = helper.make_model(
+        helper.make_graph(nodes, "net", [x], [out], held_here), opset_imports=opset, ir_version=9
+    )
     path = tmp_path / "net.onnx"
     onnx.save(model, path)
     root = cg.from_onnx(path, data)

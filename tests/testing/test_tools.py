@@ -11,8 +11,7 @@ import pytest
 
 pytest.importorskip("hypothesis")
 
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import Phase, given, settings, strategies as st
 
 import cgraph as cg
 from cgraph import testing

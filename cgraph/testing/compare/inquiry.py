@@ -159,8 +159,7 @@ class Inquiry:
 
     def beyond(self, mode: str) -> Report:
         """A gradient that is not finite, on the edge of a domain: nobody's fault, unless a branch that was not taken leaks."""
-        from cgraph.testing.localize import blame as blaming
-        from cgraph.testing.localize import localize
+        from cgraph.testing.localize import blame as blaming, localize
 
         why = self.edge() or "a value on the way is not finite"
         if not self.subject.is_graph:
@@ -401,8 +400,7 @@ class Inquiry:
 
     def confirmed(self, a: float, found: Slope, d: list[Array], why: str) -> Report:
         """A second direction and other steps must find the same, or nothing is certain."""
-        from cgraph.testing.localize import blame as blaming
-        from cgraph.testing.localize import localize
+        from cgraph.testing.localize import blame as blaming, localize
 
         for _ in range(3):
             again = [x * measure.continuous(self.rng, np.shape(x)) for x in d]

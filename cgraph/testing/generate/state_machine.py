@@ -22,8 +22,7 @@ import numpy as np
 
 from cgraph import autodiff
 from cgraph.graph import equations, order
-from cgraph.leaves import input as input_leaf
-from cgraph.leaves import parameter
+from cgraph.leaves import input as input_leaf, parameter
 from cgraph.node import Node
 from cgraph.operators import PUBLIC as V
 

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from cgraph import backprop
-from cgraph.leaves import constant
-from cgraph.leaves import input as input_leaf
+from cgraph.leaves import constant, input as input_leaf
 from cgraph.node import Node
 from cgraph.run import Run
 from cgraph.testing.compare import measure
