@@ -83,12 +83,9 @@ _LAZY_NAMES = {
     "load": "cgraph.io.store",
     "named_leaves": "cgraph.interop",
     "save": "cgraph.io.store",
-<<<<<<< HEAD
     "stabilize": "cgraph.rewrite.stabilize",
     "vmap": "cgraph.mapping",
-=======
     "to_onnx": "cgraph.interop",
->>>>>>> d2a970f (Other frameworks' models: a page whose code runs, the extra onnx)
 }
 
 # Every op and every function of ops, under its own name: it is enough to write one in `cgraph/ops/`.
