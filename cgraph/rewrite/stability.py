@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from math import inf
 
-from cgraph.ops.elementwise import abs as absolute
 from cgraph.ops.elementwise import (
+    abs as absolute,
     cosh,
     exp,
     expm1,
