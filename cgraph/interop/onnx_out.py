@@ -330,6 +330,20 @@ def _softmax(w: _Writer, node: Node, x: str) -> str:
     return w.emit("Div", e, w.emit("ReduceSum", e, w.ints(axes), keepdims=1))
 
 
+@writes("log_softmax")
+def _log_softmax(w: _Writer, node: Node, x: str) -> str:
+    axes = node.params["axes"]
+    if len(axes) == 1:
+        return w.emit("LogSoftmax", x, axis=axes[0])
+    return w.emit("Sub", x, w.emit("ReduceLogSumExp", x, w.ints(axes), keepdims=1))
+
+
+@writes("logaddexp")
+def _logaddexp(w: _Writer, node: Node, a: str, b: str) -> str:
+    gap = w.emit("Softplus", w.emit("Neg", w.emit("Abs", w.emit("Sub", a, b))))
+    return w.emit("Add", w.emit("Max", a, b), gap)
+
+
 @writes("cumsum")
 def _cumsum(w: _Writer, node: Node, x: str) -> str:
     return w.emit("CumSum", x, w.ints(node.params["axis"]))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import cgraph as cg
+from cgraph.interop.onnx_out import WRITERS
 from cgraph.testing.generate.random_graphs import random_graph
 
 onnx = pytest.importorskip("onnx")
@@ -50,7 +51,11 @@ def test_names_scopes_and_free_sizes_survive_the_way_there_and_back(tmp_path: Pa
 @pytest.mark.parametrize("seed", range(60))
 def test_random_graphs_go_out_and_come_back(seed: int, tmp_path: Path) -> None:
     root: Any = random_graph(seed).root
-    path = cg.to_onnx({"result": root}, tmp_path / "g.onnx")
+    try:
+        path = cg.to_onnx({"result": root}, tmp_path / "g.onnx")
+    except cg.UnsupportedError:
+        assert {node.op.name for node in cg.run(root).order if node.parents} - set(WRITERS)
+        pytest.skip("an op that ONNX has no counterpart for")
     truth = cg.run(root).value(root)
     tolerance = 1e-5 if root.dtype == np.float32 else 1e-10
     close: dict[str, Any] = {"rtol": tolerance, "atol": tolerance * (1 + np.abs(truth).max())}
