@@ -200,6 +200,7 @@ def draw(
         precision: decimals; the stored values are never rounded.
         title, caption: instead of the ones made up.
         collapse: from how many boxes scopes are collapsed; None for never. force: draw above the limit of 300 boxes all the same.
+        numbers: where the numbers of ops stand: on the "arrows" or in the "boxes"; "auto" puts them inside in large pictures.
         elsewhere: leaves that stand for what another part of a net computes; drawn as such, not as data.
         style: a function of each Box or Arrow (`cgraph.draw.model.diagram`), giving another one or None for no change.
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from cgraph.draw.model import fold, text
 from cgraph.draw.model.build import Builder
 from cgraph.draw.model.diagram import Arrow, Box, Picture, replace
+from cgraph.draw.model.extent import WIDEST, width
 from cgraph.draw.options import Options
 from cgraph.draw.views import bypass, focus as focusing, health, steps
-from cgraph.draw.views.collapse import FEW, Overview
+from cgraph.draw.views.collapse import FEW, FEW_UNSCOPED, Overview
 from cgraph.draw.views.identical import identical
+from cgraph.draw.views.levels import Levels
 from cgraph.errors import DrawError
 from cgraph.graph import order
 from cgraph.node import Node
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 MOST_BOXES = 300
 _REDUCED = r"(Σ|Π|softmax|logsumexp|mean|max|min)([₀₁₂₃])(?=[ (])"
 MOST_FRAMES = 200
-_WIDEST = 1900.0  # points, before a picture is turned
+MOST_WORDS = 16  # boxes up to which arrows carry words
+MOST_ROWS = 26  # boxes up to which cards show their local gradients
 
 
 def compose(
@@ -51,27 +54,47 @@ def plan(builder: Builder) -> Picture:
     if options.view == "neuron":
         return Overview(builder, 1, neuron=True).picture()
     boxes = len(builder.cards) + len(builder.leaves)
-    if options.view == "collapsed" or (
-        options.view in ("auto", "health")
-        and options.collapse is not None
-        and boxes > _limit(options)
-    ):
+    auto = options.view in ("auto", "health") and options.collapse is not None
+    if options.view == "collapsed" or (auto and boxes > _limit(builder)):
         return overview(builder, forced=options.view == "collapsed")
     if boxes > MOST_BOXES and not options.force:
         raise DrawError(
             f"{text.count(boxes)} boxes cannot be read: leave view='auto' to collapse scopes, name parts of the graph with "
             "cg.scope('...'), pick out a part with focus=node or around=node, or insist with force=True"
         )
-    picture = bypass.add(builder.picture(), builder)
+    picture = bypass.add(full(builder), builder)
     return health.mark(picture, builder) if options.view == "health" else picture
 
 
-def _limit(options: Options) -> int:
-    return options.collapse if isinstance(options.collapse, int) else FEW
+def full(builder: Builder) -> Picture:
+    """Every card and leaf. Numbers stand on the arrows of a small picture; where there are many boxes, or the picture would be too wide
+    with words between them, they stand inside, and above all that without the local gradients."""
+    picture = builder.picture()
+    boxes = len(picture.boxes)
+    asked = builder.options.numbers
+    crowded = boxes > MOST_WORDS or builder.options.direction == "TB" or width(picture) > WIDEST
+    builder.settle("boxes" if asked == "boxes" or (asked == "auto" and crowded) else "arrows")
+    if builder.inside:
+        builder.compact = boxes > MOST_ROWS
+        builder.forget()
+        picture = builder.picture()
+    return picture
+
+
+def _limit(builder: Builder) -> int:
+    """From how many boxes a graph is drawn as an overview."""
+    chosen = builder.options.collapse
+    if isinstance(chosen, int):
+        return chosen
+    boxes = len(builder.cards) + len(builder.leaves)
+    scoped = any(card.root.scope for card in builder.cards)
+    repeats = FEW < boxes <= FEW_UNSCOPED and not scoped and bool(Levels(builder).repeats)
+    return FEW if scoped or repeats else FEW_UNSCOPED
 
 
 def overview(builder: Builder, forced: bool) -> Picture:
-    """Scopes collapsed, as deep as they stay readable; without scopes, everything between leaves and loss in one box."""
+    """Scopes collapsed, as deep as they stay readable; without scopes, boxes at the same distance from the data grouped by what they
+    compute."""
     deepest = max((n.scope.count("/") + 1 for n in builder.order if n.scope), default=0)
     same = identical(builder.order)
     best: Overview | None = None
@@ -82,10 +105,14 @@ def overview(builder: Builder, forced: bool) -> Picture:
         best = found
     if best is None and deepest:
         best = Overview(builder, 1, same=same)
-    if best is None or len(best.units) > MOST_BOXES:
-        if not forced and len(builder.cards) + len(builder.leaves) <= MOST_BOXES:
-            return bypass.add(builder.picture(), builder)
-        best = Overview(builder, 1, neuron=True)
+    if best is None or len(best.units) > FEW_UNSCOPED:
+        if not forced and len(builder.cards) + len(builder.leaves) <= _limit(builder):
+            return bypass.add(full(builder), builder)
+        best = (
+            Overview(builder, 1, neuron=True)
+            if forced and not deepest and len(builder.cards) <= 8
+            else Levels(builder)
+        )
     return best.picture()
 
 
@@ -163,7 +190,7 @@ def finish(picture: Picture, builder: Builder, options: Options) -> Picture:
         and (picture.circles or "circles" in options.words or options.view == "expanded"),
         direction=options.direction
         if options.direction != "auto"
-        else ("LR" if _width(picture) < _WIDEST else "TB"),  # type: ignore[arg-type]
+        else ("LR" if width(picture) <= WIDEST else "TB"),  # type: ignore[arg-type]
     )
 
 
@@ -220,29 +247,6 @@ def glossary(picture: Picture, builder: Builder) -> str:
         axis = str("₀₁₂₃".index(reduced[2]))
         said.append(f"the small {axis} in {reduced[0]}: along axis {axis}")
     return ", ".join(said)
-
-
-def _width(picture: Picture) -> float:
-    """A rough width of the picture drawn from left to right, in points: the longest chain of boxes and labels."""
-    boxes = {box.id: box for box in picture.boxes}
-    wide = {id: _box_width(box) for id, box in boxes.items()}
-    reach: dict[str, float] = dict.fromkeys(boxes, 0.0)
-    incoming: dict[str, list[Arrow]] = {}
-    for arrow in picture.arrows:
-        if not arrow.sideways:
-            incoming.setdefault(arrow.head, []).append(arrow)
-    for id in boxes:  # boxes stand in topological order
-        for arrow in incoming.get(id, ()):
-            label = 7.0 * max((len(w) for w in (*arrow.label, *arrow.lines)), default=2)
-            reach[id] = max(reach[id], reach[arrow.tail] + wide[arrow.tail] + label + 60.0)
-    return max((reach[id] + wide[id] for id in boxes), default=0.0)
-
-
-def _box_width(box: Box) -> float:
-    longest = max(
-        (len(w) for w in (box.formula, *box.value, *(r.text for r in box.rows))), default=0
-    )
-    return 24.0 + max(7.0 * longest, 12.0 * len(box.symbol))
 
 
 def styled(picture: Picture, options: Options) -> Picture:

@@ -39,6 +39,7 @@ class Options:
     legend: bool = True
     collapse: int | Literal["auto"] | None = "auto"
     force: bool = False
+    numbers: str = "auto"
     elsewhere: Collection[Node] = ()
     style: Callable[..., Any] | None = None
 
@@ -64,6 +65,8 @@ class Options:
                 raise DrawError(
                     f"theme={options.theme!r}: there are {', '.join(THEMES)} (two may be joined: 'circles dark')"
                 )
+        if options.numbers not in ("auto", "arrows", "boxes"):
+            raise DrawError(f"numbers={options.numbers!r}: there are auto, arrows, boxes")
         if options.direction not in ("auto", "LR", "TB"):
             raise DrawError(f"direction={options.direction!r}: there are auto, LR, TB")
         if not isinstance(options.precision, Integral) or not 0 <= options.precision <= 17:

@@ -123,12 +123,14 @@ def value(node: Node, operands: Sequence[str]) -> str:
             text = f"{operands[0]} {MINUS} {wrap(operands[1], 6)}"
         case "multiply" if all(big):
             text = " ⊙ ".join(wrap(o, 6) for o in operands)
+        case "multiply" if any(polynomial.parsed(o) is not None for o in operands):
+            text = product(operands)
         case "multiply":
             text = _juxtaposed(*operands)
         case "divide":
             text = f"{wrap(operands[0], 6)} {'⊘' if all(big) else '/'} {wrap(operands[1], 7)}"
         case "matmul":
-            text = "·".join(wrap(o, 6) for o in operands)
+            text = "·".join(wrap(o, 7 if any(c in o for c in "⊙⊘/") else 6) for o in operands)
         case "negative":
             text = MINUS + wrap(operands[0], 6)
         case "broadcast_to" | "sum_to" | "cast":

@@ -84,6 +84,7 @@ class Facts:
         )
         self.most_rows = 8
         self.inside = False  # numbers stand in the boxes, and arrows carry no words
+        self.compact = False  # boxes without local gradients
         self.collapsed: dict[str, str] = {}  # box id -> title, for boxes that stand for a scope
         self._rows: dict[Node, tuple[Row, ...]] = {}
         self._depends: dict[Node, set[Node]] = {}
@@ -223,11 +224,20 @@ class Facts:
 
     def rows(self, card: Card) -> tuple[Row, ...]:
         flow = self.flows[card.root]
-        if not self.backward or not self.options.locals or flow.upstream is None:
+        if not self.backward or not self.options.locals or flow.upstream is None or self.compact:
             return ()
         if card.root not in self._rows:
             self._rows[card.root] = self._make_rows(card, flow)
         return self._rows[card.root]
+
+    def settle(self, numbers: str) -> None:
+        """Numbers stand on the "arrows" or in the "boxes", from now on and in every picture made with the same options."""
+        self.inside = numbers == "boxes"
+        self.options = replace(self.options, numbers=numbers)
+
+    def forget(self) -> None:
+        """Local gradients are asked for again: what is shown has changed."""
+        self._rows.clear()
 
     def said_rows(self) -> list[tuple[Row, ...]]:
         """The local gradients asked for so far."""

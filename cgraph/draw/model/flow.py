@@ -103,9 +103,8 @@ class Flow:
             others = (
                 [p for j, p in enumerate(node.parents) if j != i] if name == "multiply" else [node]
             )
-            return (
-                "scale" if words in ("1", "−1") or all(p.size == 1 for p in others) else "times"
-            ), words
+            number = polynomial.parsed(words) is not None
+            return ("scale" if number or all(p.size == 1 for p in others) else "times"), words
         return "other", expression.adjoint(
             node, operands, self.texts[node] if node in self.inner else self.names[node]
         )
@@ -133,7 +132,11 @@ class Flow:
             formula = ""  # the number says it better than half a formula
         lines: tuple[str, ...] = ()
         if local is not None and not scalar_out and 1 < local.size <= _ENTRIES:
-            lines = tuple(text.tensor(local, self.precision))
+            first = local.reshape(-1)[0]
+            if not np.all(local == first):
+                lines = tuple(text.tensor(local, self.precision))
+            elif polynomial.parsed(formula) is None:
+                number = self._number(first)
         return Row(
             left,
             expression.shorten(formula, 40) if formula else "",
@@ -174,7 +177,7 @@ class Flow:
                 if not factor:
                     return ""
                 words = (
-                    f"{expression.wrap(words, 6)} ⊙ {expression.wrap(factor, 6)}"
+                    f"{expression.wrap(words, 7 if '·' in words else 6)} ⊙ {expression.wrap(factor, 6)}"
                     if words
                     else factor
                 )

@@ -175,6 +175,8 @@ def spelled(value: Fraction) -> str:
         value.denominator in text.FRACTIONS or value.denominator % 5 or value.denominator % 2
     ):
         return (text.MINUS if value < 0 else "") + text.fraction(value.denominator)
+    if value.denominator <= 12 and value.denominator not in (2, 4, 5, 8, 10):
+        return f"{value.numerator}/{value.denominator}".replace("-", text.MINUS)
     return text.number(float(value), 6)
 
 
@@ -188,8 +190,8 @@ def parsed(words: str) -> Fraction | None:
     for n, character in text.FRACTIONS.items():
         if words == character:
             return Fraction(sign, n)
-    if re.fullmatch(r"\d{1,12}(\.\d{1,12})?(/[1-9]\d{0,12})?", words) and not (
-        "." in words and "/" in words
-    ):
-        return sign * Fraction(words)
+    number = r"(\d{1,12}(?:\.\d{1,12})?)"
+    found = re.fullmatch(f"{number}(?:/{number})?", words)
+    if found and (found[2] is None or float(found[2])):
+        return sign * Fraction(found[1]) / Fraction(found[2] or 1)
     return None

@@ -282,6 +282,23 @@ def summary(array: np.ndarray[Any, Any], precision: int = 3) -> list[str]:
     return lines
 
 
+def course(values: Sequence[Any], precision: int = 3) -> str:
+    """How a number changes from step to step: the first, bars, the last.
+
+    >>> course([0.25, 0.5, 1.0])
+    '0.25 ▂▄█ 1'
+    """
+    shown = [float(v) for v in values]
+    finite = [v for v in shown if math.isfinite(v)]
+    top = max(finite, default=0.0) or 1.0
+    step = -(-len(shown) // 40)  # of a long series, every so many
+    bars = "".join(
+        "▁▂▃▄▅▆▇█"[min(7, max(0, round(8 * v / top) - 1))] if math.isfinite(v) else "?"
+        for v in shown[::step]
+    )
+    return f"{number(shown[0], precision)} {bars} {number(shown[-1], precision)}"
+
+
 def tensor(array: np.ndarray[Any, Any], precision: int = 3) -> list[str]:
     """An array as lines of monospaced text: the number, the matrix, or a summary above 64 entries."""
     if array.size == 0:

@@ -157,6 +157,8 @@ class BoxWriter:
             if words:
                 ink = "transparent" if state == "hidden" else color
                 rows.append(row(font(" ".join(words), 10, ink, style="B")))
+                if words is box.total and box.total_note:
+                    rows.append(row(font(box.total_note, 10, ink)))
         return rows
 
     def circle(self, box: Box) -> str:
@@ -169,6 +171,9 @@ class BoxWriter:
         rows.append(
             row(font(box.symbol, 20, colors.muted if box.bypassed else colors.ink, SERIF, "I"))
         )
+        if box.number_shown and box.number:
+            seen = "transparent" if box.value_state == "hidden" else colors.ink
+            rows.append(row(font(f"{box.name} = {box.number}", 11, seen)))
         ink = "transparent" if box.rows_state == "hidden" else colors.local
         for local in box.rows:
             number = local.value or local.formula
@@ -259,7 +264,8 @@ class BoxWriter:
             + "".join(inner)
             + "</TABLE>"
         )
-        return framed([row(frame)], 3, colors.paper, line, "ROUNDED", border=1)
+        frames = [row(frame)] if self.sideways else [_posts("t"), row(frame), _posts("b")]
+        return framed(frames, 3, colors.paper, line, "ROUNDED", border=1)
 
     def pill(self, box: Box) -> str:
         colors = self.colors
@@ -276,9 +282,9 @@ def _size(symbol: str) -> float:
 
 
 def _posts(end: str) -> str:
-    """Where the lines of a chain from top to bottom meet a card: values left of the middle, gradients right of it."""
-    posts = "".join(f'<TD PORT="{end}{kind}" WIDTH="24" HEIGHT="1"></TD>' for kind in "vg")
+    """Where the lines of a chain from top to bottom meet a card: gradients left of the middle, values right of it."""
+    posts = "".join(f'<TD PORT="{end}{kind}" WIDTH="24" HEIGHT="1"></TD>' for kind in "gv")
     return row(
-        f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>{posts}</TR></TABLE>',
+        f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" FIXEDSIZE="TRUE" WIDTH="48" HEIGHT="1"><TR>{posts}</TR></TABLE>',
         'CELLPADDING="0"',
     )

@@ -16,6 +16,7 @@ from cgraph.draw.output.markup import LEFT, font, mono, quoted, row, table
 from cgraph.draw.output.theme import PALETTES, SANS, SERIF, Palette
 
 _WRAP = 140  # characters of a caption line
+_CHAINED = ("op", "scope")
 _EQUAL = 16  # cards whose upper storeys are stretched to one height
 _CROWD = 12  # arrows between leaves and one box; more of them need room to fan out, or they bunch at a corner
 
@@ -38,6 +39,7 @@ class _Writer:
         self.sideways = picture.direction == "LR"
         self.drawn = BoxWriter(self.colors, picture.circles, self.sideways)
         self.slots = self._slots()
+        self.spined = {arrow.head for arrow in picture.arrows if "spine" in arrow.css}
         leaves = [a.head for a in picture.arrows if self.from_leaf(a)]
         self.crowds = {head for head, many in Counter(leaves).items() if many > _CROWD}
 
@@ -58,7 +60,20 @@ class _Writer:
 
     def text(self) -> str:
         picture, colors = self.picture, self.colors
-        gaps = (0.36, 0.5) if picture.groups else (0.22, 0.62)
+        wordy = any(
+            arrow.lines
+            or arrow.shape
+            or (arrow.label and (arrow.kind == "gradient" or "=" in arrow.label[0]))
+            for arrow in picture.arrows
+            if self.boxes[arrow.head].kind != "end"
+        )
+        gaps = (
+            (0.36, 0.5)
+            if picture.groups
+            else (0.22, 0.62)
+            if wordy or self.sideways
+            else (0.22, 0.4)
+        )
         lines = [
             "digraph cgraph {",
             f' graph [rankdir={picture.direction}, bgcolor="{colors.paper}", pad=0.25, nodesep={gaps[0]}, ranksep={gaps[1]}, '
@@ -73,7 +88,10 @@ class _Writer:
         for group in picture.groups:
             lines += self.group(group, " ")
         lines += [f" {{rank=same; {'; '.join(rank)}}}" for rank in picture.ranks]
-        lines += [self.arrow(arrow, i) for i, arrow in enumerate(picture.arrows)]
+        arrows = list(enumerate(picture.arrows))
+        if not self.sideways:  # a label stands right of its line: values go down right of the gradients, which have none
+            arrows.sort(key=lambda item: item[1].kind != "gradient")
+        lines += [self.arrow(arrow, i) for i, arrow in arrows]
         return "\n".join([*lines, "}", ""])
 
     # --- the lines above the picture ------------------------------------------------------------------------------------------
@@ -226,12 +244,12 @@ class _Writer:
         if (
             not self.sideways
         ):  # from top to bottom only the lines of the chain have places of their own
-            if arrow.head_port == "side" and end == "head":
+            if arrow.head_port == "side" and end == "head" and arrow.head in self.spined:
                 return ":h:w"
             if (
                 "spine" not in arrow.css
-                or self.boxes[arrow.tail].kind != "op"
-                or self.boxes[arrow.head].kind not in ("op", "end")
+                or self.boxes[arrow.tail].kind not in _CHAINED
+                or self.boxes[arrow.head].kind not in (*_CHAINED, "end")
             ):
                 return ""
             lane = arrow.kind[0]
@@ -239,7 +257,7 @@ class _Writer:
                 f":b{lane}:s"
                 if end == "tail"
                 else f":t{lane}:n"
-                if self.boxes[arrow.head].kind == "op"
+                if self.boxes[arrow.head].kind in _CHAINED
                 else ""
             )
         if not port or (

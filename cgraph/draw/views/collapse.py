@@ -9,22 +9,26 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from cgraph.draw.model import groups, text
 from cgraph.draw.model.build import Builder
 from cgraph.draw.model.diagram import Arrow, Box, Group, Picture, replace
+from cgraph.draw.model.extent import WIDEST, width
 from cgraph.draw.model.flow import gradient
 from cgraph.draw.model.fold import Card
 from cgraph.draw.views.health import worst
 from cgraph.draw.views.identical import SINGLE, Same
 from cgraph.node import Node
 
-FEW = 60  # boxes that can be read without collapsing
+FEW = 26  # boxes that can be read without collapsing scopes
+_WORDY = 8  # units up to which arrows between them say what goes over
+FEW_UNSCOPED = 46  # the same where there are no scopes to collapse
 _STEM = re.compile(r"[^\W\d_]{1,12}")
 
 
@@ -51,6 +55,9 @@ class Overview:
         self.canonical, self.copies = same or ({}, {})
         paths = {self.canonical.get(n.scope, n.scope) for n in builder.order if n.scope}
         self.has_inside = {p[:i] for p in paths for i, c in enumerate(p) if c == "/"}
+        self.loops: dict[
+            str, list[Node]
+        ] = {}  # what goes from one copy of a folded chain to the next, by the box's id
         self.units: dict[str, Unit] = {}
         self.unit: dict[Node, Unit] = {}
         self.losses = sum(_is_loss(builder, card.root) for card in builder.cards) if neuron else 0
@@ -120,9 +127,25 @@ class Overview:
     def picture(self) -> Picture:
         builder = self.builder
         builder.ids = {node: unit.id for node, unit in self.unit.items()}
-        boxes = [self.box(unit) for unit in self.units.values()]
-        builder.collapsed = {box.id: box.symbol for box in boxes if box.kind == "scope"}
+        asked = builder.options.numbers
+        self.wordy = asked == "arrows" or (
+            asked == "auto" and len(self.units) <= _WORDY and builder.options.direction != "TB"
+        )
+        picture = self._picture()
+        if self.wordy and asked == "auto" and width(picture) > WIDEST:
+            self.wordy = False
+            picture = self._picture()
+        builder.settle("arrows" if self.wordy else "boxes")
+        return picture
+
+    def _picture(self) -> Picture:
+        builder = self.builder
+        builder.inside, builder.compact = not self.wordy, len(self.units) > _WORDY
+        builder.forget()
         arrows = self.arrows_made = self.arrows()
+        boxes = self.boxes_made = [self.box(unit) for unit in self.units.values()]
+        builder.collapsed = {box.id: box.symbol for box in boxes if box.kind == "scope"}
+        arrows = self.arrows_made = [*arrows, *self.loop_arrows()]
         for i, root in enumerate(builder.roots):
             boxes.append(Box(f"out{i}", "end", "other", ""))
             ends = builder.ends(root, f"out{i}")
@@ -130,13 +153,11 @@ class Overview:
             arrows += ends if alone else [replace(a, tail_port="") for a in ends]
         folded = sum(len(u.nodes) for u in self.units.values() if u.kind not in ("card", "leaf"))
         extra = (
-            (("▣", f"double frame = collapsed ({text.count(folded)} nodes inside)"),)
-            if folded
-            else ()
+            (("▣", f"double frame = a part ({text.count(folded)} nodes inside)"),) if folded else ()
         )
         return Picture(
-            tuple(boxes), tuple(arrows), self.groups(), title=self.title(), caption=self.caption(), legend=builder.options.legend,
-            palette=builder.options.palette, extra_legend=extra,
+            tuple(boxes), tuple(arrows), self.groups(), self.ranks(), title=self.title(), caption=self.caption(),
+            legend=builder.options.legend, palette=builder.options.palette, extra_legend=extra,
         )  # fmt: skip
 
     def title(self) -> str:
@@ -147,17 +168,30 @@ class Overview:
         words = []
         if self.neuron:
             words.append("everything between the data and the loss is one box")
-            if len(self.builder.order) > FEW:
-                words.append("with cg.scope('...') parts get boxes of their own")
-        else:
-            words.append("scopes are collapsed to one box each")
         for path, n in list(self.copies.items())[:2]:
+            what = f"{text.count(n)} identical scopes {path.rpartition('/')[2]} are drawn once"
+            looped = [u for u in self.units.values() if u.path == path and u.id in self.loops]
+            if looped:
+                what = f"{text.count(n)} steps {path.rpartition('/')[2]} are drawn once: {self._loop_words(looped[0])}"
+            words.append(what)
+        if any(box.value for box in self.boxes_made if box.kind == "scope"):
+            slope = " and largest |gradient|" if self.builder.backward else ""
             words.append(
-                f"{text.count(n)} identical scopes {path.rpartition('/')[2]} are folded to one"
+                f"a double frame is a part of the graph; numbers under the line: largest |value|{slope} inside"
             )
+        elif any(box.kind == "scope" for box in self.boxes_made):
+            words.append("a double frame is a part of the graph")
         if any(a.width for a in self.arrows_made):
             words.append("×n counts the values that an arrow stands for")
         return "; ".join(words)
+
+    def _loop_words(self, unit: Unit) -> str:
+        names = list(
+            dict.fromkeys(
+                text.symbol(n.basename or "") for n in self.loops.get(unit.id, ()) if n.name
+            )
+        )
+        return f"{', '.join(names[:3]) or 'the result'} loop{'s' if len(names) < 2 else ''} back"
 
     def groups(self) -> tuple[Group, ...]:
         members: dict[str, list[str]] = {}
@@ -190,8 +224,13 @@ class Overview:
         }[unit.kind]  # fmt: skip
         notes = []
         if per > 1 and unit.kind == "scope" and "/" not in unit.path:
-            notes.append(f"{text.count(per)} identical scopes, folded")
-        each = " in each" if per > 1 else ""
+            looped = unit.id in self.loops
+            notes.append(
+                f"{text.count(per)} steps: {self._loop_words(unit)}"
+                if looped
+                else f"{text.count(per)} identical scopes, folded"
+            )
+        each = (" in each step" if unit.id in self.loops else " in each") if per > 1 else ""
         words = [groups.content(unit.cards[: len(unit.cards) // per])] if unit.cards else []
         if ops:
             words.append(_plural(ops // per, "op"))
@@ -202,7 +241,7 @@ class Overview:
         if n:
             words.append(_plural(n // per, "input"))
         notes.append(" · ".join(w for w in words if w) + each)
-        value, total = self._largest(unit)
+        value, total = self._by_step(unit) if unit.id in self.loops else self._largest(unit)
         badge, health = worst(builder, unit.nodes)
         tone = {"parameter": "parameter", "input": "data", "constant": "constant"}.get(
             unit.kind, "linear"
@@ -229,6 +268,32 @@ class Overview:
             tip=tip, detail=tuple(detail),
         )  # fmt: skip
 
+    def _by_step(self, unit: Unit) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """How large the value that loops back is, step by step, and its gradient: the one thing to look at in a recurrent net."""
+        builder, run = self.builder, self.builder.run
+        names = Counter(n.basename for n in self.loops[unit.id])
+        name = names.most_common(1)[0][0]
+        chain = [
+            n
+            for n in unit.nodes
+            if n.basename == name and n.kind == "op" and n.op is self.loops[unit.id][0].op
+        ]
+        if run is None or not builder.options.values or not chain:
+            return (), ()
+        word = text.symbol(name) if name else "value"
+        value = text.course(
+            [np.max(np.abs(run.value(n))) for n in chain], builder.options.precision
+        )
+        slopes = (
+            [g for n in chain if (g := gradient(run, n)) is not None] if builder.backward else []
+        )
+        slope = (
+            text.course([np.max(np.abs(g)) for g in slopes], builder.options.precision)
+            if slopes
+            else ""
+        )
+        return (f"max |{word}|  {value}",), (f"max |∂|  {slope}",) if slope else ()
+
     def _largest(self, unit: Unit) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """max |value| and max |∂| inside, where the Run has them."""
         run = self.builder.run
@@ -247,12 +312,26 @@ class Overview:
 
     def arrows(self) -> list[Arrow]:
         over: dict[tuple[str, str], list[tuple[Node, Card]]] = {}
+        self.loops.clear()
         for unit in self.units.values():
             for card in unit.cards:
                 for operand in card.entries:
                     source = self.unit.get(operand)
                     if source is not None and source is not unit:
                         over.setdefault((source.id, unit.id), []).append((operand, card))
+                    elif (
+                        source is unit
+                        and unit.copies > 1
+                        and operand.scope != card.root.scope
+                        and operand.kind == "op"
+                    ):
+                        self.loops.setdefault(unit.id, []).append(operand)
+        self.above = self._above(over)
+        rank = {unit.id: i for i, unit in enumerate(self.units.values()) if unit.cards}
+        main: dict[str, str] = {}  # the tail of the line that goes straight on
+        for tail, head in over:
+            if tail in rank and rank[tail] > rank.get(main.get(head, ""), -1):
+                main[head] = tail
         found: list[Arrow] = []
         for (tail, head), uses in over.items():
             sources = list(dict.fromkeys(operand for operand, _ in uses))
@@ -260,86 +339,108 @@ class Overview:
                 found += self._one(tail, head, sources[0], [c for _, c in uses])
             else:
                 found += self._many(tail, head, sources, len(uses))
+            if main.get(head) == tail:
+                found = [
+                    replace(a, css=("spine",)) if (a.tail, a.head) == (tail, head) else a
+                    for a in found
+                ]
         return found
 
-    def _one(self, tail: str, head: str, source: Node, cards: Sequence[Card]) -> list[Arrow]:
-        builder = self.builder
-        found = [builder.forward(source, cards[0])]
-        found[0] = _plain(found[0], tail, head)
-        shares = (
-            [s for c in cards[:200] if (s := builder.flows[c.root].share(source)) is not None]
-            if builder.backward
-            else []
-        )
-        if shares:
-            name = f"∂{builder.objective}/∂{builder.names[source]}"
-            share = np.sum(shares, axis=0)
-            several = sum(1 for c in builder.cards if source in c.entries) > len(cards)
-            label = name + (" (share)" if several else "")
-            if share.size == 1:
-                found.append(
-                    Arrow(
-                        tail,
-                        head,
-                        "gradient",
-                        (f"{label} = {builder.number(share)}",),
-                        weight=20,
-                        tip=f"{name} goes back",
-                    )
-                )
-                return found
-            shape, lines = builder.shape(source), builder.lines(share)
+    def loop_arrows(self) -> list[Arrow]:
+        """From a folded chain of steps back to itself: the value that the next step starts with, and its gradient."""
+        found = []
+        for id, nodes in self.loops.items():
+            name = text.symbol(nodes[0].basename or "") if nodes[0].name else ""
             found.append(
                 Arrow(
-                    tail,
-                    head,
-                    "gradient",
-                    (label,),
-                    shape,
-                    lines,
-                    weight=20,
-                    tip=f"{name} goes back",
+                    id,
+                    id,
+                    "value",
+                    (name,) if name else (),
+                    css=("loop",),
+                    tip="goes into the next step",
                 )
             )
         return found
 
-    def _many(self, tail: str, head: str, sources: Sequence[Node], uses: int) -> list[Arrow]:
+    def ranks(self) -> tuple[tuple[str, ...], ...]:
+        """Parameters and data that one unit alone uses stand above it, where there is a chain that would be bent by them."""
+        return tuple((tail, head) for tail, head in self.above.items())
+
+    def _above(self, over: Iterable[tuple[str, str]]) -> dict[str, str]:
+        pairs = list(over)
+        kinds = {unit.id: unit.kind for unit in self.units.values()}
+        only = {
+            u.id
+            for u in self.units.values()
+            if u.nodes and all(n.kind == "parameter" for n in u.nodes)
+        }
+        heads: dict[str, list[str]] = {}
+        for tail, head in pairs:
+            heads.setdefault(tail, []).append(head)
+        chained = {head for tail, head in pairs if tail not in only and kinds[tail] != "leaf"}
+        chained |= {head for tail, head in pairs if tail not in only}
+        above = {
+            tail: found[0]
+            for tail, found in heads.items()
+            if len(found) == 1 and tail in only and found[0] in chained
+        }
+        crowded = {head for head, n in Counter(above.values()).items() if n > 1}
+        return {tail: head for tail, head in above.items() if head not in crowded}
+
+    def _one(self, tail: str, head: str, source: Node, cards: Sequence[Card]) -> list[Arrow]:
         builder = self.builder
-        width = 1 + math.log10(uses)
+        sideways: Literal["", "before"] = "before" if self.above.get(tail) == head else ""
+        forward = builder.forward(source, cards[0])
+        found = [
+            Arrow(tail, head, "value", forward.label if self.wordy else (), forward.shape if self.wordy else "", weight=20,
+                  sideways=sideways, tip=forward.tip)
+        ]  # fmt: skip
+        if not builder.backward:
+            return found
+        shares = [s for c in cards[:200] if (s := builder.flows[c.root].share(source)) is not None]
+        if not shares:
+            return found
+        name = f"∂{builder.objective}/∂{builder.names[source]}"
+        back = Arrow(tail, head, "gradient", weight=20, sideways=sideways, tip=f"{name} goes back")
+        if self.wordy and source.kind == "op":
+            share = np.sum(shares, axis=0)
+            several = sum(1 for c in builder.cards if source in c.entries) > len(cards)
+            label = name + (" (share)" if several else "")
+            if share.size == 1:
+                back = replace(back, label=(f"{label} = {builder.number(share)}",))
+            else:
+                back = replace(
+                    back, label=(label,), shape=builder.shape(source), lines=builder.lines(share)
+                )
+        return [*found, back]
+
+    def _many(self, tail: str, head: str, sources: Sequence[Node], uses: int) -> list[Arrow]:
+        thick = 1 + math.log10(uses)
+        sideways: Literal["", "before"] = "before" if self.above.get(tail) == head else ""
+        words = (f"×{text.count(uses)}",)
         found = [
             Arrow(
                 tail,
                 head,
                 "value",
-                (f"×{text.count(uses)}",),
-                width=1.3 * width,
+                words,
+                width=1.3 * thick,
                 weight=5,
+                sideways=sideways,
                 tip=f"{uses} values go over",
             )
         ]
-        slope = (
-            _largest(g for n in sources if (g := gradient(builder.run, n)) is not None)
-            if builder.backward
-            else None
-        )
-        if slope is not None:
-            label = (f"max |∂| {builder.number(slope)}",)
+        if self.builder.backward and any(
+            gradient(self.builder.run, n) is not None for n in sources
+        ):
+            tip = f"{len(sources)} gradients come back"
             found.append(
                 Arrow(
-                    tail,
-                    head,
-                    "gradient",
-                    label,
-                    width=1.1 * width,
-                    weight=5,
-                    tip=f"{len(sources)} gradients come back",
+                    tail, head, "gradient", width=1.1 * thick, weight=5, sideways=sideways, tip=tip
                 )
             )
         return found
-
-
-def _plain(arrow: Arrow, tail: str, head: str) -> Arrow:
-    return Arrow(tail, head, "value", arrow.label, arrow.shape, weight=20, tip=arrow.tip)
 
 
 def _plural(n: int, word: str) -> str:

@@ -1,6 +1,7 @@
 """Identical scopes: numbered siblings that contain the same, found so that an overview can fold them to one.
 
-`ex0` ... `ex9`, each with the same layers inside, are one box "10 identical scopes". Layers in a row, which feed one another, stay apart.
+`ex0` ... `ex9`, each with the same layers inside, are one box "10 identical scopes". Scopes that feed one another, such as the steps of a
+recurrent net, are one box too from a certain length on, "10 steps, h loops back"; a few layers in a row stay apart.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from cgraph.node import Node
 Same = tuple[dict[str, str], dict[str, int]]
 _NUMBERED = re.compile(r"(.*?)[\[_]?(\d+)\]?$")
 SINGLE = 3  # identical scopes are folded from this many on
+STEPS = 5  # the same for scopes that feed one another
 
 
 def identical(order: Sequence[Node]) -> Same:
     """Numbered scopes side by side that contain the same: path -> path of the fold (`ex0` -> `ex[0 … 9]`), and how many it stands for.
 
-    Two scopes are the same when their nodes, in order, have the same ops, shapes and parents (inside: by position; outside: by op).
+    Two scopes are the same when their nodes, in order, have the same ops, shapes and parents (inside: by position).
     """
     inside: dict[str, list[Node]] = {}
     for node in order:
@@ -34,14 +36,13 @@ def identical(order: Sequence[Node]) -> Same:
             continue
         at = {node: i for i, node in enumerate(nodes)}
         signature = tuple(
-            (n.op.name, n.shape, tuple(at[p] if p in at else p.op.name for p in n.parents))
-            for n in nodes
+            (n.op.name, n.shape, tuple(at.get(p, -1) for p in n.parents)) for n in nodes
         )
         families.setdefault((above, numbered[1], hash(signature)), []).append(path)
     renamed: dict[str, str] = {}
     size: dict[str, int] = {}
     for (_, stem, _), members in families.items():
-        if len(members) >= SINGLE and not _chained(members, inside):
+        if len(members) >= (STEPS if _chained(members, inside) else SINGLE):
             numbers = [
                 int(found[2])
                 for m in members
@@ -64,7 +65,7 @@ def identical(order: Sequence[Node]) -> Same:
 
 
 def _chained(members: Sequence[str], inside: dict[str, list[Node]]) -> bool:
-    """Whether one of these scopes feeds another: layers in a row, which stay apart."""
+    """Whether one of these scopes feeds another: layers in a row, or the steps of a recurrent net."""
     scopes = set(members)
     for member in members:
         for node in inside[member]:
