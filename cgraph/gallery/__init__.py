@@ -3,8 +3,9 @@
     cgraph gallery --out DIR
 
 Writes the diagrams (PNG and SVG), step pages (HTML), plots (PNG), `index.html`, and `manifest.json`: figure -> files -> the
-numbers they show. No number is typed in: the manifest and the pictures are read off the same Runs. `room` holds what figures write with,
-`scalar`, `batch` and `nets` the figures in the article's order, `page` the index.
+numbers they show. No number is typed in: the manifest and the pictures are read off the same Runs. A figure is a few lines of
+script, which the page prints and the gallery runs (`script`); `neuron`, `batch`, `stable`, `xor` and `results` have them in the
+article's order, `nets` the graphs they are about, `api` what they are written with, `writer` makes the files, `page` the index.
 """
 
 from __future__ import annotations
@@ -12,16 +13,56 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cgraph.errors import CgraphError
-from cgraph.gallery import batch, nets, page, scalar
-from cgraph.gallery.room import Figure, Room, singly
+from cgraph.gallery import batch, neuron, page, results, stable, xor
+from cgraph.gallery.api import card, lines, matrix, number, op_card, panels, record, replace, show
+from cgraph.gallery.script import PRELUDE, Figure, execute, singly
+from cgraph.gallery.writer import FigureWriter, Item
 from cgraph.nn.progress import Progress
 
-__all__ = ["FIGURES", "main", "make"]
+__all__ = [
+    "CHAPTERS",
+    "FIGURES",
+    "card",
+    "lines",
+    "main",
+    "make",
+    "matrix",
+    "number",
+    "op_card",
+    "panels",
+    "record",
+    "replace",
+    "show",
+]
 
-FIGURES: list[Figure] = [*scalar.FIGURES, *batch.FIGURES, *nets.FIGURES]
+CHAPTERS: dict[str, list[Figure]] = {
+    "One neuron, one example": neuron.FIGURES,
+    "A batch, and the threshold": batch.FIGURES,
+    "The formula that breaks, and the stable one": stable.FIGURES,
+    "XOR: a hidden layer": xor.FIGURES,
+    "How good is it? The code, and Iris": results.FIGURES,
+    "Beyond the article": results.BEYOND,
+}
+FIGURES: list[Figure] = [figure for figures in CHAPTERS.values() for figure in figures]
+
+
+@dataclass
+class Made:
+    """A figure with what it has become."""
+
+    figure: Figure
+    chapter: str
+    items: list[Item]
+    numbers: dict[str, Any]
+    files: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.files = [file for item in self.items for file in item.files]
 
 
 def make(out: str | Path, only: str | None = None, quiet: bool = True) -> Path:
@@ -42,13 +83,23 @@ def make(out: str | Path, only: str | None = None, quiet: bool = True) -> Path:
         raise CgraphError(
             f"no figure matches {only!r}; there are " + "; ".join(f.number for f in FIGURES)
         )
-    room = Room(Path(out))
+    chapter_of = {id(f): name for name, figures in CHAPTERS.items() for f in figures}
+    made = []
     with Progress(len(chosen), "gallery", quiet=quiet, patience=0.0) as progress:
         for i, figure in enumerate(chosen):
             progress.update(i, f"{figure.number}: {figure.title}"[:60])
-            room.make(figure)
+            writer = FigureWriter(Path(out))
+            figure.run(_names(writer))
+            made.append(Made(figure, chapter_of[id(figure)], writer.items, writer.numbers))
         progress.update(len(chosen), "")
-    return page.write(room)
+    return page.write(Path(out), made)
+
+
+def _names(writer: FigureWriter) -> dict[str, Any]:
+    """What the prelude imports, with this gallery's own `show` and `record`."""
+    space: dict[str, Any] = {}
+    execute(PRELUDE, "prelude", space)
+    return space | {"show": writer.show, "record": writer.record}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

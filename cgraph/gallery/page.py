@@ -1,95 +1,150 @@
-"""The gallery's index: every picture on one page, searched by figure number or word, with nothing loaded from anywhere else."""
+"""The gallery's index: chapters with their figures, the lines that made each, the players in place, and a search over everything said.
+
+One file with nothing loaded from anywhere else but the pictures beside it.
+"""
 
 from __future__ import annotations
 
-import struct
+import json
+import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from cgraph.draw.model.text import escape
+from cgraph.draw.model.text import escape, number
 from cgraph.draw.output import engine
-from cgraph.gallery.room import Entry, Room, dumps, singly
+from cgraph.draw.output.player import assets
+from cgraph.gallery.script import PRELUDE, singly
+from cgraph.gallery.writer import Item, dumps
 
-KINDS = {"G": "graph", "S": "steps", "P": "plot", "T": "formulas", "text": "code"}
+if TYPE_CHECKING:
+    from cgraph.gallery import Made
+
+ARTICLE = (
+    "Nothing but NumPy: Understanding & Creating Binary Classification Neural Networks "
+    "with Computational Graphs from Scratch"
+)
+AUTHOR = "R. Khan"
 
 
-def write(room: Room) -> Path:
+def write(out: Path, made: Sequence[Made]) -> Path:
     """Write manifest.json and index.html; returns the index."""
-    engine.write(room.out / "manifest.json", dumps(room.entries).encode())
-    cards = "\n".join(_card(entry, room.out) for entry in room.entries)
-    page = _PAGE.replace("CARDS", cards).replace(
-        "COUNT", str(sum(len(e.files) for e in room.entries))
-    )
-    return engine.write(room.out / "index.html", page.encode())
+    rows = [
+        {"figure": m.figure.number, "kind": m.figure.kind, "title": m.figure.title, "files": m.files, "numbers": m.numbers}
+        for m in made
+    ]  # fmt: skip
+    engine.write(out / "manifest.json", dumps(rows).encode())
+    for m in made:
+        _link_back(out, m)
+    here = Path(__file__).parent
+    page = (here / "index.html").read_text(encoding="utf-8")
+    chapters: dict[str, list[Made]] = {}
+    for m in made:
+        chapters.setdefault(m.chapter, []).append(m)
+    parts = {
+        "ASSETS": assets(),
+        "ARTICLE": escape(f"“{ARTICLE}”"),
+        "AUTHOR": escape(AUTHOR),
+        "PRELUDE": escape(PRELUDE.strip()),
+        "CONTENTS": "".join(_contents(name, inside) for name, inside in chapters.items()),
+        "CHAPTERS": "".join(_chapter(name, inside) for name, inside in chapters.items()),
+        "COUNT": str(len(made)),
+    }
+    for key, words in parts.items():
+        page = page.replace(f"<!--{key}-->", words)
+    return engine.write(out / "index.html", page.encode())
 
 
-def _size(path: Path) -> tuple[int, int]:
-    """Width and height of a PNG at its own dots per inch, in CSS pixels: letters are as large in every picture of the page."""
-    data = path.read_bytes()
-    width, height = struct.unpack(">II", data[16:24])
-    start = data.find(b"pHYs")
-    per_metre = struct.unpack(">I", data[start + 4 : start + 8])[0] if start > 0 else 0
-    scale = 96 / (per_metre * 0.0254) if per_metre else 1.0
-    return round(width * scale), round(height * scale)
+def _link_back(out: Path, m: Made) -> None:
+    """A way from each player's own page to its place in the index."""
+    for name in (f for f in m.files if f.endswith(".html")):
+        text = (out / name).read_text(encoding="utf-8")
+        link = f'<p style="margin:0 0 6px;font:13px sans-serif"><a style="color:#2F66A8" href="index.html#{_anchor(m)}">← all figures</a></p>'
+        engine.write(out / name, text.replace("<body>\n", f"<body>\n{link}", 1).encode())
 
 
-def _card(entry: Entry, out: Path) -> str:
-    pictures = []
-    for name in entry.files:
-        caption = escape(entry.captions.get(name, ""))
-        width, height = _size(out / name) if name.endswith(".png") else (0, 0)
-        if name.endswith(".png"):
-            vector = name[:-4] + ".svg"
-            more = f' · <a href="{vector}">SVG</a>' if vector in entry.files else ""
-            image = f'<img loading="lazy" src="{name}" width="{width}" height="{height}" alt="{caption or escape(entry.title)}">'
-            pictures.append(
-                f'<figure><a href="{name}">{image}</a>'
-                f'<figcaption>{caption} <a href="{name}">PNG</a>{more}</figcaption></figure>'
-            )
-        elif not name.endswith(".svg"):
-            pictures.append(f'<p><a href="{name}">{escape(name)}</a> {caption}</p>')
+def _anchor(m: Made) -> str:
+    return "fig-" + "".join(c if c.isalnum() else "-" for c in m.figure.number).strip("-")
+
+
+def _contents(name: str, inside: list[Made]) -> str:
+    thumbs = "".join(
+        f'<a class="thumb" href="#{_anchor(m)}"><span class="frame">{_thumbnail(m)}</span>'
+        f'<span><b>{escape(m.figure.number)}</b> {escape(m.figure.title)}</span></a>'
+        for m in inside
+    )  # fmt: skip
+    return f'<details open class="part"><summary>{escape(name)}</summary><div class="thumbs">{thumbs}</div></details>'
+
+
+def _thumbnail(m: Made) -> str:
+    item = m.items[-1] if m.items[-1].kind == "frames" else m.items[0]
+    picture = next((f for f in item.files[::-1] if f.endswith(".svg")), "") or next((f for f in item.files if f.endswith(".png")), "")
+    plot = ' class="plot"' if item.kind == "plot" else ""
+    return f'<img{plot} loading="lazy" src="{picture}" alt="">' if picture else "<code>&gt;&gt;&gt;</code>"
+
+
+def _chapter(name: str, inside: list[Made]) -> str:
+    return f'<section class="chapter"><h2>{escape(name)}</h2>{"".join(map(_figure, inside))}</section>'
+
+
+def _figure(m: Made) -> str:
+    shown = "".join(_item(item) for item in m.items)
     numbers = "".join(
-        f"<tr><th>{escape(k)}</th><td>{escape(str(v))}</td></tr>" for k, v in entry.numbers.items()
+        f"<tr><th>{escape(k)}</th><td>{escape(_said(v))}</td></tr>" for k, v in m.numbers.items()
     )
-    table = (
-        f"<details><summary>the numbers</summary><table>{numbers}</table></details>"
-        if numbers
-        else ""
-    )
-    words = escape(f"{entry.figure} {entry.title} {KINDS[entry.kind.split(',')[0]]}".lower())
-    figures = escape(" ".join(singly(entry.figure)))
+    table = f"<details><summary>the numbers</summary><div class=scroll><table>{numbers}</table></div></details>" if numbers else ""
+    code = f'<details class="code"{" open" if len(m.figure.code) < 900 else ""}><summary>the code</summary><pre>{escape(m.figure.code.strip())}</pre></details>'
+    words = [m.figure.number, m.figure.title, m.figure.code, *(f"{i.title} {i.caption} {i.words}" for i in m.items)]
+    words += [f"{k} {_rounded(v)}" for k, v in m.numbers.items()]
     return (
-        f'<section data-words="{words}" data-figures=" {figures} ">'
-        f"<h2><span>{escape(entry.figure)}</span> {escape(entry.title)}</h2>{''.join(pictures)}{table}</section>"
+        f'<article id="{_anchor(m)}" data-words="{escape(folded(" ".join(words)))}" data-figures="{escape(" ".join(singly(m.figure.number)))}">'
+        f'<h3><a href="#{_anchor(m)}">{escape(m.figure.number)}</a> {escape(m.figure.title)}</h3>{shown}{code}{table}'
+        '<p class="up"><a href="#contents">↑ contents</a></p></article>'
     )
 
 
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>cgraph gallery</title>
-<style>
-body{font-family:'DejaVu Sans',Verdana,sans-serif;margin:0 auto;max-width:1300px;padding:16px;color:#1F2933;background:#fff}
-header{position:sticky;top:0;background:inherit;padding:8px 0;border-bottom:1px solid #D5DAE0}
-h1{font-size:22px;margin:0 0 6px}input{font:inherit;padding:8px 12px;width:100%;max-width:520px;border:1px solid #9AA5B1;border-radius:8px;
-box-sizing:border-box;background:inherit;color:inherit}
-section{border-bottom:1px solid #D5DAE0;padding:14px 0}h2{font-size:17px;margin:0 0 8px}
-h2 span{background:#DFEBFA;border-radius:6px;padding:2px 8px;margin-right:6px;font-size:14px}
-figure{margin:0 0 14px}img{max-width:100%;height:auto;background:#fff;border-radius:6px}figcaption{font-size:13px;color:#566270}
-table{border-collapse:collapse;font-size:13px;font-family:'DejaVu Sans Mono',Menlo,Consolas,monospace}
-th{text-align:left;padding:2px 12px 2px 0;vertical-align:top}td{overflow-wrap:anywhere}summary{cursor:pointer;font-size:13px}
-@media (prefers-color-scheme:dark){body{background:#12171D;color:#E6EAEF}figcaption{color:#B4C0CB}h2 span{background:#1A2C42}
-a{color:#6FA8E8}
-section,header{border-color:#39424C}}
-</style></head><body>
-<header><h1>Every figure of the article, drawn by cgraph</h1>
-<input type="search" placeholder="figure number or word, e.g. 19 or sigmoid" aria-label="search figures">
-<span id="n" role="status"></span></header>
-CARDS
-<script>
-(function(){var box=document.querySelector('input'),all=[].slice.call(document.querySelectorAll('section')),n=document.getElementById('n');
-function look(){var q=box.value.trim().toLowerCase(),k=0;all.forEach(function(s){
-var w=s.dataset.words,f=s.dataset.figures,ok=!q||(/^[0-9]/.test(q)?f.indexOf(' '+q)>=0&&(f.indexOf(' '+q+' ')>=0||f.indexOf(' '+q+'.')>=0||
-f.indexOf(' '+q+'b')>=0):w.indexOf(q)>=0);s.hidden=!ok;if(ok)k++;});
-n.textContent=k+' of '+all.length+' figures, COUNT files';}
-box.addEventListener('input',look);if(location.hash){box.value=decodeURIComponent(location.hash.slice(1));}look();})();
-</script></body></html>
-"""
+def _item(item: Item) -> str:
+    """A picture at its own size, in a box that scrolls where the screen is narrower; a player in place; a text."""
+    if item.kind == "text":
+        return f'<figure><figcaption>{escape(item.title)}</figcaption><pre class="said">{escape(item.words.strip())}</pre></figure>'
+    links = " · ".join(f'<a href="{f}">{f.rsplit(".", 1)[1].upper()}</a>' for f in item.files if item.kind != "frames")
+    if item.kind == "frames":
+        stills = " ".join(
+            f'<a href="{f}" title="{escape(f)}">{i}</a>' for i, f in enumerate(f for f in item.files if f.endswith(".png"))
+        )
+        page = next(f for f in item.files if f.endswith(".html"))
+        return (
+            f'<figure class="player">{item.player}<figcaption><a href="{page}">{escape(item.title)}, on a page of its own</a>'
+            f" · stills: {stills}</figcaption></figure>"
+        )
+    picture = next((f for f in item.files if f.endswith(".svg")), item.files[0])
+    width, height = (round(v) for v in item.size)
+    plot = ' class="plot"' if item.kind == "plot" else ""
+    words = escape(". ".join(w for w in (item.title, item.caption) if w))
+    # A diagram has its title and its sentence in it; a plot has its title.
+    return (
+        f'<figure><div class="scroll"><a href="{picture}"><img{plot} loading="lazy" src="{picture}" width="{width}" height="{height}" '
+        f'alt="{words}" style="--w:{width}px"></a></div><figcaption>{links}</figcaption></figure>'
+    )
+
+
+def _said(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
+
+
+def _rounded(value: Any) -> str:
+    """A number as the pictures print it, and with four digits, for the search."""
+    if isinstance(value, list | tuple):
+        return " ".join(map(_rounded, value))
+    if isinstance(value, dict):
+        return " ".join(f"{k} {_rounded(v)}" for k, v in value.items())
+    if isinstance(value, int | float):
+        return f"{number(value)} {value:.4f}"
+    return str(value)
+
+
+def folded(words: str) -> str:
+    """Words as the search compares them: lower case, w₁ as w1, p̂ as p, − as -, each word once."""
+    plain = unicodedata.normalize("NFKD", words.replace("−", "-"))
+    plain = "".join(c for c in plain if not unicodedata.combining(c)).lower()
+    return " ".join(dict.fromkeys(plain.split()))

@@ -14,12 +14,14 @@ from cgraph.plots.quality import (
     roc_curve,
     threshold_sweep,
 )
+from cgraph.plots.style import dress
 
 __all__ = [
     "bce",
     "confusion_matrix",
     "decision_boundary",
     "descent",
+    "dress",
     "function",
     "learning_curve",
     "precision_recall_curve",

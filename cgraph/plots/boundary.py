@@ -89,6 +89,8 @@ def decision_boundary(
     threshold: float = 0.5,
     shaded: bool = False,
     distances: bool = False,
+    square: bool = False,
+    view: tuple[tuple[float, float], tuple[float, float]] | None = None,
     names: Sequence[str] = ("x₁", "x₂"),
     classes: Sequence[str] = ("y = 0", "y = 1"),
     title: str | None = None,
@@ -97,9 +99,10 @@ def decision_boundary(
     """Where the model's probability crosses the threshold, among the examples.
 
     `model` is a fitted classifier (`decision_function` or `predict_proba` on rows) or a function from columns (2, n) to n
-    probabilities. `shaded` paints the two sides by their probability; `distances` draws and measures the way from every
-    example to the boundary (the view then grows until the boundary is in it). ValueError for X that is not (2, m) or a
-    threshold outside (0, 1).
+    probabilities. `shaded` paints the two sides by their probability, with a scale beside them; `distances` draws and measures the
+    way from every example to the boundary (the view then grows until the boundary is in it). Examples on the wrong side are
+    ringed. `square` gives both axes one scale and range; `view` sets the ranges, ((left, right), (bottom, top)), to the same scale.
+    ValueError for X that is not (2, m) or a threshold outside (0, 1).
     """
     points, level, logits = style.points(X), _level(threshold), _logits(model)
     low, high = points.min(axis=0), points.max(axis=0)
@@ -111,6 +114,12 @@ def decision_boundary(
     low, high = np.minimum(low, nearest.min(axis=0)), np.maximum(high, nearest.max(axis=0))
     pad = 0.16 * np.maximum(high - low, 1e-9)
     low, high = low - pad, high + pad
+    if view is not None:
+        low, high = (np.array([side[i] for side in view], float) for i in (0, 1))
+    elif square:
+        extent = float(np.ptp(points))
+        low, high = np.minimum(low.min(), points.min() - 0.35 * extent), np.maximum(high.max(), points.max() + 0.35 * extent)
+        low, high = np.repeat(low, 2), np.repeat(high, 2)
 
     ax = style.axes(ax)
     if shaded:
@@ -128,11 +137,23 @@ def decision_boundary(
         ax.plot([], [], color=style.INK, label=f"p̂ = {threshold:g} is nowhere in view")
     if distances and len(far):
         _measure(ax, points, feet)
+    _ring(ax, points, np.asarray(Y).ravel() > 0.5, logits(points) >= level)
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-    if distances:
+    if distances or square or view is not None:
         ax.set_aspect("equal")
     style.legend(ax, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=4)
     return ax
+
+
+def _ring(ax: Axes, points: Array, labels: Any, called: Any) -> None:
+    """Examples on the wrong side of the boundary, told by a ring."""
+    wrong = points[labels != called]
+    if len(wrong):
+        size = 420 if len(points) <= 12 else 130
+        ax.scatter(
+            wrong[:, 0], wrong[:, 1], s=size, facecolors="none", edgecolors="#B00020", linewidths=1.8, zorder=5,
+            label=f"{len(wrong)} wrong",
+        )  # fmt: skip
 
 
 def _shade(
@@ -147,7 +168,7 @@ def _shade(
         "sides", ["#9FC3EE", style.PALE_NEGATIVE, style.PALE_POSITIVE, "#F2B483"]
     )
     # The probability relative to the threshold: exactly one half on the boundary, whatever the threshold is.
-    ax.pcolormesh(
+    mesh = ax.pcolormesh(
         x,
         y,
         1 / (1 + np.exp(-z)),
@@ -168,6 +189,13 @@ def _shade(
         zorder=0.5,
     )
     ax.grid(False)
+    bar = ax.figure.colorbar(mesh, ax=ax, fraction=0.046, pad=0.03)
+    ticks = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
+    said = 1 / (1 + np.exp(-(np.log(ticks / (1 - ticks)) + level)))
+    bar.set_ticks(list(ticks), labels=[f"{p:.2g}" if p < 0.99 else f"{p:.6g}" for p in said])
+    bar.ax.tick_params(colors=style.GREY, labelsize=8)
+    bar.set_label("p̂", color=style.INK)
+    bar.outline.set_visible(False)  # type: ignore[operator]
 
 
 def _measure(ax: Axes, points: Array, feet: Array) -> None:
@@ -184,8 +212,8 @@ def _measure(ax: Axes, points: Array, feet: Array) -> None:
         way = foot - point
         length = float(np.linalg.norm(way))
         # beside the line, on its left, so that neither the line nor a mark is covered
-        aside = 11 * np.array([-way[1], way[0]]) / max(length, 1e-300)
+        aside = 13 * np.array([-way[1], way[0]]) / max(length, 1e-300)
         ax.annotate(
-            f"{length:.3g}", (point + foot) / 2, xytext=tuple(aside), textcoords="offset points", fontsize=9,
+            f"{length:.3g}", 0.6 * point + 0.4 * foot, xytext=tuple(aside), textcoords="offset points", fontsize=9,
             color=style.INK, ha="center", va="center", zorder=5,
         )  # fmt: skip

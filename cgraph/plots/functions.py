@@ -35,15 +35,17 @@ def function(
     label: str = "f(x)",
     slope: str | None = "df/dx",
     x: str = "x",
+    y: str | None = None,
+    log: str = "",
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """An elementwise function of nodes over [low, high], and, dashed, its derivative.
 
-    `label`, `slope` and `x` name the two curves and the axis; `slope=None` leaves the derivative out. Where the function or its
-    derivative is not finite the curve has a gap.
+    `label`, `slope`, `x` and `y` name the two curves and the axes; `slope=None` leaves the derivative out; `log` is "x", "y" or
+    "xy" for logarithmic axes. Where the function or its derivative is not finite the curve has a gap.
     """
-    at = np.linspace(low, high, 801)
+    at = np.geomspace(low, high, 801) if "x" in log else np.linspace(low, high, 801)
     value, derivative = _value_and_slope(f, at)
     ax = style.axes(ax)
     ax.axhline(0.0, color=style.GREY, linewidth=0.9, linestyle=":")
@@ -58,52 +60,98 @@ def function(
         if slope is not None:
             shown = np.where(np.isfinite(derivative), derivative, np.nan)
             ax.plot(at, shown, color=style.GRADIENT, linewidth=1.8, linestyle="--", label=slope)
+    if "x" in log:
+        ax.set_xscale("log")
+    if "y" in log:
+        ax.set_yscale("log")
     ax.set_xlim(low, high)
     style.legend(ax)
-    return style.name(ax, title, x, "")
+    return style.name(ax, title, x, y if y is not None else label if slope is None else "")
 
 
 def sigmoid(
-    *, derivative: bool = True, limit: float = 8.0, title: str | None = None, ax: Axes | None = None
+    *,
+    derivative: bool = True,
+    limit: float = 8.0,
+    threshold: float | None = None,
+    flat: float | None = None,
+    title: str | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
-    """σ(z) for |z| up to `limit`, read as a probability, and its derivative, which is flat at both ends."""
+    """σ(z) for |z| up to `limit`, read as a probability, and its derivative, which is flat at both ends.
+
+    `threshold` shades where the answer is negative and where it is positive; `flat` where the derivative is below it.
+    """
     from cgraph.ops.elementwise import sigmoid as op
 
     slope = "dσ/dz = σ(z)(1 − σ(z))" if derivative else None
-    title = title or "The sigmoid turns any number into a probability"
-    ax = function(op, -limit, limit, label="σ(z)", slope=slope, x="z", title=title, ax=ax)
+    title = title or (
+        "The sigmoid turns any number into a probability"
+        if threshold is None
+        else f"Positive where p̂ ≥ {threshold:g}"
+    )
+    label = "p̂ = σ(z)"
+    ax = function(op, -limit, limit, label=label, slope=slope, x="z", y="p̂", title=title, ax=ax)
     ax.axhline(0.5, color=style.GREY, linewidth=0.9, linestyle=":")
     ax.axvline(0.0, color=style.GREY, linewidth=0.9, linestyle=":")
-    ax.annotate(
-        "σ(0) = 0.5",
-        (0, 0.5),
-        xytext=(10, -14),
-        textcoords="offset points",
-        color=style.INK,
-        fontsize=9,
-    )
     ax.set_ylim(-0.05, 1.05)
+    if threshold is None:
+        ax.annotate(
+            "σ(0) = 0.5",
+            (0, 0.5),
+            xytext=(10, -14),
+            textcoords="offset points",
+            color=style.INK,
+            fontsize=9,
+        )
+    else:
+        _threshold(ax, threshold, limit)
+    if flat is not None:
+        edge = float(np.log((1 - 2 * flat + np.sqrt(1 - 4 * flat)) / (2 * flat)))
+        for low, high in ((-limit, -edge), (edge, limit)):
+            ax.axvspan(low, high, color="#FFF6CC", zorder=0)
+            ax.text((low + high) / 2, 0.72 if low < 0 else 0.3, f"flat: dσ/dz\nbelow {flat:g}",
+                    ha="center", va="center", color="#7A5E00", fontsize=9)  # fmt: skip
     style.legend(ax, loc="upper left")
     return ax
+
+
+def _threshold(ax: Axes, threshold: float, limit: float) -> None:
+    """The two answers of a classifier: negative left of the logit of the threshold, positive right of it."""
+    if not 0 < threshold < 1:
+        raise ValueError(f"a threshold lies between 0 and 1, not at {threshold}")
+    logit = float(np.log(threshold) - np.log1p(-threshold))
+    ax.axhline(threshold, color=style.INK, linewidth=1.1, linestyle="--")
+    ax.axvline(logit, color=style.INK, linewidth=1.1)
+    for low, high, colour, word, ink in (
+        (-limit, logit, style.PALE_NEGATIVE, "negative", style.NEGATIVE),
+        (logit, limit, style.PALE_POSITIVE, "positive", style.POSITIVE),
+    ):
+        ax.axvspan(low, high, color=colour, alpha=0.6, zorder=0)
+        ax.text((low + high) / 2, 0.22 if word == "positive" else 0.62, word, color=ink, ha="center", fontsize=11, fontweight="bold")
+    ax.annotate(
+        f"z = {logit:.3g}", (logit, 0.02), xytext=(6, 0), textcoords="offset points", color=style.INK, fontsize=9,
+    )  # fmt: skip
 
 
 def bce(
     y: float, *, derivative: bool = True, title: str | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Binary cross-entropy of a prediction p̂ when the answer is y (0 or 1), and its derivative with respect to p̂."""
+    """Binary cross-entropy of a prediction p̂ when the answer is y (0 or 1), and its derivative with respect to p̂.
+
+    Both labels are drawn to the same scale: they are mirror images.
+    """
     from cgraph.ops.losses import bce as op
 
     label, slope = f"loss for y = {y:g}", "∂loss/∂p̂" if derivative else None
     title = title or f"Binary cross-entropy, y = {y:g}"
     ax = function(
-        lambda p: op(p, float(y)), 0.005, 0.995, label=label, slope=slope, x="p̂", title=title, ax=ax
-    )
+        lambda p: op(p, float(y)), 0.005, 0.995, label=label, slope=slope, x="p̂", y="loss, slope" if derivative else "loss",
+        title=title, ax=ax,
+    )  # fmt: skip
     ax.set_xlim(0, 1)
-    if derivative:
-        ax.set_ylim((-11, 6) if y > 0.5 else (-1.5, 11))
-    style.legend(
-        ax, loc="upper left" if y < 0.5 else "lower right" if derivative else "upper right"
-    )
+    ax.set_ylim((-11, 11) if derivative else (0, 5.5))
+    style.legend(ax, loc="upper center" if derivative else "upper left" if y < 0.5 else "upper right")
     return ax
 
 

@@ -22,7 +22,8 @@ def confusion_matrix(
     title: str | None = "Confusion matrix",
     ax: Axes | None = None,
 ) -> Axes:
-    """The four counts of `metrics.confusion_matrix` as a table, right answers on the diagonal."""
+    """The four counts of `metrics.confusion_matrix` as a table, right answers on the diagonal; the darker, the larger its share of
+    the row, which stands below the count."""
     counts = np.asarray(matrix)
     ax = style.axes(ax, 4.8, 4.4)
     ax.grid(False)
@@ -35,7 +36,8 @@ def confusion_matrix(
             ax.text(
                 column, row - 0.06, f"{counts[row, column]}", ha="center", color=colour, fontsize=22
             )
-            ax.text(column, row + 0.18, words[row][column], ha="center", color=colour, fontsize=9)
+            said = f"{words[row][column]}\n{share[row, column]:.0%} of the row"
+            ax.text(column, row + 0.26, said, ha="center", color=colour, fontsize=9)
     ax.set_xticks([0, 1], classes)
     ax.set_yticks([0, 1], classes, rotation=90, va="center")
     ax.tick_params(length=0)
@@ -105,7 +107,7 @@ def threshold_sweep(
             color=colour,
             linestyle=dash,
             linewidth=1.8,
-            label=name,
+            label="F1" if name == "f1" else name,
         )
     ax.set(xlim=(0, 1), ylim=(-0.02, 1.05))
     style.legend(ax, loc="lower center", ncols=4)

@@ -53,6 +53,13 @@ def name(ax: Axes, title: str | None, x: str, y: str) -> Axes:
     return ax
 
 
+def dress(ax: Axes, title: str | None, x: str, y: str, **legend_: Any) -> Axes:
+    """Title, names of the axes and legend on axes that somebody has drawn into by hand, in the look of the other plots."""
+    axes(ax)
+    legend(ax, **legend_)
+    return name(ax, title, x, y)
+
+
 def legend(ax: Axes, **options: Any) -> None:
     ax.legend(frameon=False, fontsize=9, labelcolor=INK, **options)
 

@@ -60,6 +60,21 @@ def assets() -> str:
     return f"<style>{css}{_palette_css()}</style><script>{''.join(scripts)}</script>"
 
 
+def dark_svg(drawing: str) -> str:
+    """An SVG text that follows the reader's dark mode: for pictures that a page shows as files of their own."""
+    head, bracket, rest = drawing.partition(">")
+    rules = "".join(f'[fill="{a}"]{{fill:{b}}}[stroke="{a}"]{{stroke:{b}}}' for a, b in _colours())
+    return f"{head}{bracket}<style>@media (prefers-color-scheme:dark){{{rules}}}</style>{rest}"
+
+
+def _colours() -> list[tuple[str, str]]:
+    """Every colour of the light palette, as the engine writes it, with the dark one in its place."""
+    pairs = {
+        a.lower(): b for (_, a), (_, b) in zip(LIGHT.items(), DARK.items(), strict=True)
+    } | {"white": DARK.paper}
+    return list(pairs.items())
+
+
 def _pictures(frames: Any) -> list[Picture]:
     diagrams = frames if isinstance(frames, Sequence) else [frames]
     return [diagram.picture for diagram in diagrams]
@@ -177,17 +192,14 @@ def _again(frames: Any) -> Again | None:
 def _palette_css() -> str:
     """Dark mode: every colour of the light palette looked up by attribute and replaced; and the colours of the chain rule's factors."""
 
-    def rules(old: Palette, new: Palette) -> str:
-        pairs = {a.lower(): b for (_, a), (_, b) in zip(old.items(), new.items(), strict=True)}
-        found = "".join(
-            f'.cgraph-player svg [fill="{a}"]{{fill:{b}}}.cgraph-player svg [stroke="{a}"]{{stroke:{b}}}'
-            for a, b in {**pairs, "white": new.paper}.items()
-        )
-        marks = "".join(
-            f'.cgraph-player .mark[style="color:{a}"]{{color:{b}!important}}'
-            for (_, a), (_, b) in zip(old.items(), new.items(), strict=True)
-        )
-        return found + marks
+    rules = "".join(
+        f'.cgraph-player svg [fill="{a}"]{{fill:{b}}}.cgraph-player svg [stroke="{a}"]{{stroke:{b}}}'
+        for a, b in _colours()
+    )
+    rules += "".join(
+        f'.cgraph-player .mark[style="color:{a}"]{{color:{b}!important}}'
+        for (_, a), (_, b) in zip(LIGHT.items(), DARK.items(), strict=True)
+    )
 
     def tones(palette: Palette) -> str:
         names = ("data", "parameter", "linear", "arithmetic", "activation", "loss", "other")
@@ -202,4 +214,4 @@ def _palette_css() -> str:
         ".cgraph-player svg .lit{fill:#FFC46B}.cgraph-player svg .lit2{fill:#8CC4FF}.cgraph-player svg .here{fill:#D9B8FF}"
         ".cgraph-player .entry.here{background:#4B2A6B}.cgraph-player dd.well{color:#7FCF85}.cgraph-player dd.ill{color:#FF7B8E}"
     )
-    return f"{tones(LIGHT)}@media (prefers-color-scheme:dark){{{rules(LIGHT, DARK)}{tones(DARK)}{dark}}}"
+    return f"{tones(LIGHT)}@media (prefers-color-scheme:dark){{{rules}{tones(DARK)}{dark}}}"
