@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -12,8 +15,11 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
+from draw.browser import browser, click
+
 import cgraph.gallery as gallery
 from cgraph.errors import CgraphError
+from cgraph.gallery.script import PRELUDE
 
 GOLDEN = json.loads((Path(__file__).parent / "data" / "golden.json").read_text())
 # The article's inventory; letters as the article has them.
@@ -56,16 +62,71 @@ def test_every_figure_is_there(made):
     )
     assert {"62b", "63b"} <= covered(rows)
     for row in rows.values():
-        assert row["files"] and all((out / name).stat().st_size > 100 for name in row["files"])
+        assert row["files"] and all((out / name).stat().st_size > 60 for name in row["files"])
+    names = [name for row in rows.values() for name in row["files"]]
+    assert len(names) == len(set(names))  # each figure stands once
+    pngs = [(out / name).read_bytes() for name in names if name.endswith(".png")]
+    assert len({hash(data) for data in pngs}) == len(pngs)
+
+
+@pytest.mark.slow
+def test_the_index_stands_alone(made):
+    out, rows = made
     page = (out / "index.html").read_text()
-    assert all(
-        name in page for row in rows.values() for name in row["files"] if not name.endswith(".svg")
+    assert (
+        "Nothing but NumPy: Understanding &amp; Creating Binary Classification Neural Networks"
+        in page
     )
-    assert "http" not in page.replace("http-equiv", "")
-    # Pictures stand at their own size, so letters are as large in all of them: a pixel of 144 dpi is 2/3 of the page's.
-    size = re.search(r'src="fig02_neuron_expanded.png" width="(\d+)" height="(\d+)"', page)
-    data = (out / "fig02_neuron_expanded.png").read_bytes()
-    assert int(size[1]) == pytest.approx(int.from_bytes(data[16:20], "big") * 96 / 144, abs=1)
+    assert "http" not in page.replace("http://www.w3.org/", "")
+    linked = set(re.findall(r'(?:src|href)="([^"#]+)(?:#[^"]*)?"', page)) - {"index.html"}
+    assert all((out / name).exists() for name in linked)
+    assert {name for row in rows.values() for name in row["files"]} - linked <= {
+        name for row in rows.values() for name in row["files"] if name.endswith((".svg", ".txt"))
+    }
+    anchors = set(re.findall(r'id="(fig-[^"]+)"', page))
+    assert len(anchors) == len(rows) and set(re.findall(r'href="#(fig-[^"]+)"', page)) == anchors
+    assert "<!--" not in page
+    # Every figure shows the lines that made it, and they are those that were run.
+    for figure in gallery.FIGURES:
+        assert html.escape(figure.code.strip()) in page
+    for player in (n for row in rows.values() for n in row["files"] if n.endswith(".html")):
+        assert "← all figures" in (out / player).read_text()
+
+
+def test_the_code_of_a_figure_runs_on_its_own(tmp_path):
+    """What the page prints, typed into a file by somebody else: the imports that it names, then the lines."""
+    figure = next(f for f in gallery.FIGURES if f.number == "18, 19.a-c")
+    (tmp_path / "mine.py").write_text(PRELUDE + figure.code, encoding="utf-8")
+    subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, check=True)
+    made = {path.name for path in tmp_path.iterdir()}
+    assert {"fig18_gradient_flow.png", "fig19_backprop.html", "fig19_backprop_02_step1.png"} <= made
+    # The nodes know the lines that built them, and so does the player.
+    player = (tmp_path / "fig19_backprop.html").read_text()
+    assert "mine.py, line" in player and 'z = cg.add(w1 * x1 + w2 * x2, b, name=\\"z\\")' in player
+
+
+SEARCH = """<pre id="seen"></pre><script>
+var seen=[],box=document.querySelector('.find input');
+function shown(){return [].filter.call(document.querySelectorAll('article'),function(a){return !a.hidden;}).map(function(a){return a.id;});}
+WORDS.forEach(function(w){box.value=w;box.dispatchEvent(new Event('input'));
+seen.push([w,shown(),document.getElementById('nothing').hidden,document.querySelector('.find span').textContent]);});
+document.getElementById('seen').textContent=JSON.stringify(seen);
+</script></body>"""
+
+
+@pytest.mark.slow
+@browser
+def test_the_search_finds_words_and_numbers(made, tmp_path):
+    out, rows = made
+    words = ["19", "fused", "xor", "0.72", "w1", "bypassed", "−0.083", "rosebud", ""]
+    found = click(out / "index.html", out, "", SEARCH.replace("WORDS", json.dumps(words)))
+    (out / "clicked.html").unlink()
+    seen = {w: ids for w, ids, _, _ in found}
+    assert seen["19"] == ["fig-18--19-a-c"] and len(seen[""]) == len(rows)
+    assert "fig-63" in seen["fused"] and {"fig-65", "fig-70-a-e--71"} <= set(seen["xor"])
+    assert "fig-35-a-c" in seen["0.72"] and "fig-35-a-c" in seen["−0.083"]
+    assert "fig-18--19-a-c" in seen["w1"] and not seen["rosebud"]
+    assert [hidden for w, _, hidden, _ in found if w == "rosebud"] == [False]
 
 
 @pytest.mark.slow
@@ -94,20 +155,54 @@ def test_the_numbers_are_the_golden_ones(made):
         "0.5": 1.0,
         "0.9999": 0.75,
     }
-    xor = GOLDEN["xor_batch"]["after_updates"]["0"]
-    assert rows["70.a-e, 71"]["numbers"]["cost"] == pytest.approx(xor["cost"], abs=1e-9)
+    xor = GOLDEN["xor_batch"]["after_updates"]
+    assert rows["70.a-e, 71"]["numbers"]["cost"] == pytest.approx(xor["0"]["cost"], abs=1e-9)
+    assert rows["72, 73"]["numbers"]["second cost"] == pytest.approx(xor["1"]["cost"], abs=1e-9)
     assert rows["97, 100"]["numbers"]["accuracy"] == pytest.approx(0.96)
+    assert rows["97, 100"]["numbers"]["highest"] > rows["97, 100"]["numbers"]["first_cost"]
 
 
 @pytest.mark.slow
-def test_thresholds_are_not_rounded_away(made):
-    words = (made[0] / "fig43_boundary.svg").read_text().replace("\xa0", " ")
-    assert all(f"t = {t}: " in words for t in ("10⁻⁹", "10⁻⁵", "0.5", "0.9999"))
+def test_the_pictures_make_their_point(made):
+    out, _ = made
+
+    def words(name):
+        return (out / name).read_text().replace("\xa0", " ")
+
+    assert all(
+        f"t = {t}: " in words("fig43_boundary.svg") for t in ("10⁻⁹", "10⁻⁵", "0.5", "0.9999")
+    )
+    for name in (
+        "fig68_xor_forward_04_forward.svg",
+        "fig70_xor_backward_05_step4.svg",
+        "fig71_xor_whole.svg",
+    ):
+        assert "bypassed" in words(name) and "0.522" in words(name)  # the last sigmoid and its P̂
+    assert "from elsewhere" in words("fig04_sigmoid_node.svg") and "from elsewhere" in words(
+        "fig06_output_layer.svg"
+    )
+    assert "fig47a_threshold.png" in words("index.html") and "1 of 4 right (25%)" in words(
+        "index.html"
+    )
+
+
+@pytest.mark.slow
+def test_the_way_to_the_stable_form(made):
+    """Each line of the chain is the one above it, rewritten: one value where none overflows, and the truth is SciPy's."""
+    special = pytest.importorskip("scipy.special")
+    numbers = made[1]["62"]["numbers"]
+    chain = list(numbers.values())
+    truth = [-float(special.log_expit(-z)) for z in (2.0, -800.0, 800.0)]
+    assert len(chain) >= 4 and chain[-1] == pytest.approx(truth, rel=1e-12, abs=0)
+    assert all(line[0] == pytest.approx(truth[0], rel=1e-12) for line in chain)
+    assert not all(
+        isinstance(v, float) and v == pytest.approx(t) for v, t in zip(chain[0], truth, strict=True)
+    )
 
 
 def test_one_figure(tmp_path):
     gallery.make(tmp_path, only="63")
-    (row,) = json.loads((tmp_path / "manifest.json").read_text())["figures"]
+    row = json.loads((tmp_path / "manifest.json").read_text())["figures"][0]
     assert row["title"].startswith("Forward and backward after the fusion")
     with pytest.raises(CgraphError, match="no figure matches"):
         gallery.make(tmp_path, only="4711")

@@ -14,16 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from cgraph import datasets, metrics, nn, optim
+from cgraph import datasets, metrics, nn, optim, plots
+from cgraph.draw import draw, frames
 from cgraph.draw.model.text import matrix, number
-from cgraph.errors import DrawError
+from cgraph.gallery.writer import FigureWriter, panels
 from cgraph.leaves import input, parameter
 from cgraph.node import Node
 from cgraph.ops.elementwise import add, sigmoid
 from cgraph.ops.linalg import matmul
 from cgraph.ops.losses import bce
 from cgraph.ops.reduction import mean
-from cgraph.run import Run, run as evaluate
+from cgraph.run import run as evaluate
 
 EPOCHS = 5000
 THRESHOLDS = (1e-9, 1e-5, 0.5, 0.9999)
@@ -43,92 +44,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """The whole article; 0 also when pictures had to be left out, which is said."""
     started = time.perf_counter()
-    studio = Studio(Path(options.out))
+    figures = FigureWriter(Path(options.out), vectors=False, lenient=True)
     for chapter in (one_example, and_gate, xor_gate, iris):
-        chapter(studio)
-    studio.farewell(time.perf_counter() - started)
+        chapter(figures)
+    heading(f"{len(figures.items)} figures, {time.perf_counter() - started:.0f} seconds")
+    for item in figures.items:
+        print(f"    {item.files[-1] if item.files else item.name:<24} {item.title}")
+    for what in figures.missing:
+        print(f"    without {what}")
+    print(f"\n  They are in {figures.out.resolve()}")
     return 0
 
 
-# --- telling and drawing -----------------------------------------------------------------------
-
-
-class Studio:
-    """Writes the pictures, and remembers which, and why some could not be made."""
-
-    def __init__(self, out: Path) -> None:
-        self.out = out
-        self.out.mkdir(parents=True, exist_ok=True)
-        self.written: list[tuple[str, str]] = []
-        self.missing: list[str] = []
-
-    def diagram(self, name: str, title: str, root: Any, run: Run, **options: Any) -> None:
-        """A graph at work, as a PNG."""
-        from cgraph.draw import draw
-
-        self._save(name, title, lambda path: draw(root, run=run, title=title, **options).save(path))
-
-    def steps(self, name: str, title: str, run: Run) -> None:
-        """The backward pass, one picture a step, and one page to step through."""
-        from cgraph.draw import animate, frames
-
-        for i, frame in enumerate(frames(run)):
-            self._save(f"{name}_{i}.png", frame.title.replace(f"{title}, ", ""), frame.save)
-        self._save(
-            f"{name}.html",
-            f"{title}, to step through in a browser",
-            lambda path: animate(run, path),
-        )
-
-    def plot(
-        self,
-        name: str,
-        title: str,
-        paint: Callable[[Any], Any],
-        width: float = 6.4,
-        height: float = 4.4,
-    ) -> None:
-        """A plot: `paint` gets a figure."""
-
-        def save(path: Path) -> None:
-            from matplotlib.backends.backend_agg import FigureCanvasAgg
-            from matplotlib.figure import Figure
-
-            figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
-            paint(figure)
-            canvas: Any = FigureCanvasAgg(figure)
-            canvas.print_png(path)
-
-        self._save(name, title, save)
-
-    def _save(self, name: str, title: str, save: Callable[[Path], Any]) -> None:
-        try:
-            save(self.out / name)
-        except DrawError as error:
-            self._without(f"diagrams: {error}")
-        except ModuleNotFoundError as error:
-            if error.name != "matplotlib":
-                raise
-            self._without(
-                'plots: matplotlib is not installed; pip install "cgraph[plots]" brings it'
-            )
-        else:
-            self.written.append((name, title))
-
-    def _without(self, what: str) -> None:
-        if what not in self.missing:
-            self.missing.append(what)
-            print(f"    (without {what})")
-
-    def farewell(self, seconds: float) -> None:
-        """Where everything is."""
-        heading(f"{len(self.written)} pictures, {seconds:.0f} seconds")
-        width = max((len(name) for name, _ in self.written), default=0)
-        for name, title in self.written:
-            print(f"    {name:<{width}}  {title}")
-        for what in self.missing:
-            print(f"    without {what}")
-        print(f"\n  They are in {self.out.resolve()}")
+# --- telling -----------------------------------------------------------------------------------
 
 
 def heading(text: str) -> None:
@@ -168,7 +96,7 @@ def probabilities(graph: nn.ClassifierGraph) -> Callable[[Any], Any]:
 # --- the chapters ------------------------------------------------------------------------------
 
 
-def one_example(studio: Studio) -> None:
+def one_example(figures: FigureWriter) -> None:
     """The first AND example, node by node."""
     heading("1  One neuron, one example: AND of 0 and 0, by stochastic gradient descent")
     x1, x2, y = input("x1", 0.0), input("x2", 0.0), input("y", 0.0)
@@ -182,7 +110,7 @@ def one_example(studio: Studio) -> None:
     tell("z = w₁x₁ + w₂x₂ + b", forward.value(z))
     tell("p̂ = σ(z)", forward.value(p))
     tell("loss = BCE(p̂, y)", forward.value(loss))
-    studio.diagram("and_1_forward.png", "AND, first example: forward", loss, forward)
+    figures.show("and_1_forward", draw(loss, run=forward, title="AND, first example: forward"))
 
     print("  Backward: every node hands upstream × local to its parents")
     run = loss.backward()
@@ -195,8 +123,10 @@ def one_example(studio: Studio) -> None:
         run.grad(b),
         f"= {number(run.grad(z))} × 1;  no gradient flows into the data x₁, x₂, y",
     )
-    studio.diagram("and_2_backward.png", "AND, first example: forward and backward", loss, run)
-    studio.steps("and_3_steps", "AND, first example: the backward pass, step by step", run)
+    figures.show(
+        "and_2_backward", draw(loss, run=run, title="AND, first example: forward and backward")
+    )
+    figures.show("and_3_steps", frames(run), "AND, first example: the backward pass, step by step")
 
     print("  Update with learning rate 1, and forward again")
     optim.GradientDescent(lr=1.0).step([w1, w2, b], [run.grad(node) for node in (w1, w2, b)])
@@ -204,26 +134,18 @@ def one_example(studio: Studio) -> None:
     tell("w₁, w₂, b", [w1.value, w2.value, b.value])
     tell("p̂", again.value(p), f"was {number(forward.value(p))}")
     tell("loss", again.value(loss), f"was {number(forward.value(loss))}")
-    studio.plot(
-        "sigmoid.png", "the sigmoid and its derivative", lambda f: _plots().sigmoid(ax=f.subplots())
-    )
-    studio.plot(
-        "bce.png", "binary cross-entropy and its derivative, y = 1 and y = 0", _both_losses, 12
-    )
+    figures.show("sigmoid", lambda: plots.sigmoid(ax=panels()[0]), "the sigmoid and its derivative")
+    figures.show("bce", _both_losses, "binary cross-entropy and its derivative, y = 1 and y = 0")
 
 
-def _plots() -> Any:
-    from cgraph import plots
-
-    return plots
-
-
-def _both_losses(figure: Any) -> None:
-    for ax, y in zip(figure.subplots(1, 2), (1, 0), strict=True):
-        _plots().bce(y, ax=ax)
+def _both_losses() -> list[Any]:
+    axes = panels(2)
+    for ax, y in zip(axes, (1, 0), strict=True):
+        plots.bce(y, ax=ax)
+    return axes
 
 
-def and_gate(studio: Studio) -> None:
+def and_gate(figures: FigureWriter) -> None:
     """AND in a batch, trained; the classification threshold."""
     heading("2  AND in a batch: four examples at once, examples are columns")
     data, targets = datasets.and_gate()
@@ -237,7 +159,7 @@ def and_gate(studio: Studio) -> None:
         tell(name, run.value(node))
     for name, node in (("∂C/∂Z", Z), ("∂C/∂W", W), ("∂C/∂b", b)):
         tell(name, run.grad(node))
-    studio.diagram("and_4_batch.png", "AND in a batch: forward and backward", cost, run)
+    figures.show("and_4_batch", draw(cost, run=run, title="AND in a batch: forward and backward"))
     optim.GradientDescent(lr=1.0).step([W, b], [run.grad(W), run.grad(b)])
     tell("cost after one update", evaluate(cost).value(cost))
 
@@ -258,44 +180,49 @@ def and_gate(studio: Studio) -> None:
     for row in metrics.threshold_sweep(targets, trained, THRESHOLDS):
         print(f"    {row.threshold:<22g} {row.accuracy:.0%}")
 
-    def thresholds(figure: Any) -> None:
-        for ax, t in zip(figure.subplots(1, len(THRESHOLDS)), THRESHOLDS, strict=True):
-            title = f"threshold {t:g}"
-            _plots().decision_boundary(
-                model, data, targets, threshold=t, shaded=True, distances=True, title=title, ax=ax
-            )
+    def thresholds() -> list[Any]:
+        axes = panels(len(THRESHOLDS), width=5.0, height=5.4)
+        view = ((-1.0, 2.4), (-1.0, 2.4))
+        rows = metrics.threshold_sweep(targets, trained, THRESHOLDS)
+        for ax, row in zip(axes, rows, strict=True):
+            title = f"threshold {row.threshold:g}: {4 * row.accuracy:.0f} of 4 right"
+            plots.decision_boundary(
+                model, data, targets, threshold=row.threshold, distances=True, view=view, title=title, ax=ax
+            )  # fmt: skip
+        return axes
 
-    studio.plot(
-        "and_5_training.png",
-        "AND: learning curve and boundary",
-        _training(costs, model, data, targets, "AND"),
-        12,
-    )
-    studio.plot(
-        "and_6_thresholds.png",
-        "AND: four thresholds, with the distance of each example",
-        thresholds,
-        20,
-        5.8,
+    figures.show(
+        "and_5_training", _training(costs, model, data, targets, "AND"), "AND: learning curve and boundary"
+    )  # fmt: skip
+    figures.show(
+        "and_6_thresholds", thresholds, "AND: four thresholds, with the distance of each example"
     )
 
 
 def _training(
-    costs: list[float], model: Any, X: Any, Y: Any, what: str, **options: Any
-) -> Callable[[Any], None]:
+    costs: list[float],
+    model: Any,
+    X: Any,
+    Y: Any,
+    what: str,
+    title: str = "the cost falls",
+    **options: Any,
+) -> Callable[[], list[Any]]:
     """Learning curve and shaded boundary, side by side."""
+    inset = options.pop("inset", None)
 
-    def paint(figure: Any) -> None:
-        left, right = figure.subplots(1, 2)
-        _plots().learning_curve(costs, title=f"{what}: learning curve", ax=left)
-        _plots().decision_boundary(
+    def paint() -> list[Any]:
+        left, right = panels(2)
+        plots.learning_curve(costs, inset=inset, title=f"{what}: {title}", ax=left)
+        plots.decision_boundary(
             model, X, Y, shaded=True, title=f"{what}: decision boundary", ax=right, **options
         )
+        return [left, right]
 
     return paint
 
 
-def xor_gate(studio: Studio) -> None:
+def xor_gate(figures: FigureWriter) -> None:
     """XOR with three hidden neurons and the fused last node."""
     heading("3  XOR: no straight line separates it, so 2-3-1 with a hidden layer")
     X, Y = datasets.xor_gate()
@@ -316,27 +243,22 @@ def xor_gate(studio: Studio) -> None:
     tell("∂C/∂Z₂ = (P̂ − Y)/4", run.grad(graph.Z))
     for node, name in zip(net.parameters, ("W₁", "b₁", "W₂", "b₂"), strict=True):
         tell(f"∂C/∂{name}", run.grad(node))
-    studio.diagram(
-        "xor_1_backward.png",
-        "XOR, 2-3-1: forward and backward, by layer",
-        graph.cost,
-        run,
-        view="layers",
-        bypass=True,
+    figures.show(
+        "xor_1_backward",
+        draw(run, view="layers", bypass=True, title="XOR, 2-3-1: forward and backward, by layer"),
     )
     costs = train("XOR", graph, net, X, Y)
     print(f"  Trained for {EPOCHS} epochs")
     tell("cost", costs[-1], f"was {number(costs[0])}")
     tell("P̂", evaluate(graph.P, feeds).value(graph.P), "for 00, 01, 10, 11")
-    studio.plot(
-        "xor_2_training.png",
-        "XOR: learning curve and boundary",
+    figures.show(
+        "xor_2_training",
         _training(costs, probabilities(graph), X, Y, "XOR"),
-        12,
+        "XOR: learning curve and boundary",
     )
 
 
-def iris(studio: Studio) -> None:
+def iris(figures: FigureWriter) -> None:
     """Virginica against the rest, by its petals."""
     heading("4  Iris: is it virginica? Petal length and width, 150 examples")
     X, Y = datasets.iris("petals", shuffle=48)
@@ -361,16 +283,19 @@ def iris(studio: Studio) -> None:
         tell(name, metric(Y, called))
     tell("first probabilities", P[:, :5])
 
-    def quality(figure: Any) -> None:
-        left, middle, right = figure.subplots(1, 3)
-        _plots().confusion_matrix(
-            metrics.confusion_matrix(Y, called), classes=("other", "virginica"), ax=left
-        )
-        _plots().precision_recall_curve(Y, P, ax=middle)
-        _plots().roc_curve(Y, P, ax=right)
+    def quality() -> list[Any]:
+        left, middle, right = axes = panels(3, width=5.0)
+        table = metrics.confusion_matrix(Y, called)
+        plots.confusion_matrix(table, classes=("other", "virginica"), ax=left)
+        plots.precision_recall_curve(Y, P, ax=middle)
+        plots.roc_curve(Y, P, ax=right)
+        return axes
 
-    painting = _training(costs, probabilities(graph), X, Y, "Iris", **PETALS)
-    studio.plot("iris_1_training.png", "Iris: learning curve and boundary", painting, 12)
-    studio.plot(
-        "iris_2_quality.png", "Iris: confusion matrix, precision and recall, ROC", quality, 14
-    )
+    words: dict[str, Any] = {
+        "title": "a rate of 1 is too big at first, then the cost falls",
+        "inset": (0, 300),
+    }
+    words |= PETALS
+    painting = _training(costs, probabilities(graph), X, Y, "Iris", **words)
+    figures.show("iris_1_training", painting, "Iris: learning curve and boundary")
+    figures.show("iris_2_quality", quality, "Iris: confusion matrix, precision and recall, ROC")

@@ -4,8 +4,8 @@
 
 Writes the diagrams (PNG and SVG), step pages (HTML), plots (PNG), `index.html`, and `manifest.json`: figure -> files -> the
 numbers they show. No number is typed in: the manifest and the pictures are read off the same Runs. A figure is a few lines of
-script, which the page prints and the gallery runs (`script`); `neuron`, `batch`, `stable`, `xor` and `results` have them in the
-article's order, `nets` the graphs they are about, `api` what they are written with, `writer` makes the files, `page` the index.
+script, which the page prints and the gallery runs (`script`); they stand in `figures`, with the graphs they are about in
+`figures/nets`; `api` is what they are written with, `writer` makes the files, `page` the index.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from cgraph.errors import CgraphError
-from cgraph.gallery import batch, neuron, page, results, stable, xor
+from cgraph.gallery import page
 from cgraph.gallery.api import card, lines, matrix, number, op_card, panels, record, replace, show
+from cgraph.gallery.figures import batch, neuron, results, stable, xor
 from cgraph.gallery.script import PRELUDE, Figure, execute, singly
 from cgraph.gallery.writer import FigureWriter, Item
 from cgraph.nn.progress import Progress

@@ -59,7 +59,10 @@ def _link_back(out: Path, m: Made) -> None:
     """A way from each player's own page to its place in the index."""
     for name in (f for f in m.files if f.endswith(".html")):
         text = (out / name).read_text(encoding="utf-8")
-        link = f'<p style="margin:0 0 6px;font:13px sans-serif"><a style="color:#2F66A8" href="index.html#{_anchor(m)}">← all figures</a></p>'
+        link = (
+            '<p style="margin:0 0 6px;font:13px sans-serif">'
+            f'<a style="color:#2F66A8" href="index.html#{_anchor(m)}">← all figures</a></p>'
+        )
         engine.write(out / name, text.replace("<body>\n", f"<body>\n{link}", 1).encode())
 
 
@@ -78,13 +81,21 @@ def _contents(name: str, inside: list[Made]) -> str:
 
 def _thumbnail(m: Made) -> str:
     item = m.items[-1] if m.items[-1].kind == "frames" else m.items[0]
-    picture = next((f for f in item.files[::-1] if f.endswith(".svg")), "") or next((f for f in item.files if f.endswith(".png")), "")
+    picture = next((f for f in item.files[::-1] if f.endswith(".svg")), "") or next(
+        (f for f in item.files if f.endswith(".png")), ""
+    )
     plot = ' class="plot"' if item.kind == "plot" else ""
-    return f'<img{plot} loading="lazy" src="{picture}" alt="">' if picture else "<code>&gt;&gt;&gt;</code>"
+    return (
+        f'<img{plot} loading="lazy" src="{picture}" alt="">'
+        if picture
+        else "<code>&gt;&gt;&gt;</code>"
+    )
 
 
 def _chapter(name: str, inside: list[Made]) -> str:
-    return f'<section class="chapter"><h2>{escape(name)}</h2>{"".join(map(_figure, inside))}</section>'
+    return (
+        f'<section class="chapter"><h2>{escape(name)}</h2>{"".join(map(_figure, inside))}</section>'
+    )
 
 
 def _figure(m: Made) -> str:
@@ -92,12 +103,24 @@ def _figure(m: Made) -> str:
     numbers = "".join(
         f"<tr><th>{escape(k)}</th><td>{escape(_said(v))}</td></tr>" for k, v in m.numbers.items()
     )
-    table = f"<details><summary>the numbers</summary><div class=scroll><table>{numbers}</table></div></details>" if numbers else ""
-    code = f'<details class="code"{" open" if len(m.figure.code) < 900 else ""}><summary>the code</summary><pre>{escape(m.figure.code.strip())}</pre></details>'
-    words = [m.figure.number, m.figure.title, m.figure.code, *(f"{i.title} {i.caption} {i.words}" for i in m.items)]
+    table = (
+        f"<details><summary>the numbers</summary><div class=scroll><table>{numbers}</table></div></details>"
+        if numbers
+        else ""
+    )
+    lines = m.figure.code.strip()
+    opened = " open" if len(lines) < 900 else ""
+    code = f'<details class="code"{opened}><summary>the code</summary><pre>{escape(lines)}</pre></details>'
+    words = [
+        m.figure.number,
+        m.figure.title,
+        m.figure.code,
+        *(f"{i.title} {i.caption} {i.words}" for i in m.items),
+    ]
     words += [f"{k} {_rounded(v)}" for k, v in m.numbers.items()]
     return (
-        f'<article id="{_anchor(m)}" data-words="{escape(folded(" ".join(words)))}" data-figures="{escape(" ".join(singly(m.figure.number)))}">'
+        f'<article id="{_anchor(m)}" data-words="{escape(folded(" ".join(words)))}" '
+        f'data-figures="{escape(" ".join(singly(m.figure.number)))}">'
         f'<h3><a href="#{_anchor(m)}">{escape(m.figure.number)}</a> {escape(m.figure.title)}</h3>{shown}{code}{table}'
         '<p class="up"><a href="#contents">↑ contents</a></p></article>'
     )
@@ -107,10 +130,15 @@ def _item(item: Item) -> str:
     """A picture at its own size, in a box that scrolls where the screen is narrower; a player in place; a text."""
     if item.kind == "text":
         return f'<figure><figcaption>{escape(item.title)}</figcaption><pre class="said">{escape(item.words.strip())}</pre></figure>'
-    links = " · ".join(f'<a href="{f}">{f.rsplit(".", 1)[1].upper()}</a>' for f in item.files if item.kind != "frames")
+    links = " · ".join(
+        f'<a href="{f}">{f.rsplit(".", 1)[1].upper()}</a>'
+        for f in item.files
+        if item.kind != "frames"
+    )
     if item.kind == "frames":
         stills = " ".join(
-            f'<a href="{f}" title="{escape(f)}">{i}</a>' for i, f in enumerate(f for f in item.files if f.endswith(".png"))
+            f'<a href="{f}" title="{escape(f)}">{i}</a>'
+            for i, f in enumerate(f for f in item.files if f.endswith(".png"))
         )
         page = next(f for f in item.files if f.endswith(".html"))
         return (

@@ -75,7 +75,7 @@ def text_of(function: Body) -> str:
 
 def execute(text: str, name: str, space: dict[str, Any]) -> None:
     """Run a script in a namespace, under a file name by which its lines can be found again."""
-    file = f"{name}.py"
+    file = f"figure_{name}.py"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     space["__name__"] = name
     exec(compile(text, file, "exec"), space)

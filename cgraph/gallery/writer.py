@@ -6,6 +6,7 @@ reads the numbers of a diagram off the Run behind it.
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 from dataclasses import dataclass, field
@@ -62,10 +63,14 @@ class FigureWriter:
     def show(self, name: str, what: Any, title: str = "") -> None:
         """Write a Diagram, Frames, matplotlib axes (or a list of them, of one figure), or a text under a name without suffix.
 
+        A function without arguments is called for it, so that what cannot be made here is left out like what cannot be written.
+
         Raises:
             CgraphError: for anything else; and, unless lenient, DrawError without Graphviz.
         """
         try:
+            if inspect.isfunction(what):
+                what = what()
             if isinstance(what, Diagram):
                 self._diagram(name, what, title)
             elif isinstance(what, Frames):
@@ -80,6 +85,12 @@ class FigureWriter:
             if not self.lenient:
                 raise
             self.without(f"diagrams: {error}")
+        except ModuleNotFoundError as error:
+            if not self.lenient or error.name != "matplotlib":
+                raise
+            self.without(
+                'plots: matplotlib is not installed; pip install "cgraph[plots]" brings it'
+            )
 
     def record(self, run: Any = None, prefix: str = "", **numbers: Any) -> None:
         """Numbers for the manifest: those given, and every named value and gradient of a Run."""
@@ -136,7 +147,9 @@ class FigureWriter:
 
         first = axes if hasattr(axes, "figure") else axes[0]
         figure = first.figure
-        item = self._item(name, "plot", title or figure.get_suptitle() or first.get_title(loc="left"))
+        item = self._item(
+            name, "plot", title or figure.get_suptitle() or first.get_title(loc="left")
+        )
         data = io.BytesIO()
         canvas: Any = FigureCanvasAgg(figure)
         canvas.print_png(data)

@@ -118,7 +118,10 @@ def decision_boundary(
         low, high = (np.array([side[i] for side in view], float) for i in (0, 1))
     elif square:
         extent = float(np.ptp(points))
-        low, high = np.minimum(low.min(), points.min() - 0.35 * extent), np.maximum(high.max(), points.max() + 0.35 * extent)
+        low, high = (
+            np.minimum(low.min(), points.min() - 0.35 * extent),
+            np.maximum(high.max(), points.max() + 0.35 * extent),
+        )
         low, high = np.repeat(low, 2), np.repeat(high, 2)
 
     ax = style.axes(ax)
@@ -195,7 +198,7 @@ def _shade(
     bar.set_ticks(list(ticks), labels=[f"{p:.2g}" if p < 0.99 else f"{p:.6g}" for p in said])
     bar.ax.tick_params(colors=style.GREY, labelsize=8)
     bar.set_label("p̂", color=style.INK)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
 
 
 def _measure(ax: Axes, points: Array, feet: Array) -> None:

@@ -67,7 +67,9 @@ def learning_curve(
     if values.size:
         ends = [(0, "left"), (values.size - 1, "right")][: values.size]
         for at, side in ends:
-            ax.plot(at, values[at], "o", color=line.get_color(), markersize=5, clip_on=False, zorder=5)
+            ax.plot(
+                at, values[at], "o", color=line.get_color(), markersize=5, clip_on=False, zorder=5
+            )
             if inset is not None and at == 0:
                 continue  # said where it can be seen
             _end(ax, at, values[at], side)

@@ -128,7 +128,15 @@ def _threshold(ax: Axes, threshold: float, limit: float) -> None:
         (logit, limit, style.PALE_POSITIVE, "positive", style.POSITIVE),
     ):
         ax.axvspan(low, high, color=colour, alpha=0.6, zorder=0)
-        ax.text((low + high) / 2, 0.22 if word == "positive" else 0.62, word, color=ink, ha="center", fontsize=11, fontweight="bold")
+        ax.text(
+            (low + high) / 2,
+            0.22 if word == "positive" else 0.62,
+            word,
+            color=ink,
+            ha="center",
+            fontsize=11,
+            fontweight="bold",
+        )
     ax.annotate(
         f"z = {logit:.3g}", (logit, 0.02), xytext=(6, 0), textcoords="offset points", color=style.INK, fontsize=9,
     )  # fmt: skip
@@ -151,7 +159,9 @@ def bce(
     )  # fmt: skip
     ax.set_xlim(0, 1)
     ax.set_ylim((-11, 11) if derivative else (0, 5.5))
-    style.legend(ax, loc="upper center" if derivative else "upper left" if y < 0.5 else "upper right")
+    style.legend(
+        ax, loc="upper center" if derivative else "upper left" if y < 0.5 else "upper right"
+    )
     return ax
 
 

@@ -187,6 +187,12 @@ FUNCTIONS = [
     lambda x: x**3 / (1.0 + x * x),
     lambda x: cg.mse(x, 0.3),
     lambda x: cg.keras_bce(cg.sigmoid(x), 1.0),
+    lambda x: (
+        cg.log1mexp(-cg.square(x) - 0.1)
+        + cg.logit(cg.sigmoid(x))
+        + cg.logaddexp(x, 0.3)
+        + cg.log_sigmoid(x)
+    ),
 ]
 
 

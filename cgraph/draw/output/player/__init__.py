@@ -69,9 +69,9 @@ def dark_svg(drawing: str) -> str:
 
 def _colours() -> list[tuple[str, str]]:
     """Every colour of the light palette, as the engine writes it, with the dark one in its place."""
-    pairs = {
-        a.lower(): b for (_, a), (_, b) in zip(LIGHT.items(), DARK.items(), strict=True)
-    } | {"white": DARK.paper}
+    pairs = {a.lower(): b for (_, a), (_, b) in zip(LIGHT.items(), DARK.items(), strict=True)} | {
+        "white": DARK.paper
+    }
     return list(pairs.items())
 
 

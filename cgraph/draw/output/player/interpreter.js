@@ -12,6 +12,7 @@ var CGraphInterpreter = (function () {
   function softplus(x) { return Math.max(x, 0) + Math.log1p(exp(-abs(x))); }
   function tanhSlope(x) { var c = 1 / Math.cosh(x); return c * c; }
   function step(a, b) { return a !== a || b !== b ? NaN : a === b ? 0.5 : a > b ? 1 : 0; }
+  function share01(a, b) { return a === b ? 0.5 : sigmoid(a - b); }
   function stableBce(z, y) {
     var weight = z < 0 ? y : 1 - y, tail = Math.log1p(exp(-abs(z)));
     return weight === 0 ? tail : tail + weight * abs(z);
@@ -66,6 +67,14 @@ var CGraphInterpreter = (function () {
     stable_bce: [stableBce, function (o, z, y) { return stableBceSlope(z, y); }, function (o, z) { return -z; }],
     stable_bce_slope: [stableBceSlope, function (o, z) { return sigmoidSlope(z); }, function () { return -1; }],
     mse: [function (p, y) { return 0.5 * (p - y) * (p - y); }, function (o, p, y) { return p - y; }, function (o, p, y) { return y - p; }],
+    log_sigmoid: [function (a) { return Math.min(a, 0) - Math.log1p(exp(-abs(a))); }, function (o, a) { return sigmoid(-a); }],
+    logit: [function (p) { return abs(p - 0.5) < 0.25 ? Math.log1p((2 * p - 1) / (1 - p)) : log(p / (1 - p)); },
+      function (o, p) { return 1 / (p * (1 - p)); }],
+    log1mexp: [function (a) { return a > -Math.LN2 ? log(-Math.expm1(a)) : Math.log1p(-exp(a)); },
+      function (o, a) { return -1 / Math.expm1(-a); }],
+    logaddexp: [function (a, b) { return a === b ? a + Math.LN2 : Math.max(a, b) + Math.log1p(exp(-abs(a - b))); },
+      function (o, a, b) { return share01(a, b); }, function (o, a, b) { return share01(b, a); }],
+    logaddexp_slope: [share01, function (o, a, b) { return sigmoidSlope(a - b); }, function (o, a, b) { return -sigmoidSlope(a - b); }],
     where: [function (c, a, b) { return c ? a : b; }, null, function (o, c) { return c ? 1 : 0; }, function (o, c) { return c ? 0 : 1; }],
     less: [bit(function (a, b) { return a < b; }), null, null], less_equal: [bit(function (a, b) { return a <= b; }), null, null],
     greater: [bit(function (a, b) { return a > b; }), null, null], greater_equal: [bit(function (a, b) { return a >= b; }), null, null],
@@ -158,6 +167,18 @@ var CGraphInterpreter = (function () {
         return perGroup(node, e, 0, plus).map(function (v, g) { return log(v) + top[g]; });
       },
       vjp: function (node, i, u, out, x) { var w = softmax(node, x[0]); return spread(node, u, w.length, function (v, k) { return v * w[k]; }); }
+    },
+    log_softmax: {
+      value: function (node, x) {
+        var top = perGroup(node, x[0], -Infinity, Math.max).map(function (t) { return isFinite(t) ? t : 0; });
+        var away = spread(node, top, x[0].length, function (t, k) { return x[0][k] - t; });
+        var total = perGroup(node, away.map(exp), 0, plus);
+        return spread(node, total, away.length, function (t, k) { return away[k] - log(t); });
+      },
+      vjp: function (node, i, u, out, x) {
+        var w = softmax(node, x[0]), total = perGroup(node, u, 0, plus);
+        return spread(node, total, w.length, function (t, k) { return u[k] - w[k] * t; });
+      }
     },
     cumsum: {
       value: function (node, x) { var sum = zeros(node.n); return x[0].map(function (v, k) { return (sum[node.g ? node.g[k] : 0] += v); }); },

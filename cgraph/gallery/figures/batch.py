@@ -9,7 +9,7 @@ import numpy as np
 import cgraph as cg
 from cgraph import metrics, optim, plots
 from cgraph.gallery.api import card, lines, matrix, number, panels, record, replace, show
-from cgraph.gallery.nets import batch, trained_and, two_examples
+from cgraph.gallery.figures.nets import batch, trained_and, two_examples
 from cgraph.gallery.script import Figure, figures
 
 FIGURES: list[Figure] = []
@@ -20,7 +20,13 @@ figure = figures(FIGURES)
 def formula_cost(P: Any, Y: Any, cost: Any) -> None:
     losses = cg.bce(P, Y)
     run = cg.run([losses, cost])
-    box = lines("Cost", "C = (1/m) Σ L", [f"C = {number(run.value(cost))}"], "loss", matrix(run.value(losses)))
+    box = lines(
+        "Cost",
+        "C = (1/m) Σ L",
+        [f"C = {number(run.value(cost))}"],
+        "loss",
+        matrix(run.value(losses)),
+    )
     show("fig26_cost", card("The cost of a batch", [box], "one loss per example, and their mean"))
     record(losses=run.value(losses), cost=run.value(cost))
 
@@ -52,21 +58,58 @@ def formula_average() -> None:
 
     sizes = (1, 10, 100)
     cards = [
-        lines(title, "", [f"{4 * n} examples: ∂/∂b = {number(bias_gradient(n, reduce))}" for n in sizes], "linear")
+        lines(
+            title,
+            "",
+            [f"{4 * n} examples: ∂/∂b = {number(bias_gradient(n, reduce))}" for n in sizes],
+            "linear",
+        )
         for title, reduce in (("sum of the losses", cg.sum), ("mean of the losses", cg.mean))
     ]
-    show("fig30_average", card("The mean keeps the step independent of the batch's size", cards,
-                               "the same four examples, repeated: the sum grows with them, the mean does not"))  # fmt: skip
-    record(summed=[bias_gradient(n, cg.sum) for n in sizes], averaged=[bias_gradient(n, cg.mean) for n in sizes])
+    show(
+        "fig30_average",
+        card(
+            "The mean keeps the step independent of the batch's size",
+            cards,
+            "the same four examples, repeated: the sum grows with them, the mean does not",
+        ),
+    )
+    record(
+        summed=[bias_gradient(n, cg.sum) for n in sizes],
+        averaged=[bias_gradient(n, cg.mean) for n in sizes],
+    )
 
 
-@figure("31-34", "G", "The vectorised linear node, the data, the batch forward, the cost in two colours", batch)
+@figure(
+    "31-34",
+    "G",
+    "The vectorised linear node, the data, the batch forward, the cost in two colours",
+    batch,
+)
 def forward(X: Any, Y: Any, Z: Any, P: Any, cost: Any) -> None:
     run = cg.run(cost)
-    show("fig31_linear_node", cg.draw(Z, title="The vectorised linear node", caption="one matrix product for the whole batch"))
-    columns = ["example   1 2 3 4", *(f"{name}        {row}" for name, array in (("X", X), ("Y", Y)) for row in matrix(run.value(array)))]
-    show("fig32_data", card("The data: examples are columns", [lines("AND", "x₁ and x₂ above, the answer y below", [], "data", columns)],
-                            "the fourth example is (1, 1) with y = 1"))  # fmt: skip
+    show(
+        "fig31_linear_node",
+        cg.draw(
+            Z, title="The vectorised linear node", caption="one matrix product for the whole batch"
+        ),
+    )
+    columns = [
+        "example   1 2 3 4",
+        *(
+            f"{name}        {row}"
+            for name, array in (("X", X), ("Y", Y))
+            for row in matrix(run.value(array))
+        ),
+    ]
+    show(
+        "fig32_data",
+        card(
+            "The data: examples are columns",
+            [lines("AND", "x₁ and x₂ above, the answer y below", [], "data", columns)],
+            "the fourth example is (1, 1) with y = 1",
+        ),
+    )
     show("fig33_forward", cg.draw(run, title="The batch forward"))
 
     positive = cg.negative(cg.mean(Y * cg.log(P)), name="C_p")
@@ -79,8 +122,15 @@ def forward(X: Any, Y: Any, Z: Any, P: Any, cost: Any) -> None:
         return replace(item, tone=tone) if tone else None
 
     parts = cg.run(total)
-    show("fig34_cost_parts", cg.draw(parts, style=two_colours, title="The cost, from positive and negative examples",
-                                     caption="green: what the positive examples cost; red: what the negative ones cost"))  # fmt: skip
+    show(
+        "fig34_cost_parts",
+        cg.draw(
+            parts,
+            style=two_colours,
+            title="The cost, from positive and negative examples",
+            caption="green: what the positive examples cost; red: what the negative ones cost",
+        ),
+    )
     record(positive=parts.value(positive), negative=parts.value(negative), cost=parts.value(total))
 
 
@@ -108,8 +158,12 @@ def training(data: Any, labels: Any, costs: Any, model: Any, W: Any, b: Any) -> 
     show("fig39_and_cost", ax)
 
     left, right = panels(2, width=5.2, height=5.0)
-    plots.decision_boundary(model, data, labels, square=True, title="AND after 5000 epochs: the boundary", ax=left)
-    plots.decision_boundary(model, data, labels, square=True, shaded=True, title="shaded by the probability", ax=right)
+    plots.decision_boundary(
+        model, data, labels, square=True, title="AND after 5000 epochs: the boundary", ax=left
+    )
+    plots.decision_boundary(
+        model, data, labels, square=True, shaded=True, title="shaded by the probability", ax=right
+    )
     show("fig46_and_boundary", [left, right], "AND: boundary and probability")
     record(cost=costs[-1], first_cost=costs[0], W=W.value, b=b.value)
 
@@ -120,9 +174,18 @@ def formula_threshold() -> None:
     for z, sign in ((1.0, ">"), (0.0, "="), (-1.0, "<")):
         p = cg.run(cg.sigmoid(cg.input("z", z))).roots[0].value
         rows.append(f"z {sign} 0:  p̂ {sign} 0.5   as at z = {number(z)}: {number(p)}")
-    show("fig40_reading", card("The sign of z is the answer", [lines("σ", "p̂ = σ(z)", rows, "activation")]))
+    show(
+        "fig40_reading",
+        card("The sign of z is the answer", [lines("σ", "p̂ = σ(z)", rows, "activation")]),
+    )
     rows = ["p̂ ≥ t: the answer is positive", "z ≥ ln(t / (1 − t)): the same, said of z"]
-    show("fig42_threshold", card("Positive when p̂ reaches the threshold t", [lines("threshold", "0 < t < 1", rows, "activation")]))
+    show(
+        "fig42_threshold",
+        card(
+            "Positive when p̂ reaches the threshold t",
+            [lines("threshold", "0 < t < 1", rows, "activation")],
+        ),
+    )
 
 
 @figure("41", "P", "The sigmoid, read as a probability, with its threshold")
@@ -143,7 +206,10 @@ def boundary_line(W: Any, b: Any) -> None:
         f"t = {number(one, 4)}:  x₂ = {number((logit - b0) / w2)} − {'' if number(w1 / w2) == '1' else number(w1 / w2) + '·'}x₁"
         for one, logit in zip(t.value, logits, strict=True)
     ]
-    cards = [lines("boundary", "p̂ = t", rows, "activation"), lines("lines", "of the trained neuron", found, "linear")]
+    cards = [
+        lines("boundary", "p̂ = t", rows, "activation"),
+        lines("lines", "of the trained neuron", found, "linear"),
+    ]
     show("fig43_boundary", card("The boundary is a line", cards, "logit(t) = ln(t / (1 − t))"))
     record(logits=logits, W=[w1, w2], b=b0)
 
@@ -151,12 +217,31 @@ def boundary_line(W: Any, b: Any) -> None:
 @figure("47.a-d", "P", "Four thresholds: boundary, shaded boundary, distances", trained_and)
 def thresholds(data: Any, labels: Any, model: Any) -> None:
     accuracy = {}
-    for letter, t, power in (("a", 1e-9, "10⁻⁹"), ("b", 1e-5, "10⁻⁵"), ("c", 0.5, "0.5"), ("d", 0.9999, "0.9999")):
+    for letter, t, power in (
+        ("a", 1e-9, "10⁻⁹"),
+        ("b", 1e-5, "10⁻⁵"),
+        ("c", 0.5, "0.5"),
+        ("d", 0.9999, "0.9999"),
+    ):
         right = int(np.sum((model(data) >= t) == (labels > 0.5)))
         accuracy[f"{t:g}"] = metrics.accuracy(labels, model(data) >= t)
         title = f"threshold {power}: {right} of 4 right ({accuracy[f'{t:g}']:.0%})"
         axes = panels(3, width=5.0, height=5.4)
-        for ax, words, options in zip(axes, (title, "shaded", "distances"), ({}, {"shaded": True}, {"distances": True}), strict=True):
-            plots.decision_boundary(model, data, labels, threshold=t, view=((-1.0, 2.4), (-1.0, 2.4)), title=words, ax=ax, **options)
+        for ax, words, options in zip(
+            axes,
+            (title, "shaded", "distances"),
+            ({}, {"shaded": True}, {"distances": True}),
+            strict=True,
+        ):
+            plots.decision_boundary(
+                model,
+                data,
+                labels,
+                threshold=t,
+                view=((-1.0, 2.4), (-1.0, 2.4)),
+                title=words,
+                ax=ax,
+                **options,
+            )
         show(f"fig47{letter}_threshold", axes, title)
     record(accuracy=accuracy)

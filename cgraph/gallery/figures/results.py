@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from typing import Any
 
 import numpy as np
@@ -11,7 +9,7 @@ import numpy as np
 import cgraph as cg
 from cgraph import datasets, metrics, nn, optim, plots
 from cgraph.gallery.api import card, lines, number, panels, record, show
-from cgraph.gallery.nets import batch, neuron, trained_iris
+from cgraph.gallery.figures.nets import batch, neuron, trained_iris
 from cgraph.gallery.script import Figure, figures
 
 FIGURES: list[Figure] = []
@@ -37,12 +35,21 @@ def quality(labels: Any, P: Any) -> None:
         "F1": metrics.f1(labels, called),
     }
     rows = [f"{name}  {number(value)}" for name, value in values.items()]
-    show("fig74_metrics", card("How good is it?", [lines("metrics", "Iris virginica by its petals, threshold 0.5", rows)]))
+    show(
+        "fig74_metrics",
+        card(
+            "How good is it?",
+            [lines("metrics", "Iris virginica by its petals, threshold 0.5", rows)],
+        ),
+    )
     record(confusion=table, **values)
 
 
 @figure("92-99", "text", "The code of part two, as an example that runs")
 def code() -> None:
+    import contextlib
+    import io
+
     X, Y = datasets.xor_gate()
     rng = np.random.RandomState(48)
     net = nn.Sequential(
@@ -68,16 +75,31 @@ def code() -> None:
 @figure("97, 100", "P", "Iris: learning curve, boundary, shaded", trained_iris)
 def iris(data: Any, labels: Any, P: Any, costs: Any, model: Any) -> None:
     (ax,) = panels(width=7.2)
-    plots.learning_curve(costs, inset=(0, 300), title="Iris: a learning rate of 1 is too big at first, then the cost falls", ax=ax)
+    plots.learning_curve(
+        costs,
+        inset=(0, 300),
+        title="Iris: a learning rate of 1 is too big at first, then the cost falls",
+        ax=ax,
+    )
     show("fig100_iris_cost", ax)
 
     words = {"names": datasets.IRIS_FEATURES["petals"], "classes": ("other", "virginica")}
     left, right = panels(2, width=5.6)
-    plots.decision_boundary(model, data, labels, title="Iris virginica: the boundary", ax=left, **words)
-    plots.decision_boundary(model, data, labels, shaded=True, title="shaded by the probability", ax=right, **words)
+    plots.decision_boundary(
+        model, data, labels, title="Iris virginica: the boundary", ax=left, **words
+    )
+    plots.decision_boundary(
+        model, data, labels, shaded=True, title="shaded by the probability", ax=right, **words
+    )
     show("fig100_iris_boundary", [left, right], "Iris: boundary and probability")
     last = {str(epoch): costs[epoch] for epoch in (4700, 4800, 4900, 4999)}
-    record(accuracy=metrics.accuracy(labels, P >= 0.5), cost=costs[-1], first_cost=costs[0], highest=max(costs), last_epochs=last)
+    record(
+        accuracy=metrics.accuracy(labels, P >= 0.5),
+        cost=costs[-1],
+        first_cost=costs[0],
+        highest=max(costs),
+        last_epochs=last,
+    )
 
 
 # --- beyond the article -------------------------------------------------------------------------------------------------------
@@ -87,14 +109,24 @@ def iris(data: Any, labels: Any, P: Any, costs: Any, model: Any) -> None:
 def fan_out() -> None:
     x = cg.parameter("x", 3.0)
     y = cg.add(cg.multiply(x, x, name="m"), x, name="y")
-    show("extra_fan_out", cg.draw(y.backward(), view="expanded", title="x is used three times in y = x·x + x",
-                                  caption="each use sends back its own share; the shares are added up in the node"))  # fmt: skip
+    show(
+        "extra_fan_out",
+        cg.draw(
+            y.backward(),
+            view="expanded",
+            title="x is used three times in y = x·x + x",
+            caption="each use sends back its own share; the shares are added up in the node",
+        ),
+    )
 
 
 @beyond("b", "G", "Textbook and fused loss, side by side", neuron)
 def side_by_side(loss: Any, z: Any, y: Any) -> None:
     fused = cg.stable_bce(z, y, name="loss")
-    show("extra_side_by_side", cg.draw.compare(loss.backward(), fused.backward(), names=("textbook loss", "fused loss")))
+    show(
+        "extra_side_by_side",
+        cg.draw.compare(loss.backward(), fused.backward(), names=("textbook loss", "fused loss")),
+    )
 
 
 @beyond("c", "G", "A graph of two thousand nodes: overview, and the path of one weight")
@@ -102,7 +134,10 @@ def big() -> None:
     rng, layers = np.random.RandomState(0), []
     for k, (n_in, n_out) in enumerate(((2, 8), (8, 8), (8, 1)), 1):
         with cg.scope(f"params{k}"):
-            W = [[cg.parameter(f"w{i}{j}", rng.randn()) for j in range(1, n_in + 1)] for i in range(1, n_out + 1)]
+            W = [
+                [cg.parameter(f"w{i}{j}", rng.randn()) for j in range(1, n_in + 1)]
+                for i in range(1, n_out + 1)
+            ]
             layers.append((W, [cg.parameter(f"b{i}", 0.0) for i in range(1, n_out + 1)]))
     losses = []
     for e in range(10):
@@ -110,8 +145,13 @@ def big() -> None:
             values = [cg.input(f"x{i}", rng.randn()) for i in (1, 2)]
             for k, (W, b) in enumerate(layers, 1):
                 with cg.scope(f"layer{k}"):
-                    values = [cg.sigmoid(sum((w * v for w, v in zip(row[1:], values[1:])), row[0] * values[0]) + one)
-                              for row, one in zip(W, b)]  # fmt: skip
+                    values = [
+                        cg.sigmoid(
+                            sum((w * v for w, v in zip(row[1:], values[1:])), row[0] * values[0])
+                            + one
+                        )
+                        for row, one in zip(W, b)
+                    ]
             losses.append(cg.bce(values[0], cg.input("y", float(e % 2))))
     run = sum(losses[1:], losses[0]).backward()
     w = next(n for n in run.order if n.basename == "w12" and n.scope == "params1")
@@ -123,7 +163,16 @@ def big() -> None:
 @beyond("d", "G", "Broadcasting made visible; dark, print and top-down pictures", batch)
 def looks(cost: Any) -> None:
     run = cost.backward()
-    show("extra_broadcasts", cg.draw(run, view="expanded", theme="cards", broadcasts=True, title="Every op, broadcasting included"))
+    show(
+        "extra_broadcasts",
+        cg.draw(
+            run,
+            view="expanded",
+            theme="cards",
+            broadcasts=True,
+            title="Every op, broadcasting included",
+        ),
+    )
     show("extra_dark", cg.draw(run, theme="dark", title="Dark"))
     show("extra_print", cg.draw(run, theme="print", title="For print: greys"))
     show("extra_top_down", cg.draw(run, direction="TB", title="From top to bottom"))

@@ -7,7 +7,7 @@ from typing import Any
 import cgraph as cg
 from cgraph import optim, plots
 from cgraph.gallery.api import card, lines, number, op_card, panels, record, replace, show
-from cgraph.gallery.nets import neuron, trained_and
+from cgraph.gallery.figures.nets import neuron, trained_and
 from cgraph.gallery.script import Figure, figures
 
 FIGURES: list[Figure] = []
@@ -16,37 +16,88 @@ figure = figures(FIGURES)
 
 @figure("1-3", "G", "A neuron: collapsed, expanded, annotated", neuron)
 def neuron_three_ways(p: Any) -> None:
-    show("fig01_neuron_collapsed", cg.draw(p, view="neuron", title="A neuron", caption="two inputs, one output"))
-    show("fig02_neuron_expanded", cg.draw(p, view="expanded", title="The same neuron, every operation a node"))
+    show(
+        "fig01_neuron_collapsed",
+        cg.draw(p, view="neuron", title="A neuron", caption="two inputs, one output"),
+    )
+    show(
+        "fig02_neuron_expanded",
+        cg.draw(p, view="expanded", title="The same neuron, every operation a node"),
+    )
 
-    roles = {"x₁": "input", "x₂": "input", "w₁": "weight", "w₂": "weight", "b": "bias", "z": "weighted sum", "p̂": "activation"}
+    roles = {
+        "x₁": "input",
+        "x₂": "input",
+        "w₁": "weight",
+        "w₂": "weight",
+        "b": "bias",
+        "z": "weighted sum",
+        "p̂": "activation",
+    }
 
     def annotate(item):
         role = roles.get(getattr(item, "name", "")) or roles.get(getattr(item, "symbol", ""))
         return replace(item, notes=(role,)) if role else None
 
-    show("fig03_neuron_annotated", cg.draw(p, style=annotate, title="The parts of a neuron",
-                                           caption="p̂ estimates the probability that the example is positive"))  # fmt: skip
+    show(
+        "fig03_neuron_annotated",
+        cg.draw(
+            p,
+            style=annotate,
+            title="The parts of a neuron",
+            caption="p̂ estimates the probability that the example is positive",
+        ),
+    )
 
 
-@figure("4-6", "G", "The sigmoid node; neuron = linear + bias + sigmoid; the output layer of any binary classifier", neuron)
+@figure(
+    "4-6",
+    "G",
+    "The sigmoid node; neuron = linear + bias + sigmoid; the output layer of any binary classifier",
+    neuron,
+)
 def sigmoid_node(p: Any) -> None:
     z = cg.input("z", 0.0)
-    show("fig04_sigmoid_node", cg.draw(cg.sigmoid(z, name="p_hat"), elsewhere=[z], title="The sigmoid node",
-                                       caption="any number in, a probability out"))  # fmt: skip
-    show("fig05_neuron", cg.draw(p, theme="circles", title="Neuron = linear node with bias, then a sigmoid node", caption=""))
+    show(
+        "fig04_sigmoid_node",
+        cg.draw(
+            cg.sigmoid(z, name="p_hat"),
+            elsewhere=[z],
+            title="The sigmoid node",
+            caption="any number in, a probability out",
+        ),
+    )
+    show(
+        "fig05_neuron",
+        cg.draw(
+            p,
+            theme="circles",
+            title="Neuron = linear node with bias, then a sigmoid node",
+            caption="",
+        ),
+    )
 
     hidden = [cg.input(f"a{i}", 0.0) for i in (1, 2, 3)]
     weights = [cg.parameter(f"w{i}", 0.1) for i in (1, 2, 3)]
     total = weights[0] * hidden[0] + weights[1] * hidden[1] + weights[2] * hidden[2]
     out = cg.sigmoid(cg.add(total, cg.parameter("b", 0.0), name="z"), name="p_hat")
-    show("fig06_output_layer", cg.draw(out, elsewhere=hidden, title="The output layer of any binary classifier",
-                                       caption="whatever computes a₁, a₂, a₃: the last neuron gives a probability"))  # fmt: skip
+    show(
+        "fig06_output_layer",
+        cg.draw(
+            out,
+            elsewhere=hidden,
+            title="The output layer of any binary classifier",
+            caption="whatever computes a₁, a₂, a₃: the last neuron gives a probability",
+        ),
+    )
 
 
 @figure("7", "T", "Formula: the sigmoid")
 def formula_sigmoid() -> None:
-    show("fig07_sigmoid", card("The sigmoid", [op_card("sigmoid", ["z"], "p̂")], "its formula and its local gradient"))
+    show(
+        "fig07_sigmoid",
+        card("The sigmoid", [op_card("sigmoid", ["z"], "p̂")], "its formula and its local gradient"),
+    )
     z = cg.parameter("z", 0.0)
     p = cg.sigmoid(z, name="p")
     run = p.backward()
@@ -64,7 +115,9 @@ def curve_sigmoid() -> None:
 def and_data(data: Any, labels: Any, model: Any, W: Any, b: Any) -> None:
     left, right = panels(2, width=5.2, height=5.0)
     plots.scatter(data, labels, square=True, title="The AND gate", ax=left)
-    plots.decision_boundary(model, data, labels, square=True, title="One line separates it", ax=right)
+    plots.decision_boundary(
+        model, data, labels, square=True, title="One line separates it", ax=right
+    )
     show("fig09_and_data", [left, right], "The AND gate, and a line that separates it")
     record(X=data, Y=labels, W=W.value, b=b.value)
 
@@ -72,13 +125,23 @@ def and_data(data: Any, labels: Any, model: Any, W: Any, b: Any) -> None:
 @figure("11, 17", "G", "Forward on the first example", neuron)
 def forward(p: Any, loss: Any) -> None:
     run = cg.run(loss)
-    show("fig11_forward_probability", cg.draw(p, run=run, title="Forward: the probability of the first example"))
+    show(
+        "fig11_forward_probability",
+        cg.draw(p, run=run, title="Forward: the probability of the first example"),
+    )
     show("fig17_forward_loss", cg.draw(run, title="Forward: the loss of the first example"))
 
 
 @figure("12", "T", "Formula: binary cross-entropy")
 def formula_bce() -> None:
-    show("fig12_bce", card("Binary cross-entropy", [op_card("bce", ["p̂", "y"], "L")], "the loss of one example, and its local gradient"))
+    show(
+        "fig12_bce",
+        card(
+            "Binary cross-entropy",
+            [op_card("bce", ["p̂", "y"], "L")],
+            "the loss of one example, and its local gradient",
+        ),
+    )
 
 
 @figure("13", "T", "Binary cross-entropy in its two pieces")
@@ -88,7 +151,14 @@ def pieces() -> None:
         value = cg.run(cg.bce(0.5, cg.input("y", y))).roots[0].value
         cards.append(lines(f"y = {number(y)}", formula, [f"L(0.5) = {number(value)}"], "loss"))
         record(**{f"loss_y{y:g}": value})
-    show("fig13_bce_pieces", card("Only one term is alive for each label", cards, "the formula with y put in, and its value at p̂ = 0.5"))
+    show(
+        "fig13_bce_pieces",
+        card(
+            "Only one term is alive for each label",
+            cards,
+            "the formula with y put in, and its value at p̂ = 0.5",
+        ),
+    )
 
 
 @figure("14, 16", "P", "Binary cross-entropy for y = 1 and y = 0, and its derivative")
@@ -112,14 +182,26 @@ def formula_derivative() -> None:
         slope = cg.bce(p, y).backward().grad(p)
         cards.append(lines(f"y = {number(y)}", formula, [f"{number(slope)} at p̂ = 0.5"], "loss"))
         record(**{f"slope_y{y:g}": slope})
-    show("fig15_bce_derivative", card("The derivative of the loss", cards, "in general, and for each label"))
+    show(
+        "fig15_bce_derivative",
+        card("The derivative of the loss", cards, "in general, and for each label"),
+    )
 
 
-@figure("18, 19.a-c", "S", "How gradients flow; backprop on the first example in three steps", neuron)
+@figure(
+    "18, 19.a-c", "S", "How gradients flow; backprop on the first example in three steps", neuron
+)
 def backprop(loss: Any) -> None:
     run = loss.backward()
-    show("fig18_gradient_flow", cg.draw(run, values=False, title="How gradients flow back",
-                                        caption="every node multiplies what arrives by its local gradient"))  # fmt: skip
+    show(
+        "fig18_gradient_flow",
+        cg.draw(
+            run,
+            values=False,
+            title="How gradients flow back",
+            caption="every node multiplies what arrives by its local gradient",
+        ),
+    )
     show("fig19_backprop", cg.frames(run), "Backprop on the first example, step by step")
     show("fig19_circles", cg.draw(run, theme="circles", title="The same in circles"))
 
@@ -131,7 +213,13 @@ def formula_linear(loss: Any, z: Any, w1: Any, w2: Any, b: Any, x1: Any, x2: Any
         f"∂L/∂{name} = {number(run.grad(z))} × {number(local)} = {number(run.grad(w))}"
         for name, w, local in (("w₁", w1, run.value(x1)), ("w₂", w2, run.value(x2)), ("b", b, 1.0))
     ]
-    show("fig20_linear", card("The linear node hands back upstream × local", [lines("z", "w₁x₁ + w₂x₂ + b", rows, "linear")]))
+    show(
+        "fig20_linear",
+        card(
+            "The linear node hands back upstream × local",
+            [lines("z", "w₁x₁ + w₂x₂ + b", rows, "linear")],
+        ),
+    )
     record(dL_dz=run.grad(z), dL_dw1=run.grad(w1), dL_dw2=run.grad(w2), dL_db=run.grad(b))
 
 
@@ -150,7 +238,13 @@ def formula_update(loss: Any, w1: Any, w2: Any, b: Any) -> None:
         old, slope = w.value, run.grad(w)
         w.value = old - 1.0 * slope
         rows.append(f"{name} ← {number(old)} − 1 · {number(slope)} = {number(w.value)}")
-    show("fig22_update", card("Gradient descent, learning rate η = 1", [lines("w ← w − η · ∂L/∂w", "", rows, "linear")]))
+    show(
+        "fig22_update",
+        card(
+            "Gradient descent, learning rate η = 1",
+            [lines("w ← w − η · ∂L/∂w", "", rows, "linear")],
+        ),
+    )
     record(w1=w1.value, w2=w2.value, b=b.value)
 
 
@@ -160,7 +254,13 @@ def update(loss: Any, w1: Any, w2: Any, b: Any) -> None:
     show("fig23_update", cg.frames(before, update=1.0)[-1])
     optim.GradientDescent(lr=1.0).step([w1, w2, b], [before.grad(w) for w in (w1, w2, b)])
     after = loss.backward()
-    show("fig24_second_forward", cg.draw(cg.run(loss), title=f"Forward again, with b = {number(b.value)}"))
-    show("fig25_before_and_after", cg.draw.compare(before, after, names=("before the update", "after the update")))
+    show(
+        "fig24_second_forward",
+        cg.draw(cg.run(loss), title=f"Forward again, with b = {number(b.value)}"),
+    )
+    show(
+        "fig25_before_and_after",
+        cg.draw.compare(before, after, names=("before the update", "after the update")),
+    )
     record(before, "before ")
     record(after, "after ")
