@@ -65,6 +65,7 @@ _LAZY = {
     "compile": "cgraph.compile",  # packages that can be called: cg.compile(loss)
     "draw": "cgraph.draw",  # a package that can be called: cg.draw(loss), cg.draw.compare(before, after)
     "datasets": "cgraph.datasets",
+    "linalg": "cgraph.linalg",
     "metrics": "cgraph.metrics",
     "nn": "cgraph.nn",
     "optim": "cgraph.optim",

@@ -50,3 +50,7 @@ class DrawError(CgraphError, RuntimeError):
 
 class StoreError(CgraphError, ValueError):
     """A file is not a graph that cgraph saved, or is damaged."""
+
+
+class MissingPackageError(CgraphError, ImportError):
+    """A part of cgraph needs a package that is not installed; the message says which, and how to get it."""

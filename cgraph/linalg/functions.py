@@ -1,0 +1,445 @@
+"""Functions of matrices, structured systems and structured matrices: what SciPy's `linalg` has beyond NumPy's.
+
+The derivative of the exponential and the logarithm is read off a matrix of twice the size, f([[A, E], [0, A]]) = [[f(A), Df(A)E], ...]
+(R. Mathias, SIAM J. Matrix Anal. Appl. 17 (1996); N. Higham, "Functions of Matrices", 3.16); its adjoint is the same with Aᵀ. Square
+roots and Sylvester equations lead to Sylvester equations (Giles 2008). Only the forwards of this module need SciPy, when they are called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cgraph.errors import ShapeError, UnsupportedError
+from cgraph.extras import scipy
+from cgraph.linalg.matrices import (
+    T,
+    expand_dims,
+    known_square,
+    lower,
+    matrix,
+    operand,
+    row,
+    shape_of,
+    side,
+    square,
+    upper,
+)
+from cgraph.linalg.solving import _solve_shape, as_columns
+from cgraph.op import Op
+from cgraph.ops.elementwise import where
+from cgraph.ops.structure import concatenate, reshape, squeeze
+from cgraph.shapes import Shape
+
+MODULE = "cg.linalg's functions of matrices"
+
+
+def _each(function: Callable[..., Any], *operands: Any) -> Any:
+    """A function of matrices, for every matrix of a stack."""
+    batch = operands[0].shape[:-2]
+    if not batch:
+        return function(*operands)
+    results = [function(*(x[k] for x in operands)) for k in np.ndindex(batch)]
+    if not results:
+        return np.zeros(operands[-1].shape, operands[-1].dtype)
+    return np.stack(results).reshape(batch + results[0].shape)
+
+
+def _real(value: Any, name: str, like: Any) -> Any:
+    """The value in the dtype of the operand; a complex one is refused, unless its imaginary part is rounding."""
+    if np.iscomplexobj(value):
+        limit = 1e3 * np.finfo(like.dtype).eps * max(float(np.max(np.abs(value), initial=0)), 1e-300)
+        if np.max(np.abs(value.imag), initial=0.0) > limit or not np.all(np.isfinite(value)):
+            raise UnsupportedError(f"{name}: the result is complex, and cgraph is real")
+        value = value.real
+    return np.asarray(value, like.dtype)
+
+
+# --- exponential, logarithm, square root --------------------------------------------------------------------------------------
+
+
+def _function(name: str, text: str, latex: str) -> Op:
+    def forward(a: Any) -> Any:
+        a = np.asarray(a)
+        if a.shape[-1] == 0:
+            return a
+        return _real(_each(getattr(scipy("linalg", MODULE), name), a), name, a)
+
+    def rule(out: Any, a: Any) -> tuple[Any, Any]:
+        n = side(a)
+
+        def derivative(of: Any, along: Any) -> Any:
+            zero = 0.0 * along
+            block = concatenate(
+                [concatenate([of, along], -1), concatenate([zero, of], -1)], -2
+            )
+            return found(block)[..., :n, n:]
+
+        return lambda t: derivative(a, t), lambda u: derivative(T(a), u)
+
+    found = row(
+        f"linalg.{name}",
+        forward,
+        rule,
+        shape=known_square,
+        symbol=name,
+        text=text,
+        latex=latex,
+        partials=(f"the derivative of {name} at $aᵀ along the upstream",),
+        module=__name__,
+    )
+    return found
+
+
+expm_row = _function("expm", "e^$a", "e^{$a}")
+logm_row = _function("logm", "ln $a, of the matrix", r"\ln $a")
+
+
+def expm(a: Any, *, name: str | None = None) -> Any:
+    """The exponential of each square matrix. Needs SciPy.
+
+    >>> import cgraph as cg
+    >>> A = cg.parameter("A", [[0.0, 1.0], [0.0, 0.0]])
+    >>> E = cg.linalg.expm(A)
+    >>> run = cg.sum(E).backward()
+    >>> run.value(E), run.grad(A)[1, 0].round(6)
+    (array([[1., 1.],
+           [0., 1.]]), np.float64(1.666667))
+    """
+    return expm_row(operand(a), name=name)
+
+
+def logm(a: Any, *, name: str | None = None) -> Any:
+    """The principal logarithm of each square matrix, where it is real. Needs SciPy."""
+    return logm_row(operand(a), name=name)
+
+
+def _sqrtm(a: Any) -> Any:
+    a = np.asarray(a)
+    return a if a.shape[-1] == 0 else _real(_each(scipy("linalg", MODULE).sqrtm, a), "sqrtm", a)
+
+
+sqrtm_row: Op = row(
+    "linalg.sqrtm",
+    _sqrtm,
+    lambda out, a: (
+        lambda t: sylvester_row(out, out, t),
+        lambda u: sylvester_row(T(out), T(out), u),
+    ),
+    shape=square,
+    symbol="√",
+    text="X with X·X = $a",
+    latex=r"$a^{1/2}",
+    partials=("X with $outᵀ·X + X·$outᵀ = upstream",),
+    module=__name__,
+)
+
+
+def sqrtm(a: Any, *, name: str | None = None) -> Any:
+    """The principal square root of each square matrix, where it is real. Needs SciPy.
+
+    >>> import cgraph as cg
+    >>> A = cg.parameter("A", [[4.0, 0.0], [0.0, 9.0]])
+    >>> cg.sum(cg.linalg.sqrtm(A)).backward().grad(A).round(6)
+    array([[0.25    , 0.2     ],
+           [0.2     , 0.166667]])
+    """
+    return sqrtm_row(operand(a), name=name)
+
+
+# --- systems of a special form ------------------------------------------------------------------------------------------------
+
+
+def _sylvester(a: Any, b: Any, q: Any) -> Any:
+    solve = scipy("linalg", MODULE).solve_sylvester
+    return np.asarray(_each(solve, a, b, q), q.dtype) if q.size else q
+
+
+def _sylvester_shape(a: Shape, b: Shape, q: Shape) -> Shape:
+    square(a)
+    square(b)
+    if a[:-2] != q[:-2] or b[:-2] != q[:-2] or (a[-1], b[-1]) != q[-2:]:
+        raise ShapeError("a X + X b = q needs a square a and b of the sizes of q")
+    return q
+
+
+def _sylvester_adjoint(a: Any, b: Any, u: Any) -> Any:
+    return sylvester_row(T(a), T(b), u)
+
+
+sylvester_row: Op = row(
+    "linalg.solve_sylvester",
+    _sylvester,
+    lambda out, a, b, q: (
+        lambda t: -sylvester_row(a, b, t @ out),
+        lambda u: -(_sylvester_adjoint(a, b, u) @ T(out)),
+    ),
+    lambda out, a, b, q: (
+        lambda t: -sylvester_row(a, b, out @ t),
+        lambda u: -(T(out) @ _sylvester_adjoint(a, b, u)),
+    ),
+    lambda out, a, b, q: (
+        lambda t: sylvester_row(a, b, t),
+        lambda u: _sylvester_adjoint(a, b, u),
+    ),
+    shape=_sylvester_shape,
+    symbol="sylvester",
+    text="X with $a·X + X·$b = $c",
+    latex="$a X + X $b = $c",
+    partials=(
+        "−Q̄·$outᵀ",
+        "−$outᵀ·Q̄",
+        "Q̄ with $aᵀ·Q̄ + Q̄·$bᵀ = upstream",
+    ),
+    module=__name__,
+)
+
+
+def solve_sylvester(a: Any, b: Any, q: Any, *, name: str | None = None) -> Any:
+    """The X with a @ X + X @ b = q, for a (..., m, m), b (..., n, n) and q (..., m, n) of one batch. Needs SciPy.
+
+    >>> import cgraph as cg
+    >>> q = cg.parameter("q", [[8.0]])
+    >>> X = cg.linalg.solve_sylvester([[1.0]], [[3.0]], q)
+    >>> float(cg.sum(X).backward().grad(q)[0, 0])
+    0.25
+    """
+    return sylvester_row(operand(a), operand(b), operand(q), name=name)
+
+
+def _triangle(a: Any, of: bool, unit: bool) -> Any:
+    if not unit:
+        return lower(a) if of else upper(a)
+    n = np.eye(side(a), dtype=a.dtype)
+    return (lower(a, -1) if of else upper(a, 1)) + n
+
+
+def _triangular(a: Any, b: Any, lower: bool, unit: bool) -> Any:
+    return np.linalg.solve(_triangle(np.asarray(a), lower, unit), b)
+
+
+def _triangular_rule(out: Any, a: Any, b: Any, lower: bool, unit: bool) -> tuple[Any, Any]:
+    def read(x: Any) -> Any:
+        """The entries of a matrix that the system reads."""
+        return _triangle(x, lower, unit) - (np.eye(side(x), dtype=x.dtype) if unit else 0.0)
+
+    return (
+        lambda t: -triangular_row(a, read(t) @ out, lower=lower, unit=unit),
+        lambda u: -read(triangular_row(T(a), u, lower=not lower, unit=unit) @ T(out)),
+    )
+
+
+triangular_row: Op = row(
+    "linalg.solve_triangular",
+    _triangular,
+    _triangular_rule,
+    lambda out, a, b, lower, unit: (
+        lambda t: triangular_row(a, t, lower=lower, unit=unit),
+        lambda u: triangular_row(T(a), u, lower=not lower, unit=unit),
+    ),
+    shape=lambda a, b, lower, unit: _solve_shape(known_square(a), b),
+    symbol="solve△",
+    text="$a⁻¹·$b, $a triangular",
+    latex="$a^{-1} $b",
+    partials=("−$a⁻ᵀ·upstream·$outᵀ, on the triangle", "$a⁻ᵀ·upstream"),
+    module=__name__,
+)
+
+
+def solve_triangular(
+    a: Any,
+    b: Any,
+    trans: int | str = 0,
+    lower: bool = False,
+    unit_diagonal: bool = False,
+    *,
+    name: str | None = None,
+) -> Any:
+    """The solution of a @ x = b with a triangular `a`, of which only that triangle is read and gets a gradient.
+
+    Args:
+        a: (..., n, n); `lower` says which triangle.
+        b: a vector (n,), or a stack of matrices (..., n, k).
+        trans: 1 or "T" solves with the transpose.
+        unit_diagonal: take the diagonal as ones, without reading it.
+
+    >>> import cgraph as cg
+    >>> A = cg.parameter("A", [[2.0, 99.0], [1.0, 4.0]])
+    >>> x = cg.linalg.solve_triangular(A, [2.0, 9.0], lower=True)
+    >>> run = cg.sum(x).backward()
+    >>> run.value(x), run.grad(A)[0, 1] == 0
+    (array([1., 2.]), np.True_)
+    """
+    if trans not in (0, 1, 2, "N", "T", "C"):
+        raise ValueError(f"solve_triangular: trans is 0, 1, 'N' or 'T', not {trans!r}")
+    a, b, vector = as_columns(a, b)
+    turn = trans not in (0, "N")
+    x = triangular_row(
+        T(a) if turn else a,
+        b,
+        lower=bool(lower) != turn,
+        unit=bool(unit_diagonal),
+        name=None if vector else name,
+    )
+    return squeeze(x, -1, name=name) if vector else x
+
+
+def solve_banded(l_and_u: tuple[int, int], ab: Any, b: Any, *, name: str | None = None) -> Any:
+    """The solution of a @ x = b for a banded matrix, given by its diagonals: ``ab[u + i - j, j] == a[i, j]``. Needs SciPy.
+
+    Args:
+        l_and_u: how many diagonals lie below and above the main one.
+        ab: (l + u + 1, n).
+        b: (n,) or (n, k).
+
+    >>> import cgraph as cg
+    >>> ab = cg.parameter("ab", [[0.0, 1.0], [2.0, 4.0]])
+    >>> x = cg.linalg.solve_banded((0, 1), ab, [4.0, 8.0])
+    >>> cg.sum(x).backward().grad(ab)
+    array([[ 0.   , -1.   ],
+           [-0.5  , -0.25 ]])
+    """
+    below, above = (int(n) for n in l_and_u)
+    ab, b = operand(ab), operand(b)
+    vector = len(shape_of(b)) == 1
+    x = banded_row(
+        ab, expand_dims(b, -1) if vector else b, below=below, above=above, name=None if vector else name  # fmt: skip
+    )
+    return squeeze(x, -1, name=name) if vector else x
+
+
+def _entries(ab: Any, below: int, above: int) -> tuple[Any, Any, Any]:
+    """Row and column of the full matrix for every place of `ab`, and which places are read at all."""
+    k, j = np.indices((below + above + 1, side(ab)))
+    i = k - above + j
+    read = (i >= 0) & (i < side(ab))
+    return np.where(read, i, 0), j, read
+
+
+def _flipped(ab: Any, below: int, above: int) -> Any:
+    """The diagonals of the transpose: in the other order, each moved by its distance from the main one."""
+    i, j, read = _entries(ab, below, above)
+    k = np.arange(below + above + 1)[::-1, None] + 0 * j
+    columns = np.clip(j + (np.arange(below + above + 1)[:, None] - below), 0, side(ab) - 1)
+    _, _, theirs = _entries(ab, above, below)
+    return where(theirs, ab[k, columns], 0.0)
+
+
+def _banded_rule(out: Any, ab: Any, b: Any, below: int, above: int) -> tuple[Any, Any]:
+    i, j, read = _entries(ab, below, above)
+
+    def times(t: Any) -> Any:  # the banded matrix t, times the solution
+        terms = expand_dims(where(read, t, 0.0), -1) * out[j]
+        place = where_rows(i, read, side(ab))
+        return reshape(np.asarray(place, ab.dtype) @ reshape(terms, (-1, shape_of(out)[-1])), shape_of(out))  # fmt: skip
+
+    def jvp(t: Any) -> Any:
+        return -banded_row(ab, times(t), below=below, above=above)
+
+    def vjp(u: Any) -> Any:
+        back = banded_row(_flipped(ab, below, above), u, below=above, above=below)
+        return where(read, -(back[i] * out[j]).sum(axis=-1), 0.0)
+
+    return jvp, vjp
+
+
+def where_rows(i: Any, read: Any, n: int) -> Any:
+    """The matrix of zeros and ones that adds the terms of each row."""
+    return (i.reshape(-1) == np.arange(n)[:, None]) & read.reshape(-1)
+
+
+def _banded_shape(ab: Shape, b: Shape, below: int, above: int) -> Shape:
+    if len(ab) != 2 or len(b) != 2 or ab[0] != below + above + 1 or ab[1] != b[0]:
+        raise ShapeError(f"{below + above + 1} diagonals of the length of the right-hand side are needed")  # fmt: skip
+    return b
+
+
+banded_row: Op = row(
+    "linalg.solve_banded",
+    lambda ab, b, below, above: np.asarray(
+        scipy("linalg", MODULE).solve_banded((below, above), ab, b), b.dtype
+    ),
+    _banded_rule,
+    lambda out, ab, b, below, above: (
+        lambda t: banded_row(ab, t, below=below, above=above),
+        lambda u: banded_row(_flipped(ab, below, above), u, below=above, above=below),
+    ),
+    shape=lambda ab, b, below, above: _banded_shape(matrix(ab), b, below, above),
+    symbol="solve band",
+    text="A⁻¹·$b, A with the diagonals $a",
+    latex="A^{-1} $b",
+    partials=("−A⁻ᵀ·upstream·$outᵀ, on the diagonals", "A⁻ᵀ·upstream"),
+    module=__name__,
+)
+
+
+# --- matrices of a special form: compositions ---------------------------------------------------------------------------------
+
+
+def block_diag(*arrays: Any, name: str | None = None) -> Any:
+    """The matrices along the diagonal of a larger one, zeros elsewhere.
+
+    >>> import cgraph as cg
+    >>> cg.linalg.block_diag(cg.parameter("a", [[1.0]]), [[2.0, 3.0]]).shape
+    (2, 3)
+    """
+    blocks = []
+    for x in map(operand, arrays or (np.zeros((1, 0)),)):
+        n = len(shape_of(x))
+        if n > 2:
+            raise ShapeError(f"block_diag: {shape_of(x)} is no matrix")
+        blocks.append(x if n == 2 else reshape(x, (1, side(x) if n else 1)))
+    widths = [side(x) for x in blocks]
+    lines = []
+    for k, x in enumerate(blocks):
+        height = side(x, -2)
+        zeros = [np.zeros((height, sum(part)), x.dtype) for part in (widths[:k], widths[k + 1 :])]
+        lines.append(concatenate([zeros[0], x, zeros[1]], 1))
+    return concatenate(lines, 0, name=name)
+
+
+def toeplitz(c: Any, r: Any = None, *, name: str | None = None) -> Any:
+    """The matrix with constant diagonals, of first column `c` and first row `r` (default: `c`); r[0] is not read.
+
+    >>> import cgraph as cg
+    >>> T = cg.linalg.toeplitz(cg.parameter("c", [1.0, 2.0, 3.0]))
+    >>> cg.run(T).value(T)
+    array([[1., 2., 3.],
+           [2., 1., 2.],
+           [3., 2., 1.]])
+    """
+    c = reshape(operand(c), -1)
+    r = c if r is None else reshape(operand(r), -1)
+    both = concatenate([c[::-1], r[1:]])
+    i, j = np.indices((side(c), side(r)))
+    index = side(c) - 1 - i + j
+    return _named(both, index, name)
+
+
+def circulant(c: Any, *, name: str | None = None) -> Any:
+    """The matrix whose columns are `c`, each turned one further than the last."""
+    c = reshape(operand(c), -1)
+    i, j = np.indices((side(c), side(c)))
+    return _named(c, (i - j) % max(side(c), 1), name)
+
+
+def hankel(c: Any, r: Any = None, *, name: str | None = None) -> Any:
+    """The matrix with constant antidiagonals, of first column `c` and last row `r` (default: zeros); r[0] is not read."""
+    c = reshape(operand(c), -1)
+    r = np.zeros(side(c), c.dtype) if r is None else reshape(operand(r), -1)
+    both = concatenate([c, r[1:]])
+    i, j = np.indices((side(c), side(r)))
+    return _named(both, i + j, name)
+
+
+def _named(x: Any, index: Any, name: str | None) -> Any:
+    from cgraph.ops.structure import getitem
+
+    return getitem(x, index, name=name)
+
+
+__all__ = [
+    "block_diag", "circulant", "expm", "hankel", "logm", "solve_banded", "solve_sylvester", "solve_triangular", "sqrtm", "toeplitz",
+]  # fmt: skip
