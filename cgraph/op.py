@@ -425,6 +425,21 @@ def _inside(interval: Interval, x: float) -> float:
 # Every op, by name.
 OPS: dict[str, Op] = {}
 
+# Where ops with a dotted name are defined: `linalg.inv` in `cgraph.linalg`. Those modules load when they are touched.
+HOMES = {"linalg": "cgraph.linalg"}
+
+
+def find(name: str) -> Op | None:
+    """The op of that name, from the module that defines it if that has not been touched yet; None if there is none.
+
+    >>> find("linalg.inv"), find("no.such.op")
+    (<Op linalg.inv>, None)
+    """
+    home = HOMES.get(name.partition(".")[0])
+    if name not in OPS and home is not None:
+        import_module(home)
+    return OPS.get(name)
+
 
 def register(op: Op) -> Op:
     """Enter an op into the table; a name is taken once."""

@@ -7,6 +7,7 @@ Every spelling ends in one table, `PUBLIC`: from NumPy's name of an op to the fu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from numbers import Number
 from typing import Any, NoReturn, TypeVar
 
@@ -79,6 +80,22 @@ _OF_SHAPES: dict[str, Callable[..., Any]] = {
         a, fill_value, dtype, k.get("shape")
     ),
 }
+
+
+# Where functions of other modules have their namesakes; those modules load when one is met.
+_NAMESAKES = {"numpy.linalg": "cgraph.linalg", "numpy.fft": "cgraph.fft"}
+
+
+def namesake(function: Any) -> Callable[..., Any] | None:
+    """cgraph's function for one of `numpy.linalg`, `numpy.fft`, or a ufunc that is not NumPy's, as those of `scipy.special`."""
+    if isinstance(function, np.ufunc):
+        home = None if getattr(np, function.__name__, None) is function else "cgraph.special"
+    else:
+        home = _NAMESAKES.get(function.__module__)
+    if home is None:
+        return None
+    found: Callable[..., Any] | None = getattr(import_module(home), function.__name__, None)
+    return found
 
 
 class Operators:
@@ -214,10 +231,11 @@ class Operators:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         name = _ALIASES.get(ufunc.__name__, ufunc.__name__)
-        if method != "__call__" or name not in PUBLIC or kwargs:
+        found = PUBLIC.get(name) or namesake(ufunc)
+        if method != "__call__" or found is None or kwargs:
             asked = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else "")
             raise unsupported(asked + (f" with {', '.join(kwargs)}=" if kwargs else ""))
-        return PUBLIC[name](*inputs)
+        return found(*inputs)
 
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -225,10 +243,11 @@ class Operators:
         name = _ALIASES.get(function.__name__, function.__name__)
         if function.__module__ == "numpy" and name in _OF_SHAPES:
             return _OF_SHAPES[name](*args, **kwargs)
-        if function.__module__ != "numpy" or name not in PUBLIC:
+        found = PUBLIC.get(name) if function.__module__ == "numpy" else namesake(function)
+        if found is None:
             raise unsupported(f"{function.__module__}.{function.__name__}")
         try:
-            return PUBLIC[name](*args, **kwargs)
+            return found(*args, **kwargs)
         except CgraphError:
             raise
         except TypeError as error:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
-from cgraph.op import Formula, Op
+from cgraph.op import HOMES, Formula, Op
 from cgraph.ops import OPS
 
 PAGE = Path(__file__).with_name("ops.md")
 HEAD = """# The ops
 
 Made from the op table by `python docs/ops_table.py`; `a`, `b`, `c` are the operands. NumPy's own functions build the same nodes
-(`np.exp(node)`, `np.sum(node, axis=0)`). Kinks and ties: see [conventions](conventions.md).
+(`np.exp(node)`, `np.sum(node, axis=0)`); an op with a dotted name, `linalg.inv`, belongs to `cg.linalg`, which builds it.
+Kinks and ties: see [conventions](conventions.md).
 
 | op | value | local gradients |
 |---|---|---|
@@ -34,6 +36,8 @@ def row(op: Op) -> str:
 
 def page() -> str:
     """The whole page."""
+    for home in HOMES.values():
+        import_module(home)
     ours = (op for op in OPS.values() if op.module.startswith("cgraph."))
     return (
         HEAD + "\n".join(row(op) for op in sorted(ours, key=lambda op: (op.family, op.name))) + "\n"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from pathlib import Path
 
 import pytest
 
+from cgraph.op import HOMES
 from cgraph.ops import OPS
+
+for home in HOMES.values():
+    importlib.import_module(home)
 
 SCRIPT = Path(__file__).parents[1] / "docs" / "ops_table.py"
 

@@ -20,6 +20,7 @@ from cgraph.errors import StoreError
 from cgraph.io.archive import Arrays, damage_is_told, read_archive, write_archive
 from cgraph.leaves import constant, input, parameter
 from cgraph.node import Node
+from cgraph.op import find
 from cgraph.ops import OPS
 
 __all__ = ["load", "read", "save", "write"]
@@ -138,9 +139,9 @@ def _decode_node(entry: dict[str, Any], nodes: list[Node], arrays: Arrays) -> No
     if not (name is None or isinstance(name, str)) or not isinstance(scope, str):
         raise StoreError("a name is not a text")
     if "parents" in entry:
-        if not isinstance(kind, str) or kind not in OPS:
+        op = find(kind) if isinstance(kind, str) else None
+        if op is None:
             raise StoreError(f"no op is called {kind!r}; import the module that registers it first")
-        op = OPS[kind]
         parents = tuple(_at(nodes, i) for i in entry["parents"])
         params = {
             str(key): _decode(value, arrays) for key, value in entry.get("params", {}).items()

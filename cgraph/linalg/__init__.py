@@ -29,7 +29,6 @@ from cgraph.linalg.functions import (
     circulant,
     expm,
     hankel,
-    logm,
     solve_banded,
     solve_sylvester,
     solve_triangular,
@@ -55,7 +54,7 @@ from cgraph.linalg.solving import (
 
 __all__ = [
     "EigResult", "EighResult", "LstsqResult", "QRResult", "SVDResult", "SlogdetResult", "block_diag", "cholesky", "circulant", "cond",
-    "det", "eig", "eigh", "eigvals", "eigvalsh", "expm", "hankel", "inv", "logm", "lstsq", "matrix_norm", "matrix_power", "matrix_rank",
+    "det", "eig", "eigh", "eigvals", "eigvalsh", "expm", "hankel", "inv", "lstsq", "matrix_norm", "matrix_power", "matrix_rank",
     "multi_dot", "norm", "pinv", "qr", "slogdet", "solve", "solve_banded", "solve_sylvester", "solve_triangular", "sqrtm", "svd",
     "svdvals", "tensorinv", "tensorsolve", "toeplitz", "vector_norm",
 ]  # fmt: skip

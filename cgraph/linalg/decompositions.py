@@ -22,6 +22,9 @@ from cgraph.linalg.matrices import (
     columns,
     diagonal,
     diagonal_matrix,
+    example_batch,
+    example_invertible,
+    example_symmetric,
     expand_dims,
     from_triangle,
     half_lower,
@@ -42,10 +45,21 @@ from cgraph.linalg.matrices import (
     total,
     upper,
 )
-from cgraph.linalg.solving import solve_row
+from cgraph.linalg.solving import _example_rectangle, solve_op
 from cgraph.op import Op
-from cgraph.ops.structure import concatenate
+from cgraph.ops.joining import concatenate
 from cgraph.shapes import Shape
+
+
+def _example_positive(rng: Any) -> tuple[Any]:
+    return (example_symmetric(rng, example_batch(rng)),)
+
+
+def _example_tall(rng: Any) -> tuple[Any]:
+    a = example_invertible(rng, example_batch(rng))
+    extra = rng.normal(size=(*a.shape[:-2], int(rng.integers(0, 3)), a.shape[-1]))
+    return (np.concatenate([a, extra], -2),)
+
 
 # --- Cholesky -----------------------------------------------------------------------------------------------------------------
 
@@ -54,7 +68,7 @@ def _cholesky_rule(out: Any, a: Any, upper: bool) -> tuple[Any, Any]:
     factor = T(out) if upper else out
 
     def turned(x: Any) -> Any:  # L⁻¹ x L⁻ᵀ
-        return T(solve_row(factor, T(solve_row(factor, x))))
+        return T(solve_op(factor, T(solve_op(factor, x))))
 
     def jvp(t: Any) -> Any:
         moved = factor @ half_lower(turned(from_triangle(t, not upper)))
@@ -62,13 +76,13 @@ def _cholesky_rule(out: Any, a: Any, upper: bool) -> tuple[Any, Any]:
 
     def vjp(u: Any) -> Any:
         inner = half_lower(T(factor) @ (T(u) if upper else u))
-        outer = solve_row(T(factor), T(solve_row(T(factor), T(inner))))
+        outer = solve_op(T(factor), T(solve_op(T(factor), T(inner))))
         return to_triangle(symmetric(outer), not upper)
 
     return jvp, vjp
 
 
-cholesky_row: Op = row(
+cholesky_op: Op = row(
     "linalg.cholesky",
     lambda a, upper: np.linalg.cholesky(a, upper=upper),
     _cholesky_rule,
@@ -77,7 +91,7 @@ cholesky_row: Op = row(
     text="L with L·Lᵀ = $a",
     latex=r"\operatorname{chol} $a",
     partials=("L⁻ᵀ Φ(Lᵀ·upstream) L⁻¹, on the triangle that is read",),
-    module=__name__,
+    example=lambda rng: (_example_positive(rng), {"upper": bool(rng.random() < 0.5)}),
 )
 
 
@@ -97,7 +111,7 @@ def cholesky(a: Any, /, *, upper: bool = False, name: str | None = None) -> Any:
     array([[2., 0.],
            [1., 2.]])
     """
-    return cholesky_row(operand(a), upper=bool(upper), name=name)
+    return cholesky_op(operand(a), upper=bool(upper), name=name)
 
 
 # --- QR -----------------------------------------------------------------------------------------------------------------------
@@ -120,7 +134,7 @@ def _qr_rule(out: Any, a: Any) -> tuple[Any, Any]:
     q, r = out[..., :m, :], out[..., m:, :]
 
     def after(x: Any) -> Any:  # x R⁻¹
-        return T(solve_row(T(r), T(x)))
+        return T(solve_op(T(r), T(x)))
 
     def jvp(t: Any) -> Any:
         t = after(t)
@@ -133,7 +147,7 @@ def _qr_rule(out: Any, a: Any) -> tuple[Any, Any]:
         uq, ur = u[..., :m, :], upper(u[..., m:, :])
         inner = r @ T(ur) - T(uq) @ q
         both = lower(inner) + T(lower(inner, -1))
-        return T(solve_row(r, T(uq + q @ both)))
+        return T(solve_op(r, T(uq + q @ both)))
 
     return jvp, vjp
 
@@ -150,7 +164,7 @@ def _tall(a: Shape) -> Shape:
     return (*a[:-2], a[-2] + a[-1], a[-1])  # type: ignore[operator]
 
 
-qr_row: Op = row(
+qr_op: Op = row(
     "linalg.qr",
     _qr,
     _qr_rule,
@@ -160,7 +174,7 @@ qr_row: Op = row(
     latex="Q R = $a",
     partials=("(Q̄ + Q·copyltu(R·R̄ᵀ − Q̄ᵀ·Q))·R⁻ᵀ",),
     margin=_qr_margin,
-    module=__name__,
+    example=lambda rng: (_example_tall(rng), {}),
 )
 
 
@@ -189,10 +203,10 @@ def qr(a: Any, mode: Literal["reduced", "complete", "r"] = "reduced", *, name: s
             'Take mode="reduced"'
         )
     if m >= n:
-        both = qr_row(a, name=name)
+        both = qr_op(a, name=name)
         q, r = both[..., :m, :], both[..., m:, :]
     else:  # the first m columns decide; the others are only turned
-        both = qr_row(a[..., :m], name=name)
+        both = qr_op(a[..., :m], name=name)
         q = both[..., :m, :]
         r = concatenate([both[..., m:, :], T(q) @ a[..., m:]], -1)
     return r if mode == "r" else QRResult(q, r)
@@ -208,7 +222,11 @@ class EighResult(NamedTuple):
     eigenvectors: Any
 
 
-EigResult = NamedTuple("EigResult", [("eigenvalues", Any), ("eigenvectors", Any)])
+class EigResult(NamedTuple):
+    """Eigenvalues, and eigenvectors as columns of norm 1."""
+
+    eigenvalues: Any
+    eigenvectors: Any
 
 
 def _pack(w: Any, v: Any) -> Any:
@@ -241,7 +259,7 @@ def _symmetric_margin(a: Any, lower: bool) -> Any:
     return relative_gaps(np.linalg.eigvalsh(np.asarray(a, np.float64), "L" if lower else "U"))
 
 
-eigh_row: Op = row(
+eigh_op: Op = row(
     "linalg.eigh",
     lambda a, lower: _pack(*np.linalg.eigh(a, "L" if lower else "U")),
     _eigh_rule,
@@ -251,20 +269,20 @@ eigh_row: Op = row(
     latex=r"$a = V \operatorname{diag}(\lambda) V^T",
     partials=("V·(diag(λ̄) + F∘(Vᵀ·V̄))·Vᵀ, F = 1/(λj − λi)",),
     margin=_symmetric_margin,
-    module=__name__,
+    example=lambda rng: (_example_positive(rng), {"lower": bool(rng.random() < 0.5)}),
 )
 
 
 def _eigvalsh_rule(out: Any, a: Any, lower: bool) -> tuple[Any, Any]:
     n = side(a)
-    v = eigh_row(a, lower=lower)[..., :n, :]
+    v = eigh_op(a, lower=lower)[..., :n, :]
     return (
         lambda t: diagonal(T(v) @ from_triangle(t, lower) @ v),
         lambda u: to_triangle(symmetric((v * columns(u)) @ T(v)), lower),
     )
 
 
-eigvalsh_row: Op = row(
+eigvalsh_op: Op = row(
     "linalg.eigvalsh",
     lambda a, lower: np.linalg.eigvalsh(a, "L" if lower else "U"),
     _eigvalsh_rule,
@@ -274,7 +292,7 @@ eigvalsh_row: Op = row(
     latex=r"\lambda($a)",
     partials=("V·diag(upstream)·Vᵀ",),
     margin=_symmetric_margin,
-    module=__name__,
+    example=lambda rng: (_example_positive(rng), {"lower": bool(rng.random() < 0.5)}),
 )
 
 
@@ -299,13 +317,13 @@ def eigh(a: Any, UPLO: str = "L", *, name: str | None = None) -> EighResult:
            [1. , 0.5]]))
     """
     n = known_square(shape_of(a := operand(a)))[-1]
-    both = eigh_row(a, lower=_reads_lower(UPLO), name=name)
+    both = eigh_op(a, lower=_reads_lower(UPLO), name=name)
     return EighResult(both[..., n, :], both[..., :n, :])
 
 
 def eigvalsh(a: Any, UPLO: str = "L", *, name: str | None = None) -> Any:
     """The eigenvalues of each symmetric matrix, ascending. Where some are equal, each gets the gradient of its own eigenvector."""
-    return eigvalsh_row(operand(a), lower=_reads_lower(UPLO), name=name)
+    return eigvalsh_op(operand(a), lower=_reads_lower(UPLO), name=name)
 
 
 # --- real eigenvalues of any matrix -------------------------------------------------------------------------------------------
@@ -330,13 +348,13 @@ def _eig_rule(out: Any, a: Any) -> tuple[Any, Any]:
         return x - v * columns(total(v * x, axis=-2))
 
     def jvp(t: Any) -> Any:
-        inner = solve_row(v, t @ v)
+        inner = solve_op(v, t @ v)
         return concatenate([across(v @ (gaps * inner)), columns(diagonal(inner))], -2)
 
     def vjp(u: Any) -> Any:
         uv, uw = u[..., :n, :], u[..., n, :]
         inner = diagonal_matrix(uw) + gaps * (T(v) @ across(uv))
-        return solve_row(T(v), inner @ T(v))
+        return solve_op(T(v), inner @ T(v))
 
     return jvp, vjp
 
@@ -346,7 +364,7 @@ def _eig_margin(a: Any) -> Any:
     return 0.0 if np.iscomplexobj(w) else relative_gaps(w)
 
 
-eig_row: Op = row(
+eig_op: Op = row(
     "linalg.eig",
     _eig,
     _eig_rule,
@@ -356,7 +374,7 @@ eig_row: Op = row(
     latex=r"$a = V \operatorname{diag}(\lambda) V^{-1}",
     partials=("V⁻ᵀ·(diag(λ̄) + F∘(Vᵀ·V̄))·Vᵀ, F = 1/(λj − λi)",),
     margin=_eig_margin,
-    module=__name__,
+    example=lambda rng: ((example_invertible(rng, example_batch(rng)),), {}),
 )
 
 
@@ -375,7 +393,7 @@ def eig(a: Any, *, name: str | None = None) -> EigResult:
            [1., 1.]]))
     """
     n = known_square(shape_of(a := operand(a)))[-1]
-    both = eig_row(a, name=name)
+    both = eig_op(a, name=name)
     return EigResult(both[..., n, :], both[..., :n, :])
 
 
@@ -449,38 +467,38 @@ def _svd_margin(a: Any) -> Any:
     return relative_gaps(np.concatenate([s, np.zeros_like(s[..., :1])], -1))
 
 
-svd_row: Op = row(
+svd_op: Op = row(
     "linalg.svd",
     _svd,
     _svd_rule,
-    shape=lambda a: (*matrix(a)[:-2], a[-2] + 1 + a[-1], min(a[-2], a[-1])),  # type: ignore[operator, type-var]
+    shape=lambda a: (*matrix(a)[:-2], a[-2] + 1 + a[-1], min(a[-2], a[-1])),
     symbol="U, σ, V",
     text="singular vectors and values of $a",
     latex=r"$a = U \operatorname{diag}(\sigma) V^T",
     partials=("U·(diag(σ̄) + skew parts·F)·Vᵀ + what lies outside, F = 1/(σj² − σi²)",),
     margin=_svd_margin,
-    module=__name__,
+    example=lambda rng: (_example_rectangle(rng)[:1], {}),
 )
 
 
 def _svdvals_rule(out: Any, a: Any) -> tuple[Any, Any]:
     m = side(a, -2)
-    parts = svd_row(a)
+    parts = svd_op(a)
     u, v = parts[..., :m, :], parts[..., m + 1 :, :]
     return lambda t: total(u * (t @ v), axis=-2), lambda g: (u * columns(g)) @ T(v)
 
 
-svdvals_row: Op = row(
+svdvals_op: Op = row(
     "linalg.svdvals",
     lambda a: np.linalg.svd(a, compute_uv=False),
     _svdvals_rule,
-    shape=lambda a: (*matrix(a)[:-2], min(a[-2], a[-1])),  # type: ignore[type-var]
+    shape=lambda a: (*matrix(a)[:-2], min(a[-2], a[-1])),
     symbol="σ",
     text="singular values of $a",
     latex=r"\sigma($a)",
     partials=("U·diag(upstream)·Vᵀ",),
     margin=_svd_margin,
-    module=__name__,
+    example=lambda rng: (_example_rectangle(rng)[:1], {}),
 )
 
 
@@ -513,7 +531,7 @@ def svd(
     """
     a = operand(a)
     if not compute_uv:
-        return svdvals_row(a, name=name)
+        return svdvals_op(a, name=name)
     m, n = matrix(shape_of(a))[-2:]
     if full_matrices and m != n:
         raise UnsupportedError(
@@ -521,16 +539,15 @@ def svd(
             "pass full_matrices=False"
         )
     assert m is not None
-    parts = svd_row(a, name=name)
+    parts = svd_op(a, name=name)
     return SVDResult(parts[..., :m, :], parts[..., m, :], T(parts[..., m + 1 :, :]))
 
 
 def svdvals(a: Any, *, name: str | None = None) -> Any:
     """The singular values of each matrix, (..., m, n) -> (..., min(m, n)), descending."""
-    return svdvals_row(operand(a), name=name)
+    return svdvals_op(operand(a), name=name)
 
 
 __all__ = [
     "EigResult", "EighResult", "QRResult", "SVDResult", "cholesky", "eig", "eigh", "eigvals", "eigvalsh", "qr", "svd", "svdvals",
 ]  # fmt: skip
-

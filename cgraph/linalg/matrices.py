@@ -14,14 +14,21 @@ import numpy as np
 from cgraph import shapes
 from cgraph.errors import DTypeError, ShapeError, UnsupportedError
 from cgraph.linear_maps import Adjoint, LinearMap
-from cgraph.op import Formula, Op, is_node, register
-from cgraph.ops import linalg as products
+from cgraph.op import Op, is_node
+from cgraph.ops.define import F, calling_module, op, shape_of
 from cgraph.ops.elementwise import abs as absolute
-from cgraph.ops.elementwise import equal, less_equal, where
+from cgraph.ops.elementwise import less_equal, where
+from cgraph.ops.linalg import _batched
 from cgraph.ops.reduction import max as largest
 from cgraph.ops.reduction import sum as total
 from cgraph.ops.structure import expand_dims
 from cgraph.shapes import Shape
+
+__all__ = [
+    "T", "batched", "columns", "diagonal", "diagonal_matrix", "example_batch", "example_invertible", "example_symmetric", "expand_dims",
+    "eye", "from_triangle", "half_lower", "inverse_gaps", "inverse_or_zero", "known_square", "lower", "matrix", "operand", "real_result",
+    "relative_gaps", "resolution", "row", "rows", "shape_of", "side", "square", "symmetric", "to_triangle", "total", "upper", "where",
+]  # fmt: skip
 
 Local = Callable[..., tuple[Callable[[Any], Any], Callable[[Any], Any]]]
 
@@ -34,39 +41,29 @@ def operand(x: Any) -> Any:
     return x.astype(np.float64) if x.dtype.kind in "iub" else x
 
 
-def shape_of(x: Any) -> Shape:
-    shape: Shape = x.shape
-    return shape
-
-
 def row(
     name: str,
     forward: Callable[..., Any],
     *rules: Local | None,
-    shape: Callable[..., Shape],
     text: str,
     latex: str,
     partials: tuple[str | None, ...],
-    module: str,
     **more: Any,
 ) -> Op:
-    """A row of linear algebra: one rule a parent, ``(out, *operands, **params) -> (jvp, vjp)``."""
+    """An op of linear algebra: one rule a parent, ``(out, *operands, **params) -> (jvp, vjp)``."""
 
-    def maker(rule: Local) -> Callable[..., LinearMap]:
+    def linear_map(rule: Local) -> Callable[..., LinearMap]:
         return lambda *values, **params: Adjoint(*rule(*values, **params))
 
-    return register(
-        Op(
-            name,
-            forward,
-            makers=tuple(None if rule is None else maker(rule) for rule in rules),
-            shape=shape,
-            dtype=real_result,
-            family="linalg",
-            formula=Formula(text, latex, partials),
-            module=module,
-            **more,
-        )
+    return op(
+        name,
+        forward,
+        *(None if rule is None else linear_map(rule) for rule in rules),
+        dtype=real_result,
+        family="linalg",
+        module=calling_module(),
+        formula=F(text, latex, *partials),
+        **more,
     )
 
 
@@ -119,8 +116,8 @@ def batched(a: Any, b: Any) -> tuple[Any, Any]:
     except ShapeError as error:
         raise ShapeError(f"stacks of shapes {batch_a} and {batch_b}: {error}") from None
     return (
-        products._batched(a, shape_of(a), batch, b),
-        products._batched(b, shape_of(b), batch, a),
+        _batched(a, shape_of(a), batch, b),
+        _batched(b, shape_of(b), batch, a),
     )
 
 
@@ -155,7 +152,7 @@ def upper(x: Any, k: int = 0) -> Any:
 
 
 def half_lower(x: Any) -> Any:
-    """The lower triangle with half of the diagonal: what takes a symmetric matrix to the triangle that it is twice the symmetric part of."""
+    """The lower triangle with half of the diagonal: a symmetric matrix is this plus its own transpose."""
     return lower(x) * (1.0 - 0.5 * eye(x))
 
 
@@ -223,5 +220,20 @@ def relative_gaps(w: Any) -> Any:
     return float(np.min(np.diff(w, axis=-1) / scale))
 
 
-def is_zero(x: Any) -> Any:
-    return equal(x, 0.0)
+# --- examples for the checks --------------------------------------------------------------------------------------------------
+
+
+def example_batch(rng: Any) -> tuple[int, ...]:
+    return ((), (), (2,), (2, 1))[int(rng.integers(4))]
+
+
+def example_invertible(rng: Any, batch: tuple[int, ...] = (), n: int | None = None) -> Any:
+    """A matrix that is safely invertible, with real eigenvalues that are well apart and positive."""
+    n = int(rng.integers(1, 4)) if n is None else n
+    noise = 0.3 * rng.uniform(-1.0, 1.0, (*batch, n, n)) / n
+    return noise + np.diag(np.arange(1.0, n + 1))
+
+
+def example_symmetric(rng: Any, batch: tuple[int, ...] = (), n: int | None = None) -> Any:
+    a = example_invertible(rng, batch, n)
+    return 0.5 * (a + a.swapaxes(-1, -2))

@@ -15,15 +15,16 @@ from cgraph.errors import ShapeError
 from cgraph.linalg.decompositions import svdvals
 from cgraph.linalg.matrices import operand, shape_of
 from cgraph.linalg.solving import inv
-from cgraph.linear_maps import Adjoint, LinearMap
-from cgraph.op import Formula, Op, register
+from cgraph.linear_maps import LinearMap
+from cgraph.op import Op
+from cgraph.ops.define import F, axes_of, keep_axes, op
 from cgraph.ops.elementwise import abs as absolute
 from cgraph.ops.elementwise import divide, equal, multiply, not_equal, power, sign, where
-from cgraph.ops.reduction import _spread, sum_row
 from cgraph.ops.reduction import max as largest
 from cgraph.ops.reduction import min as smallest
 from cgraph.ops.reduction import sum as total
-from cgraph.ops.structure import axes_of, cast, expand_dims, transpose
+from cgraph.ops.reduction import weighted_sum
+from cgraph.ops.structure import cast, expand_dims, transpose
 
 Axes = tuple[int, ...]
 Ord = float | Literal["fro", "nuc"] | None
@@ -52,22 +53,13 @@ def _p_norm(x: Any, axes: Axes, keepdims: bool, p: float) -> Any:
 
 def _p_norm_local(out: Any, x: Any, axes: Axes, keepdims: bool, p: float) -> LinearMap:
     """The entries' share is sign(x)·|x/norm|^(p−1), and 0 where the norm is 0."""
-    whole = _spread(out, x, axes, keepdims)
-    origin = equal(whole, 0.0)
-    ratio = x / where(origin, 1.0, whole)
+    whole = keep_axes(out, x, axes, keepdims)
+    ratio = x / where(equal(whole, 0.0), 1.0, whole)
     if p == 2.0:
-        weights = ratio
-    else:
-        zero = equal(ratio, 0.0)
-        weights = where(
-            zero, 0.0, sign(ratio) * power(absolute(where(zero, 1.0, ratio)), p - 1.0)
-        )
-    return Adjoint(
-        lambda t: sum_row(weights * t, axes=axes, keepdims=keepdims),
-        lambda u: weights * _spread(u, x, axes, keepdims),
-        lambda mask: _spread(mask, x, axes, keepdims),
-        where,
-    )
+        return weighted_sum(ratio, x, axes, keepdims)
+    zero = equal(ratio, 0.0)
+    size = power(absolute(where(zero, 1.0, ratio)), p - 1.0)
+    return weighted_sum(where(zero, 0.0, sign(ratio) * size), x, axes, keepdims)
 
 
 def _p_norm_margin(x: Any, axes: Axes, keepdims: bool, p: float) -> Any:
@@ -79,21 +71,23 @@ def _p_norm_margin(x: Any, axes: Axes, keepdims: bool, p: float) -> Any:
     return float(np.min(edge))
 
 
-norm_row: Op = register(
-    Op(
-        "linalg.norm",
-        _p_norm,
-        makers=(_p_norm_local,),
-        shape=lambda x, axes, keepdims, p: shapes.reduce(x, axes, keepdims),
-        dtype=lambda x: x if x.kind == "f" else np.dtype(np.float64),
-        family="reduction",
-        symbol="‖·‖",
-        formula=Formula(
-            "(Σ |$a|ᵖ)^(1/p)", r"\|$a\|_p", ("upstream · sign($a)·|$a/$out|^(p−1)",)
-        ),
-        margin=_p_norm_margin,
-        module=__name__,
-    )
+def _p_norm_example(rng: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    x = rng.normal(size=(2, 3)) * (rng.random(()) > 0.2)
+    p = float(rng.choice([2.0, 2.0, 3.0, 1.5]))
+    return (x,), {"axes": (0, 1), "keepdims": bool(rng.random() < 0.5), "p": p}
+
+
+norm_op: Op = op(
+    "linalg.norm",
+    _p_norm,
+    _p_norm_local,
+    shape=lambda x, axes, keepdims, p: shapes.reduce(x, axes, keepdims),
+    dtype=lambda x: x if x.kind == "f" else np.dtype(np.float64),
+    family="reduction",
+    symbol="‖·‖",
+    formula=F("(Σ |$a|ᵖ)^(1/p)", r"\|$a\|_p", "upstream · sign($a)·|$a/$out|^(p−1)"),
+    margin=_p_norm_margin,
+    example=_p_norm_example,
 )
 
 
@@ -130,13 +124,18 @@ def vector_norm(
         return total(there, axis=axes, keepdims=keepdims, name=name)
     if ord == 1:
         return total(absolute(x), axis=axes, keepdims=keepdims, name=name)
-    return norm_row(x, axes=axes, keepdims=bool(keepdims), p=float(ord), name=name)
+    return norm_op(x, axes=axes, keepdims=bool(keepdims), p=float(ord), name=name)
 
 
 def matrix_norm(
     x: Any, /, *, keepdims: bool = False, ord: Ord = "fro", name: str | None = None
 ) -> Any:
-    """The norm of each matrix of a stack: "fro", "nuc" (sum of the singular values), 2 and -2 (the largest, the smallest), 1, -1, inf, -inf."""
+    """The norm of each matrix of a stack.
+
+    Args:
+        ord: "fro"; "nuc", 2 and -2 for the sum, the largest and the smallest of the singular values; 1, -1, inf or -inf for the largest
+            or smallest sum of a column or a row.
+    """
     x = operand(x)
     ndim = len(shape_of(x))
     if ndim < 2:
@@ -146,7 +145,7 @@ def matrix_norm(
     if ord in (1, -1, np.inf, -np.inf):
         over, among = (-2, -1) if ord in (1, -1) else (-1, -2)
         sums = total(absolute(x), axis=over, keepdims=True)
-        pick = largest if ord > 0 else smallest  # type: ignore[operator]
+        pick = largest if ord > 0 else smallest
         found = pick(sums, axis=among, keepdims=True)
     elif ord in ("nuc", 2, -2):
         s = svdvals(x)

@@ -7,6 +7,7 @@ so that the upstream G comes back as −Xᵀ G Xᵀ.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from operator import index
 from typing import Any, NamedTuple
@@ -17,8 +18,8 @@ from cgraph.errors import ShapeError
 from cgraph.linalg.matrices import (
     T,
     batched,
-    diagonal,
-    diagonal_matrix,
+    example_batch,
+    example_invertible,
     expand_dims,
     eye,
     known_square,
@@ -29,18 +30,16 @@ from cgraph.linalg.matrices import (
     side,
     square,
     total,
-    where,
 )
 from cgraph.op import Op
 from cgraph.ops.elementwise import multiply
 from cgraph.ops.linalg import matmul
-from cgraph.ops.reduction import prod
-from cgraph.ops.structure import reshape, squeeze, stop_gradient, transpose
+from cgraph.ops.structure import reshape, squeeze, transpose
 from cgraph.shapes import Shape
 
 # --- inverse and solution -----------------------------------------------------------------------------------------------------
 
-inv_row: Op = row(
+inv_op: Op = row(
     "linalg.inv",
     np.linalg.inv,
     lambda out, a: (lambda t: -(out @ t @ out), lambda u: -(T(out) @ u @ T(out))),
@@ -49,7 +48,7 @@ inv_row: Op = row(
     text="$a⁻¹",
     latex="$a^{-1}",
     partials=("−$outᵀ · upstream · $outᵀ",),
-    module=__name__,
+    example=lambda rng: ((example_invertible(rng, example_batch(rng)),), {}),
 )
 
 
@@ -66,7 +65,7 @@ def inv(a: Any, *, name: str | None = None) -> Any:
     array([[-0.25  , -0.125 ],
            [-0.125 , -0.0625]])
     """
-    return inv_row(operand(a), name=name)
+    return inv_op(operand(a), name=name)
 
 
 def _solve_shape(a: Shape, b: Shape) -> Shape:
@@ -78,21 +77,28 @@ def _solve_shape(a: Shape, b: Shape) -> Shape:
     return b
 
 
-solve_row: Op = row(
+solve_op: Op = row(
     "linalg.solve",
     np.linalg.solve,
     lambda out, a, b: (
-        lambda t: -solve_row(a, t @ out),
-        lambda u: -(solve_row(T(a), u) @ T(out)),
+        lambda t: -solve_op(a, t @ out),
+        lambda u: -(solve_op(T(a), u) @ T(out)),
     ),
-    lambda out, a, b: (lambda t: solve_row(a, t), lambda u: solve_row(T(a), u)),
+    lambda out, a, b: (lambda t: solve_op(a, t), lambda u: solve_op(T(a), u)),
     shape=_solve_shape,
     symbol="solve",
     text="$a⁻¹·$b",
     latex="$a^{-1} $b",
     partials=("−$a⁻ᵀ · upstream · $outᵀ", "$a⁻ᵀ · upstream"),
-    module=__name__,
+    example=lambda rng: _example_system(rng, example_batch(rng)),
 )
+
+
+def _example_system(
+    rng: Any, batch: tuple[int, ...] = ()
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    a = example_invertible(rng, batch)
+    return (a, rng.normal(size=(*batch, a.shape[-1], int(rng.integers(1, 3))))), {}
 
 
 def as_columns(a: Any, b: Any) -> tuple[Any, Any, bool]:
@@ -122,11 +128,21 @@ def solve(a: Any, b: Any, *, name: str | None = None) -> Any:
     (array([1., 2.]), array([0.5  , 0.125]))
     """
     a, b, vector = as_columns(a, b)
-    return (
-        squeeze(solve_row(a, b), -1, name=name)
-        if vector
-        else solve_row(a, b, name=name)
-    )
+    return squeeze(solve_op(a, b), -1, name=name) if vector else solve_op(a, b, name=name)
+
+
+def _example_maybe_singular(rng: Any) -> Any:
+    a = example_invertible(rng, example_batch(rng))
+    if rng.random() < 0.3:
+        a[..., -1, :] = 2.0 * a[..., 0, :] if a.shape[-1] > 1 else 0.0
+    return a
+
+
+def _example_rectangle(rng: Any) -> tuple[Any, Any]:
+    """A matrix of full rank, of any proportions, and a right-hand side."""
+    m, n = (int(k) for k in rng.integers(1, 4, 2))
+    a = 0.2 * rng.uniform(-1.0, 1.0, (m, n)) + np.eye(m, n) * np.arange(1.0, n + 1)
+    return a, rng.normal(size=(m, 2))
 
 
 # --- determinants -------------------------------------------------------------------------------------------------------------
@@ -140,45 +156,103 @@ def _others(s: Any) -> Any:
     return before * after if s.shape[-1] else s
 
 
+def _by_inverse(a: Any, s: Any) -> Any:
+    """Where a matrix is well enough conditioned that what goes through its inverse has more digits than its singular vectors."""
+    return s[..., -1] > 1e-4 * s[..., 0]
+
+
 def _cofactor(a: Any) -> Any:
-    """The matrix of cofactors, (det A) A⁻ᵀ where A has an inverse, and right where it has none: σ U diag(Π_{k≠i} s_k) Vᵀ."""
+    """(det A) A⁻ᵀ where A has an inverse; and right where it has none: σ U diag(Π_{k≠i} s_k) Vᵀ."""
+    if a.shape[-1] == 0:
+        return a
     u, s, vh = np.linalg.svd(a)
     sign = np.sign(np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
-    return sign * (u * _others(s)[..., None, :]) @ vh
+    found = sign * ((u * _others(s)[..., None, :]) @ vh)
+    regular = _by_inverse(a, s)
+    inverse = np.linalg.inv(a[regular]).swapaxes(-1, -2)
+    found[regular] = np.linalg.det(a[regular])[..., None, None] * inverse
+    return found
 
 
-def _cofactor_rule(out: Any, a: Any) -> tuple[Any, Any]:
-    """Cofactors are polynomials; in the basis of singular vectors A is diagonal and their derivative is short."""
-    from cgraph.linalg.decompositions import svd
+def _cofactor_slope(a: Any, t: Any) -> Any:
+    """How the cofactors move along t. In the basis of singular vectors A is diagonal, and this derivative of a polynomial short."""
+    n = a.shape[-1]
+    if n == 0:
+        return a
+    u, s, vh = np.linalg.svd(a)
+    sign = np.sign(np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
+    out = np.eye(n, dtype=bool)[:, None, :] | np.eye(n, dtype=bool)[None, :, :]
+    others = np.prod(np.where(out, 1, s[..., None, None, :]), axis=-1) * (1 - np.eye(n))
+    m = T(u) @ t @ T(vh)
+    diagonal = np.einsum("...ij,...jj->...i", others, m)
+    found = sign * (u @ (diagonal[..., None] * np.eye(n) - others * T(m)) @ vh)
+    regular = _by_inverse(a, s)
+    c, some = _cofactor(a[regular]), t[regular]
+    along = np.sum(c * some, (-2, -1), keepdims=True)
+    found[regular] = (along * c - c @ T(some) @ c) / np.linalg.det(a[regular])[..., None, None]
+    return found.astype(a.dtype, copy=False)
 
-    u, s, vh = svd(a)
-    n = side(a)
-    left_out = np.eye(n, dtype=bool)[:, None, :] | np.eye(n, dtype=bool)[None, :, :]
-    spread = expand_dims(s, (-3, -2))
-    others = prod(where(left_out, 1.0, spread), axis=-1)  # [i, j]: the product without s_i and s_j
-    sign = stop_gradient(slogdet(u)[0] * slogdet(vh)[0])
-    off = 1.0 - eye(a)
-    others = others * off * expand_dims(sign, (-1, -2))
 
+def _inner(x: Any, y: Any) -> Any:
+    """The sum of the products of entries, for each matrix of a stack, as a factor of matrices."""
+    return total(x * y, axis=(-2, -1), keepdims=True)
+
+
+def _slope_rule(out: Any, a: Any, t: Any) -> tuple[Any, Any]:
+    """With respect to A, from (⟨C, t⟩ C − C tᵀ C) / det A: the third derivative of the determinant, for matrices with an inverse."""
+    if side(a) <= 2:  # the determinant is of the second degree at most
+        return lambda s: 0.0 * s, lambda u: 0.0 * u
+    c, d = cofactor_op(a), expand_dims(det_op(a), (-1, -2))
+
+    def jvp(s: Any) -> Any:
+        moved = cofactor_slope_op(a, s)
+        both = moved @ T(t) @ c + c @ T(t) @ moved
+        return (_inner(moved, t) * c + _inner(c, t) * moved - both - out * _inner(c, s)) / d
+
+    def vjp(u: Any) -> Any:
+        of_moved = _inner(u, c) * t + _inner(c, t) * u - u @ T(c) @ t - t @ T(c) @ u
+        return cofactor_slope_op(a, of_moved / d) - _inner(out, u) / d * c
+
+    return jvp, vjp
+
+
+def _along(out: Any, a: Any, *_: Any) -> tuple[Any, Any]:
     def apply(t: Any) -> Any:
-        m = T(u) @ t @ T(vh)
-        on_diagonal = total(others * expand_dims(diagonal(m), -2), axis=-1)
-        return u @ (diagonal_matrix(on_diagonal) - others * T(m)) @ vh
+        return cofactor_slope_op(a, t)
 
     return apply, apply  # symmetric
 
 
-cofactor_row: Op = row(
+cofactor_op: Op = row(
     "linalg.cofactor",
     _cofactor,
-    _cofactor_rule,
+    _along,
     shape=known_square,
     symbol="cof",
     text="cofactors of $a",
     latex=r"\operatorname{cof} $a",
-    partials=("the minors of second order",),
+    partials=("the slope of the cofactors along the upstream",),
     doc="The matrix of cofactors, which is the gradient of the determinant, also where the matrix has no inverse.",
-    module=__name__,
+    example=lambda rng: ((_example_maybe_singular(rng),), {}),
+)
+cofactor_slope_op: Op = row(
+    "linalg.cofactor_slope",
+    _cofactor_slope,
+    _slope_rule,
+    _along,
+    shape=lambda a, t: known_square(a),
+    symbol="cof′",
+    text="slope of the cofactors of $a along $b",
+    latex=r"\operatorname{cof}'($a)\,$b",
+    partials=(
+        "the second derivative of the cofactors, for a matrix with an inverse",
+        "the slope along the upstream",
+    ),
+    doc="How the matrix of cofactors moves along a tangent: the second derivative of the determinant, right for singular matrices too.",
+    example=lambda rng: (
+        (a := example_invertible(rng, example_batch(rng)), rng.normal(size=a.shape)),
+        {},
+    ),
 )
 
 
@@ -187,14 +261,14 @@ def _scalar_shape(a: Shape) -> Shape:
 
 
 def _det_rule(out: Any, a: Any) -> tuple[Any, Any]:
-    cofactors = cofactor_row(a)
+    cofactors = cofactor_op(a)
     return (
         lambda t: total(cofactors * t, axis=(-2, -1)),
         lambda u: cofactors * expand_dims(u, (-1, -2)),
     )
 
 
-det_row: Op = row(
+det_op: Op = row(
     "linalg.det",
     np.linalg.det,
     _det_rule,
@@ -203,7 +277,7 @@ det_row: Op = row(
     text="det $a",
     latex=r"\det $a",
     partials=("upstream · cofactors of $a",),
-    module=__name__,
+    example=lambda rng: ((_example_maybe_singular(rng),), {}),
 )
 
 
@@ -216,7 +290,7 @@ def det(a: Any, *, name: str | None = None) -> Any:
     array([[ 4., -2.],
            [-2.,  1.]])
     """
-    return det_row(operand(a), name=name)
+    return det_op(operand(a), name=name)
 
 
 class SlogdetResult(NamedTuple):
@@ -232,7 +306,7 @@ def _slogdet(a: Any) -> Any:
 
 
 def _slogdet_rule(out: Any, a: Any) -> tuple[Any, Any]:
-    inverse = inv_row(T(a))
+    inverse = inv_op(T(a))
     second = np.array([0.0, 1.0], a.dtype)
     return (
         lambda t: expand_dims(total(inverse * t, axis=(-2, -1)), -1) * second,
@@ -240,7 +314,7 @@ def _slogdet_rule(out: Any, a: Any) -> tuple[Any, Any]:
     )
 
 
-slogdet_row: Op = row(
+slogdet_op: Op = row(
     "linalg.slogdet",
     _slogdet,
     _slogdet_rule,
@@ -249,7 +323,7 @@ slogdet_row: Op = row(
     text="sign and ln |det $a|",
     latex=r"\ln |\det $a|",
     partials=("upstream · $a⁻ᵀ",),
-    module=__name__,
+    example=lambda rng: ((example_invertible(rng, example_batch(rng)),), {}),
 )
 
 
@@ -264,7 +338,7 @@ def slogdet(a: Any, *, name: str | None = None) -> SlogdetResult:
     (-1.0, array([[0. , 0.5],
            [1. , 0. ]]))
     """
-    both = slogdet_row(operand(a), name=name)
+    both = slogdet_op(operand(a), name=name)
     return SlogdetResult(both[..., 0], both[..., 1])
 
 
@@ -297,7 +371,7 @@ def _rank_margin(a: Any, *rest: Any, **params: Any) -> Any:
     return float(np.min(s[..., -1] / np.maximum(s[..., 0], 1e-300)))
 
 
-pinv_row: Op = row(
+pinv_op: Op = row(
     "linalg.pinv",
     _pinv,
     _pinv_rule,
@@ -307,11 +381,18 @@ pinv_row: Op = row(
     latex="$a^{+}",
     partials=("−$outᵀ·G·$outᵀ + (1−$a·$out)·Gᵀ·$out·$outᵀ + $outᵀ·$out·Gᵀ·(1−$out·$a)",),
     margin=_rank_margin,
-    module=__name__,
+    example=lambda rng: (_example_rectangle(rng)[:1], {"rcond": None}),
 )
 
 
-def pinv(a: Any, rcond: float | None = None, hermitian: bool = False, *, rtol: float | None = None, name: str | None = None) -> Any:  # fmt: skip
+def pinv(
+    a: Any,
+    rcond: float | None = None,
+    hermitian: bool = False,
+    *,
+    rtol: float | None = None,
+    name: str | None = None,
+) -> Any:
     """The Moore-Penrose pseudoinverse of each matrix, (..., m, n) -> (..., n, m); differentiable where the rank does not change.
 
     Args:
@@ -324,7 +405,7 @@ def pinv(a: Any, rcond: float | None = None, hermitian: bool = False, *, rtol: f
     (1, 2)
     """
     cut = rtol if rcond is None else rcond
-    return pinv_row(operand(a), rcond=None if cut is None else float(cut), name=name)
+    return pinv_op(operand(a), rcond=None if cut is None else float(cut), name=name)
 
 
 class LstsqResult(NamedTuple):
@@ -337,7 +418,7 @@ class LstsqResult(NamedTuple):
 
 
 def _lstsq_rules(out: Any, a: Any, b: Any, rcond: Any) -> tuple[Any, Any]:
-    x = pinv_row(a, rcond=rcond)
+    x = pinv_op(a, rcond=rcond)
     rest = b - a @ out
     null = np.eye(side(a), dtype=a.dtype) - x @ a
 
@@ -352,7 +433,7 @@ def _lstsq_rules(out: Any, a: Any, b: Any, rcond: Any) -> tuple[Any, Any]:
 
 
 def _lstsq_of_b(out: Any, a: Any, b: Any, rcond: Any) -> tuple[Any, Any]:
-    x = pinv_row(a, rcond=rcond)
+    x = pinv_op(a, rcond=rcond)
     return lambda t: x @ t, lambda u: T(x) @ u
 
 
@@ -364,7 +445,7 @@ def _lstsq_shape(a: Shape, b: Shape, rcond: Any) -> Shape:
     return matrix(a)[1], b[1]
 
 
-lstsq_row: Op = row(
+lstsq_op: Op = row(
     "linalg.lstsq",
     lambda a, b, rcond: np.linalg.lstsq(a, b, rcond=rcond)[0],
     _lstsq_rules,
@@ -375,7 +456,7 @@ lstsq_row: Op = row(
     latex=r"\arg\min_x |$a x - $b|",
     partials=("the derivative of $a⁺·$b", "$a⁺ᵀ · upstream"),
     margin=_rank_margin,
-    module=__name__,
+    example=lambda rng: (_example_rectangle(rng), {"rcond": None}),
 )
 
 
@@ -390,14 +471,14 @@ def lstsq(a: Any, b: Any, rcond: float | None = None, *, name: str | None = None
     >>> x, residuals, rank, s = cg.linalg.lstsq(A, b)
     >>> run = cg.sum(x).backward()
     >>> run.value(x), run.grad(b)
-    (array([3.]), array([0.33333333, 0.33333333, 0.33333333]))
+    (array([3.]), array([0.3333, 0.3333, 0.3333]))
     """
     from cgraph.linalg.decompositions import svdvals
 
     a, b = operand(a), operand(b)
     vector = len(shape_of(b)) == 1
     right = expand_dims(b, -1) if vector else b
-    solution = lstsq_row(a, right, rcond=None if rcond is None else float(rcond), name=name)
+    solution = lstsq_op(a, right, rcond=None if rcond is None else float(rcond), name=name)
     m, n = (side(a, -2), side(a)) if len(shape_of(a)) == 2 else (0, 0)
     squares = right - a @ solution
     residuals = total(squares * squares, axis=0) if m > n else np.zeros(0, a.dtype)
@@ -406,7 +487,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None, *, name: str | None = None
     )
 
 
-rank_row: Op = row(
+rank_op: Op = row(
     "linalg.matrix_rank",
     lambda a, rtol: np.asarray(
         np.linalg.matrix_rank(a) if rtol is None else np.linalg.matrix_rank(a, rtol=rtol), a.dtype
@@ -417,13 +498,12 @@ rank_row: Op = row(
     text="rank of $a",
     latex=r"\operatorname{rank} $a",
     partials=(None,),
-    module=__name__,
 )
 
 
 def matrix_rank(a: Any, rtol: float | None = None, *, name: str | None = None) -> Any:
     """The rank of each matrix, which has no derivative."""
-    return rank_row(operand(a), rtol=None if rtol is None else float(rtol), name=name)
+    return rank_op(operand(a), rtol=None if rtol is None else float(rtol), name=name)
 
 
 # --- powers and products ------------------------------------------------------------------------------------------------------
@@ -444,7 +524,7 @@ def matrix_power(a: Any, n: int, *, name: str | None = None) -> Any:
     square(shape_of(a))
     if n == 0:
         return multiply(0.0, a) + eye(a)
-    base = inv_row(a, name=name if n == -1 else None) if n < 0 else a
+    base = inv_op(a, name=name if n == -1 else None) if n < 0 else a
     n = n if n > 0 else -n
     result = None
     while n > 1:
@@ -514,9 +594,9 @@ def tensorinv(a: Any, ind: int = 2, *, name: str | None = None) -> Any:
     if ind <= 0:
         raise ValueError("tensorinv: ind has to be positive")
     shape = shape_of(a)
-    n = int(np.prod([side(a, i) for i in range(ind, len(shape))], dtype=np.int64))
-    flat = inv_row(reshape(a, (n, -1) if n else (0, 0)))
-    return reshape(flat, shape[ind:] + shape[:ind], name=name)  # type: ignore[arg-type]
+    n = math.prod(side(a, i) for i in range(ind, len(shape)))
+    flat = inv_op(reshape(a, (n, -1) if n else (0, 0)))
+    return reshape(flat, shape[ind:] + shape[:ind], name=name)
 
 
 def tensorsolve(a: Any, b: Any, axes: Sequence[int] | None = None, *, name: str | None = None) -> Any:  # fmt: skip
@@ -527,7 +607,7 @@ def tensorsolve(a: Any, b: Any, axes: Sequence[int] | None = None, *, name: str 
         last = [i % ndim for i in axes]
         a = transpose(a, [i for i in range(ndim) if i not in last] + last)
     unknown = shape_of(a)[len(shape_of(b)) :]
-    n = int(np.prod(unknown, dtype=np.int64))  # type: ignore[arg-type]
+    n = math.prod(side(a, i) for i in range(len(shape_of(b)), len(shape_of(a))))
     return reshape(solve(reshape(a, (-1, n)), reshape(b, -1)), unknown, name=name)
 
 

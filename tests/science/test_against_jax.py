@@ -1,0 +1,63 @@
+"""Gradients and Hessian-vector products of `cg.linalg` and its kin against JAX, which has rules of its own for all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from science.harness import rng
+
+import cgraph as cg
+from cgraph import linalg as la
+
+jax = pytest.importorskip("jax")
+jax.config.update("jax_enable_x64", True)
+jnp: Any = pytest.importorskip("jax.numpy")
+jsl: Any = pytest.importorskip("jax.scipy.linalg")
+
+G = rng("jax")
+A3 = G.normal(size=(3, 3)) + 3 * np.eye(3)
+B = G.normal(size=(3, 2))
+
+
+@pytest.mark.parametrize(
+    "name", ["inv", "det", "slogdet", "pinv", "cholesky", "eigh", "svd", "solve", "qr", "expm"]
+)
+def test_linear_algebra(name: str) -> None:
+    """A functional of the result that does not depend on signs of vectors, with its gradient and Hessian-vector product."""
+    weights = B @ B.T
+
+    def functional(lib: Any, dot: Any, x: Any) -> Any:
+        s = x @ lib.matrix_transpose(x) + 2 * np.eye(3)
+        if name in ("inv", "pinv"):
+            return (getattr(lib, name)(x) * weights).sum()
+        if name in ("det",):
+            return lib.det(x)
+        if name == "slogdet":
+            return lib.slogdet(x)[1]
+        if name == "cholesky":
+            return (lib.cholesky(s) * weights).sum()
+        if name == "eigh":
+            w, v = lib.eigh(s)
+            return ((v * dot.log(w)) @ lib.matrix_transpose(v) * weights).sum()
+        if name == "svd":
+            u, w, vh = lib.svd(x[:, :2], full_matrices=False)
+            return ((u * dot.log(w)) @ vh * weights[:, :2]).sum()
+        if name == "solve":
+            return (lib.solve(x, B) * B).sum()
+        if name == "qr":
+            q, r = lib.qr(x)
+            return (q @ lib.matrix_transpose(r) @ q * weights).sum()
+        return ((la.expm if lib is la else jsl.expm)(x / 4) * weights).sum()
+
+    def f(x: Any) -> Any:
+        return functional(la, cg, x)
+
+    def g(x: Any) -> Any:
+        return functional(jnp.linalg, jnp, x)
+
+    t = G.normal(size=(3, 3))
+    assert np.allclose(cg.grad(f)(A3), jax.grad(g)(A3), rtol=1e-9, atol=1e-10)
+    ours = cg.jvp(cg.grad(f), (A3,), (t,))[1]
+    assert np.allclose(ours, jax.jvp(jax.grad(g), (A3,), (t,))[1], rtol=1e-7, atol=1e-8)
