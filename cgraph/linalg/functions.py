@@ -371,6 +371,7 @@ banded_op: Op = row(
     ),
     shape=lambda ab, b, below, above: _banded_shape(matrix(ab), b, below, above),
     symbol="solve band",
+    batch=None,
     text="A⁻¹·$b, A with the diagonals $a",
     latex="A^{-1} $b",
     partials=("−A⁻ᵀ·upstream·$outᵀ, on the diagonals", "A⁻ᵀ·upstream"),

@@ -52,6 +52,8 @@ def row(
 ) -> Op:
     """An op of linear algebra: one rule a parent, ``(out, *operands, **params) -> (jvp, vjp)``."""
 
+    more.setdefault("batch", ",".join(["(m,n)"] * len(rules)) + "->()")
+
     def linear_map(rule: Local) -> Callable[..., LinearMap]:
         return lambda *values, **params: Adjoint(*rule(*values, **params))
 

@@ -452,6 +452,7 @@ lstsq_op: Op = row(
     _lstsq_of_b,
     shape=_lstsq_shape,
     symbol="lstsq",
+    batch=None,
     text="the x with least |$a·x − $b|",
     latex=r"\arg\min_x |$a x - $b|",
     partials=("the derivative of $a⁺·$b", "$a⁺ᵀ · upstream"),

@@ -70,7 +70,8 @@ def test_every_row_has_cases() -> None:
     for case in CASES:
         nodes, _ = leaves(case)
         seen |= {node.op.name for node in cg.graph.order(case.f(*nodes))}
-    missing = sorted(set(OPS) - seen)
+    core = {name for name, op in OPS.items() if op.module.startswith("cgraph.ops")}
+    missing = sorted(core - seen)
     assert not missing, f"write cases for {missing} in tests/core/cases.py"
 
 

@@ -280,6 +280,19 @@ def test_stacks_of_unknown_size() -> None:
     assert np.all(np.isfinite(run.grad(w)))
 
 
+def test_mapped_over_many_matrices() -> None:
+    for f in (
+        la.det,
+        la.inv,
+        lambda a: la.solve(a, B),
+        lambda a: la.eigvalsh(a)[1],
+        la.norm,
+        lambda a: la.qr(a)[1],
+    ):
+        many = STACK[:, 0]
+        assert np.allclose(cg.vmap(f)(many), [np.asarray(f(a)) for a in many])
+
+
 def test_what_has_no_derivative_is_refused_by_a_sentence() -> None:
     tall = cg.parameter("T", TALL)
     for build, words in [

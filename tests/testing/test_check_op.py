@@ -14,9 +14,7 @@ from cgraph import testing
 from cgraph.errors import CgraphError
 from cgraph.ops import OPS, PUBLIC
 
-BUILT_IN = sorted(
-    name for name, op in OPS.items() if op.module == "cgraph.ops" or op.module.startswith("cgraph.")
-)
+BUILT_IN = sorted(name for name, op in OPS.items() if op.module.startswith("cgraph.ops"))
 
 
 @pytest.fixture(autouse=True)
