@@ -16,11 +16,9 @@ from cgraph.errors import DTypeError, ShapeError, UnsupportedError
 from cgraph.linear_maps import Adjoint, LinearMap
 from cgraph.op import Op, is_node
 from cgraph.ops.define import F, calling_module, op, shape_of
-from cgraph.ops.elementwise import abs as absolute
-from cgraph.ops.elementwise import less_equal, where
+from cgraph.ops.elementwise import abs as absolute, less_equal, where
 from cgraph.ops.linalg import _batched
-from cgraph.ops.reduction import max as largest
-from cgraph.ops.reduction import sum as total
+from cgraph.ops.reduction import max as largest, sum as total
 from cgraph.ops.structure import expand_dims
 from cgraph.shapes import Shape
 

@@ -18,12 +18,17 @@ from cgraph.linalg.solving import inv
 from cgraph.linear_maps import LinearMap
 from cgraph.op import Op
 from cgraph.ops.define import F, axes_of, keep_axes, op
-from cgraph.ops.elementwise import abs as absolute
-from cgraph.ops.elementwise import divide, equal, multiply, not_equal, power, sign, where
-from cgraph.ops.reduction import max as largest
-from cgraph.ops.reduction import min as smallest
-from cgraph.ops.reduction import sum as total
-from cgraph.ops.reduction import weighted_sum
+from cgraph.ops.elementwise import (
+    abs as absolute,
+    divide,
+    equal,
+    multiply,
+    not_equal,
+    power,
+    sign,
+    where,
+)
+from cgraph.ops.reduction import max as largest, min as smallest, sum as total, weighted_sum
 from cgraph.ops.structure import cast, expand_dims, transpose
 
 Axes = tuple[int, ...]
