@@ -20,6 +20,7 @@ from cgraph.backprop import SymbolicValues, backpropagate, pushforward
 from cgraph.batching import batched, with_axis
 from cgraph.build import build
 from cgraph.errors import CgraphError, DTypeError, GradientError, ShapeError
+from cgraph.folding import folded
 from cgraph.graph import ancestors, order, substitute
 from cgraph.leaves import constant, input
 from cgraph.node import Node, require_scalar
@@ -91,6 +92,7 @@ def gradient(
         cotangents[root] = _seed(root, upstream)
         backpropagate(order(root), cotangents, SymbolicValues(), wanted, {})
     found = [_shaped(cotangents[t], t) if t in cotangents else zeros_like(t) for t in targets]
+    found = folded(found, [*order(root), *(order(upstream) if isinstance(upstream, Node) else ())])
     return found[0] if isinstance(wrt, Node) else found
 
 
@@ -130,8 +132,10 @@ def _tangents(root: Node, wrt: Sequence[Node], tangents: Sequence[Any]) -> Node:
                 f"the tangent of {node.label!r} has shape {found[node].shape}, not {node.shape}"
             )
     below = set(wrt)
+    directions = list(found.values())
     pushforward([n for n in order(root) if n not in below], found, SymbolicValues())
-    return _shaped(found[root], root) if root in found else zeros_like(root)
+    answer = _shaped(found[root], root) if root in found else zeros_like(root)
+    return folded([answer], [*order(root), *order(*directions)])[0]
 
 
 # --- tracing a function -------------------------------------------------------------------------------------------------------
