@@ -81,6 +81,7 @@ class _Folding:
             return node
         parents = tuple(self.new[p] for p in node.parents)
         numbers = [self.uniform.get(p) for p in parents]
+        known = [n for n in numbers if n is not None]
         op = node.op
         if numbers[0] is not None and shapes.is_static(node.shape):
             value = None
@@ -88,9 +89,9 @@ class _Folding:
                 value = numbers[0]
             elif op.name == "cast":
                 value = numbers[0].astype(node.dtype)
-            elif op.family == "elementwise" and all(n is not None for n in numbers):
+            elif op.family == "elementwise" and len(known) == len(numbers):
                 with np.errstate(all="ignore"):
-                    value = op.evaluate(*(map(float, numbers) if node.floats else numbers))
+                    value = op.evaluate(*[float(n) if node.floats else n for n in known])
             if value is not None and node.dtype.kind == "f":
                 return self._constant(np.asarray(value, node.dtype)[()], node)
         if op.family == "elementwise" and op.partials is not None:

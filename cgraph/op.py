@@ -209,6 +209,11 @@ class Op:
         """Build a node, or compute, as the operands are nodes or numbers."""
         if self.unary and len(operands) == 1 and not params:
             operand = operands[0]
+            if operand.__class__ is float:  # a partial in a graph of numbers
+                try:
+                    return self.scalar(operand)  # type: ignore[misc]
+                except FLOAT_ERRORS:
+                    return self.evaluate(operand)
             if operand.__class__ is Op.node_class and operand.floats:
                 return Op.build_number(self, operands, operand.active, name)
         for operand in operands:
