@@ -1,11 +1,14 @@
 """Graphs of numbers: build, evaluate and differentiate, a node at a time, against micrograd (and others, for the picture).
 
 The graph is random: every step takes two results of the last fifty, so that nodes are shared and the graph is about as deep as a
-tenth of its size. All contenders carry out the same recipe through their own operators.
+tenth of its size. Sums, differences, products, relu and tanh; one node for one node: micrograd writes a - b as a + b * -1, three nodes, and
+has no tanh, so both are given to it as single nodes, written as its own operations are.
 """
 
 from __future__ import annotations
 
+import math
+import operator
 import random
 import sys
 import threading
@@ -26,11 +29,17 @@ def recipe(n: int, seed: int = 0) -> Recipe:
     for k in range(n):
         have = LEAVES + k
         i, j = rng.randrange(max(0, have - 50), have), rng.randrange(max(0, have - 50), have)
-        steps.append((rng.choice(["add", "add", "mul", "mul", "sub", "half", "relu"]), i, j))
+        steps.append((rng.choice(["add", "add", "mul", "mul", "sub", "tanh", "relu"]), i, j))
     return steps
 
 
-def carry_out(steps: Recipe, leaves: list[Any], relu: Callable[[Any], Any]) -> Any:
+def carry_out(
+    steps: Recipe,
+    leaves: list[Any],
+    relu: Callable[[Any], Any],
+    tanh: Callable[[Any], Any],
+    minus: Callable[[Any, Any], Any] = operator.sub,
+) -> Any:
     have = list(leaves)
     for name, i, j in steps:
         a, b = have[i], have[j]
@@ -39,9 +48,9 @@ def carry_out(steps: Recipe, leaves: list[Any], relu: Callable[[Any], Any]) -> A
         elif name == "mul":
             c = a * b
         elif name == "sub":
-            c = a - b
-        elif name == "half":
-            c = a * 0.5
+            c = minus(a, b)
+        elif name == "tanh":
+            c = tanh(a)
         else:
             c = relu(a)
         have.append(c)
@@ -59,19 +68,39 @@ def contenders(n: int, others: bool) -> dict[str, Callable[[], object]]:
 
     def by_cgraph() -> Any:
         leaves = [cg.parameter(f"x{k}", x) for k, x in enumerate(STARTS)]
-        run = carry_out(steps, leaves, cg.relu).backward()
+        run = carry_out(steps, leaves, cg.relu, cg.tanh).backward()
         return [float(run.grad(x)) if run.has_grad(x) else 0.0 for x in leaves]
 
     found: dict[str, Callable[[], object]] = {"cgraph": by_cgraph}
     kept_leaves = [cg.parameter(f"x{k}", x) for k, x in enumerate(STARTS)]
-    kept = carry_out(steps, kept_leaves, cg.relu)
+    kept = carry_out(steps, kept_leaves, cg.relu, cg.tanh)
     found["cgraph, graph kept"] = lambda: kept.backward()
 
     from micrograd.engine import Value
 
+    def tanh(a: Value) -> Value:
+        t = math.tanh(a.data)
+        out = Value(t, (a,), "tanh")
+
+        def _backward() -> None:
+            a.grad += (1 - t**2) * out.grad
+
+        out._backward = _backward
+        return out
+
+    def minus(a: Value, b: Value) -> Value:
+        out = Value(a.data - b.data, (a, b), "-")
+
+        def _backward() -> None:
+            a.grad += out.grad
+            b.grad -= out.grad
+
+        out._backward = _backward
+        return out
+
     def by_micrograd() -> Any:
         leaves = [Value(x) for x in STARTS]
-        carry_out(steps, leaves, Value.relu).backward()
+        carry_out(steps, leaves, Value.relu, tanh, minus).backward()
         return [x.grad for x in leaves]
 
     found["micrograd"] = by_micrograd
@@ -91,7 +120,7 @@ def contenders(n: int, others: bool) -> dict[str, Callable[[], object]]:
 
         def by_torch() -> Any:
             leaves = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in STARTS]
-            carry_out(steps, leaves, torch.relu).backward()
+            carry_out(steps, leaves, torch.relu, torch.tanh).backward()
             return leaves
 
         found["PyTorch eager"] = by_torch
@@ -102,7 +131,7 @@ def contenders(n: int, others: bool) -> dict[str, Callable[[], object]]:
         pass
     else:
         slope = autograd.grad(
-            lambda leaves: carry_out(steps, leaves, lambda x: anp.maximum(x, 0.0))
+            lambda leaves: carry_out(steps, leaves, lambda x: anp.maximum(x, 0.0), anp.tanh)
         )
         found["autograd"] = lambda: slope(list(STARTS))
     try:
@@ -113,7 +142,7 @@ def contenders(n: int, others: bool) -> dict[str, Callable[[], object]]:
 
         def by_mygrad() -> Any:
             leaves = [mygrad.tensor(x) for x in STARTS]
-            carry_out(steps, leaves, lambda x: mygrad.maximum(x, 0.0)).backward()
+            carry_out(steps, leaves, lambda x: mygrad.maximum(x, 0.0), mygrad.tanh).backward()
             return leaves
 
         found["MyGrad"] = by_mygrad

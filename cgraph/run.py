@@ -200,10 +200,14 @@ class Run:
 
     def _leave_grads(self) -> None:
         plan = self._plan
-        nodes = self.order
-        small = plan.small if not plan.floats else len(nodes) <= SMALL_NODES
+        small = plan.small if not plan.floats else len(plan.nodes) < SMALL_NODES
         g, at = self._g, self._grads_by_node
-        for i in plan.active(self._last):
+        nodes, active = self.order, plan.active(self._last)
+        if g is None and small and at is not None and len(at) == len(active):
+            for node, grad in at.items():
+                node._grad = grad
+            return
+        for i in active:
             node = nodes[i]
             if small or node.op is PARAMETER:
                 node._grad = g[i] if g is not None else at.get(node)  # type: ignore[union-attr]
