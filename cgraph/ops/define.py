@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from cgraph import shapes
-from cgraph.errors import ShapeError
+from cgraph.errors import ShapeError, UnsupportedError
 from cgraph.linear_maps import Adjoint, LinearMap
 from cgraph.op import OPS, REAL, Formula, Interval, Op, Partial, Rule, is_node, register
 from cgraph.operators import PUBLIC
@@ -212,3 +212,25 @@ def broadcast_back(u: Any, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any
 def nonzero_after(adjoint: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """How a mask goes through the adjoint of a map made of zeros and ones: what receives anything selected is selected."""
     return lambda mask: OPS["not_equal"](adjoint(OPS["where"](mask, 1.0, 0.0)), 0.0)
+
+
+def known_shape(x: Any, what: str) -> tuple[int, ...]:
+    """The shape of `x`, all sizes known.
+
+    Raises:
+        UnsupportedError: saying that `what` needs them.
+    """
+    shape = shape_of(x)
+    if not shapes.is_static(shape):
+        raise UnsupportedError(f"{what} needs sizes that are known, not {shape}; declare them")
+    return shape  # type: ignore[return-value]
+
+
+def dtype_of(x: Any) -> Any:
+    """The dtype of an array, a number or a node."""
+    return x.dtype if is_node(x) else np.asarray(x).dtype
+
+
+def along(axis: int, part: Any) -> tuple[Any, ...]:
+    """The index that picks `part` along one axis and everything along the others."""
+    return (*(slice(None),) * axis, part)

@@ -1,0 +1,366 @@
+"""Sorting and searching: `sort`, `partition`, where the largest entry is, what lies between.
+
+A sorted array moves with the entries that stand where it puts them; entries that are equal share what arrives, so that it does not
+matter in which order they stand. Places themselves (`argsort`, `argmax`, `searchsorted`) have no derivative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cgraph import shapes
+from cgraph.errors import ShapeError, UnsupportedError
+from cgraph.linear_maps import Adjoint, LinearMap
+from cgraph.op import Op, is_node
+from cgraph.operators import public
+from cgraph.ops.define import F, along, axis_of, known_shape, like, linear_op, nonzero_after, op, shape_of
+from cgraph.ops.elementwise import not_equal
+from cgraph.ops.reduction import _reducing, sum
+from cgraph.ops.structure import broadcast_to, reshape, target_shape
+
+Shape = shapes.Shape
+_INDEX = np.dtype(np.intp)
+_BOOL = np.dtype(np.bool_)
+
+
+def tie_mean(v: Any, by: Any, axis: int) -> Any:
+    """Each entry of `v` replaced by the mean over those whose entries of `by` along the axis are equal."""
+    v, by = np.moveaxis(np.asarray(v), axis, -1), np.moveaxis(np.asarray(by), axis, -1)
+    order = np.argsort(by, axis=-1, kind="stable")
+    ordered = np.take_along_axis(by, order, -1)
+    first = np.ones(ordered.shape, bool)
+    first[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
+    if first.all():
+        return np.moveaxis(v, -1, axis)
+    group = np.cumsum(first.reshape(-1)) - 1
+    values = np.take_along_axis(v, order, -1)
+    total = np.zeros(int(group[-1]) + 1, v.dtype)
+    np.add.at(total, group, values.reshape(-1))
+    means = (total / np.bincount(group).astype(v.dtype))[group].reshape(v.shape)
+    result = np.empty(v.shape, v.dtype)
+    np.put_along_axis(result, order, means, -1)
+    return np.moveaxis(result, -1, axis)
+
+
+def _add_along(u: Any, index: Any, *like: Any, axis: int, shape: Shape | None = None) -> Any:
+    result = np.zeros(target_shape(shape, like), np.asarray(u).dtype)
+    places = list(np.indices(np.shape(index), sparse=True))
+    places[axis] = index
+    np.add.at(result, tuple(places), u)
+    return result
+
+
+def _add_along_adjoint(u: Any, x: Any, index: Any, *_: Any, axis: int, shape: Shape | None = None) -> Any:
+    return take_along_op(u, index, axis=axis)
+
+
+def _take_along_adjoint(u: Any, x: Any, index: Any, axis: int) -> Any:
+    reference, own = like(x)
+    return add_along_op(u, index, *reference, axis=axis, shape=own)
+
+
+def _gathered(places: Callable[..., Any]) -> Callable[..., LinearMap]:
+    """The local gradient of an array that is put in order: by its own places, ties shared."""
+
+    def local(out: Any, x: Any, axis: int, **params: Any) -> LinearMap:
+        index = places(x, axis=axis, **params)
+        reference, own = like(x)
+
+        def back(u: Any) -> Any:
+            return add_along_op(tie_mean_op(u, out, axis=axis), index, *reference, axis=axis, shape=own)
+
+        return Adjoint(
+            lambda t: tie_mean_op(take_along_op(t, index, axis=axis), out, axis=axis), back, nonzero_after(back)
+        )
+
+    return local
+
+
+def _margin(x: Any, axis: int, **params: Any) -> Any:
+    """The least relative gap between two entries along the axis: the checks know ties by it."""
+    ordered = np.sort(np.asarray(x, np.float64), axis)
+    if ordered.shape[axis] < 2 or ordered.size == 0:
+        return np.inf
+    low = np.take(ordered, range(ordered.shape[axis] - 1), axis)
+    high = np.take(ordered, range(1, ordered.shape[axis]), axis)
+    return np.min((high - low) / np.maximum(np.maximum(np.abs(low), np.abs(high)), 1e-300))
+
+
+def _reduced(x: Shape, axis: int | None, keepdims: bool) -> Shape:
+    return shapes.reduce(x, tuple(range(len(x))) if axis is None else (axis,), keepdims)
+
+
+def _example(rng: Any) -> Any:
+    return (rng.permutation(6).reshape(2, 3) + rng.uniform(0.1, 0.9, (2, 3)),), {"axis": int(rng.integers(2))}
+
+
+# fmt: off
+take_along_op: Op = linear_op(
+    "take_along_axis", lambda x, index, axis: np.take_along_axis(x, index, axis), _take_along_adjoint, others=1, shape=lambda x, index, axis: index,
+    symbol="[ ]", formula=F("$a[$b]", "$a_{$b}", "1 where picked", None),
+    example=lambda rng: ((rng.normal(size=(2, 3)), rng.integers(0, 3, (2, 4))), {"axis": 1}),
+)
+add_along_op: Op = linear_op(
+    "add_along_axis", _add_along, _add_along_adjoint, others=2, mask=_add_along_adjoint,
+    shape=lambda u, index, *like, axis, shape=None: like[0] if shape is None else shape,
+    formula=F("$a added into zeros at $b", "$a", "1", None, None), doc="Zeros of `shape` with `x` added at an index along an axis.",
+    example=lambda rng: ((rng.normal(size=(2, 4)), rng.integers(0, 3, (2, 4))), {"axis": 1, "shape": (2, 3)}),
+)
+tie_mean_op: Op = linear_op(
+    "tie_mean", tie_mean, lambda u, v, by, axis: tie_mean_op(u, by, axis=axis), others=1, shape=lambda v, by, axis: v,
+    formula=F("$a, the mean where $b ties", r"\bar $a", "1/k in a group of k", None), doc="The mean of `v` over entries whose `by` is equal: how ties share.",
+    example=lambda rng: ((rng.normal(size=(2, 3)), rng.integers(0, 2, (2, 3))), {"axis": 1}),
+)
+argsort_op: Op = op(
+    "argsort", lambda x, axis, kind="stable": np.argsort(x, axis, kind=kind), None, shape=lambda x, axis, kind="stable": x, dtype=lambda x: _INDEX,
+    formula=F("order of $a", r"\operatorname{argsort} $a", None), example=_example,
+)
+argpartition_op: Op = op(
+    "argpartition", lambda x, axis, kth: np.argpartition(x, kth, axis), None, shape=lambda x, axis, kth: x, dtype=lambda x: _INDEX,
+    formula=F("order of $a about the k-th", r"\operatorname{argpartition} $a", None),
+)
+sort_op: Op = op(
+    "sort", lambda x, axis: np.sort(x, axis), _gathered(argsort_op), shape=lambda x, axis: x, margin=_margin,
+    formula=F("$a, sorted", r"\operatorname{sort} $a", "1 where it came from, ties share"), example=_example,
+)
+partition_op: Op = op(
+    "partition", lambda x, axis, kth: np.take_along_axis(x, np.argpartition(x, kth, axis), axis), _gathered(argpartition_op),
+    shape=lambda x, axis, kth: x, margin=_margin, formula=F("$a, parted", r"\operatorname{partition} $a", "1 where it came from, ties share"),
+    example=lambda rng: (_example(rng)[0], {"axis": 1, "kth": (1,)}),
+)
+argmax_op: Op = op(
+    "argmax", lambda x, axis, keepdims: np.argmax(x, axis, keepdims=keepdims), None, shape=_reduced, dtype=lambda x: _INDEX,
+    formula=F("place of the largest of $a", r"\operatorname{argmax} $a", None),
+)
+argmin_op: Op = op(
+    "argmin", lambda x, axis, keepdims: np.argmin(x, axis, keepdims=keepdims), None, shape=_reduced, dtype=lambda x: _INDEX,
+    formula=F("place of the smallest of $a", r"\operatorname{argmin} $a", None),
+)
+searchsorted_op: Op = op(
+    "searchsorted", lambda a, v, side: np.searchsorted(a, v, side), None, None, shape=lambda a, v, side: v, dtype=lambda a, v: _INDEX,
+    formula=F("where $b stands in $a", r"\operatorname{searchsorted}($a, $b)", None, None),
+)
+any_op: Op = op(
+    "any", lambda x, axes, keepdims: np.any(x, axis=axes, keepdims=keepdims), None, family="reduction", dtype=lambda x: _BOOL, symbol="∃",
+    shape=lambda x, axes, keepdims: shapes.reduce(x, axes, keepdims), formula=F("any of $a", r"\exists $a", None),
+    doc="Whether any entry over `axis` is true.",
+)
+all_op: Op = op(
+    "all", lambda x, axes, keepdims: np.all(x, axis=axes, keepdims=keepdims), None, family="reduction", dtype=lambda x: _BOOL, symbol="∀",
+    shape=lambda x, axes, keepdims: shapes.reduce(x, axes, keepdims), formula=F("all of $a", r"\forall $a", None),
+    doc="Whether all entries over `axis` are true.",
+)
+# fmt: on
+any = _reducing(any_op, 0)
+all = _reducing(all_op, 1)
+
+
+def _flat(x: Any, axis: int | None) -> tuple[Any, int]:
+    return (reshape(x, -1), 0) if axis is None else (x, axis_of(x, axis))
+
+
+def _no_order(kind: Any, order: Any, what: str) -> None:
+    if order is not None:
+        raise UnsupportedError(f"{what}: order= is for records; a node has no fields")
+
+
+@public
+def sort(
+    x: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: bool | None = None, name: str | None = None
+) -> Any:
+    """`x` in rising order along `axis`; entries that tie share the gradient equally.
+
+    >>> import cgraph as cg
+    >>> x = cg.parameter("x", [3.0, 1.0, 2.0])
+    >>> cg.sort(x)[0].backward().grad(x)
+    array([0., 1., 0.])
+    """
+    _no_order(kind, order, "sort")
+    x, axis = _flat(x, axis)
+    return sort_op(x, axis=axis, name=name)
+
+
+@public
+def argsort(
+    x: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: bool | None = None, name: str | None = None
+) -> Any:
+    """The places of the entries of `x` in rising order along `axis`: whole numbers, without a derivative."""
+    _no_order(kind, order, "argsort")
+    x, axis = _flat(x, axis)
+    return argsort_op(x, axis=axis, kind=kind or ("stable" if stable else "quicksort"), name=name)
+
+
+@public
+def partition(
+    x: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None, *, name: str | None = None
+) -> Any:
+    """`x` with its `kth` smallest entry along `axis` in its place, smaller ones before and larger ones after it."""
+    _no_order(kind, order, "partition")
+    x, axis = _flat(x, axis)
+    return partition_op(x, axis=axis, kth=tuple(int(k) for k in np.atleast_1d(kth)), name=name)
+
+
+@public
+def argpartition(
+    x: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None, *, name: str | None = None
+) -> Any:
+    """The places of the entries in the order of `partition`: whole numbers, without a derivative."""
+    _no_order(kind, order, "argpartition")
+    x, axis = _flat(x, axis)
+    return argpartition_op(x, axis=axis, kth=tuple(int(k) for k in np.atleast_1d(kth)), name=name)
+
+
+def _place(made: Op, text: str) -> Any:
+    def function(x: Any, axis: int | None = None, *, keepdims: bool = False, name: str | None = None) -> Any:
+        return made(x, axis=None if axis is None else axis_of(x, axis), keepdims=bool(keepdims), name=name)
+
+    function.__name__ = function.__qualname__ = made.name
+    function.__doc__ = f"Where the {text} entry is along `axis` (among all entries in order by default): a whole number, without a derivative."
+    return public(function)
+
+
+argmax = _place(argmax_op, "largest")
+argmin = _place(argmin_op, "smallest")
+
+
+@public
+def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None, *, name: str | None = None) -> Any:
+    """Where entries of `v` would stand in the sorted vector `a`: whole numbers, without a derivative."""
+    if sorter is not None:
+        from cgraph.ops.moving import take
+
+        a = take(a, sorter, 0)
+    if side not in ("left", "right"):
+        raise ValueError(f"searchsorted: side is 'left' or 'right', not {side!r}")
+    return searchsorted_op(a, v, side=side, name=name)
+
+
+@public
+def digitize(x: Any, bins: Any, right: bool = False, *, name: str | None = None) -> Any:
+    """Which of the rising `bins` each entry of `x` falls into: a whole number, without a derivative."""
+    if not is_node(bins) and np.any(np.diff(bins) < 0):
+        raise UnsupportedError("digitize: bins have to rise; turn them round")
+    return searchsorted(bins, x, "left" if right else "right", name=name)
+
+
+@public
+def count_nonzero(x: Any, axis: Any = None, *, keepdims: bool = False, name: str | None = None) -> Any:
+    """How many entries over `axis` are not 0: a whole number, without a derivative."""
+    return sum(not_equal(x, 0), axis, keepdims, name=name)
+
+
+@public
+def bincount(x: Any, weights: Any = None, minlength: int = 0, *, name: str | None = None) -> Any:
+    """How often each whole number stands in `x`, an array that is known; with `weights`, which may be a node, their sums.
+
+    >>> import cgraph as cg
+    >>> cg.bincount([0, 1, 1], [0.5, 2.0, 3.0])
+    array([0.5, 5. ])
+    """
+    if is_node(x):
+        raise UnsupportedError("bincount: the length of the result depends on values; take known numbers, or compare and sum")
+    from cgraph.ops.indexing import scatter_op
+
+    x = np.asarray(x)
+    n = max(int(x.max(initial=-1)) + 1, minlength)
+    if weights is None:
+        return np.bincount(x, minlength=minlength)
+    return scatter_op(weights, index=(x.astype(np.intp),), shape=(n,), name=name)
+
+
+@public
+def take_along_axis(x: Any, indices: Any, axis: int | None = -1, *, name: str | None = None) -> Any:
+    """Entries of `x` by an index for each line along `axis`, as `argsort` and `argmax` give it; the index may be a node.
+
+    >>> import cgraph as cg
+    >>> cg.take_along_axis([[1.0, 2.0], [4.0, 3.0]], [[1], [0]], axis=1)
+    array([[2.],
+           [4.]])
+    """
+    x, axis = _flat(x, axis)
+    indices = indices if is_node(indices) else np.asarray(indices)
+    own, places = shape_of(x), shape_of(indices)
+    if len(own) != len(places):
+        raise ShapeError(f"take_along_axis: {own} and an index of {places} have not the same number of dimensions")
+    rest = shapes.broadcast(own[:axis] + own[axis + 1 :], places[:axis] + places[axis + 1 :])
+    x = _with(x, rest, axis)
+    indices = _with(indices, rest, axis)
+    if not is_node(indices) and is_node(x):
+        from cgraph.leaves import constant
+
+        indices = constant(indices)
+    return take_along_op(x, indices, axis=axis, name=name)
+
+
+def _with(x: Any, rest: Shape, axis: int) -> Any:
+    shape = (*rest[:axis], shape_of(x)[axis], *rest[axis:])
+    return x if shape_of(x) == shape else broadcast_to(x, known_shape_or(shape))
+
+
+def known_shape_or(shape: Shape) -> tuple[int, ...]:
+    if not shapes.is_static(shape):
+        raise UnsupportedError(f"take_along_axis: {shape} has to be known to broadcast; declare the sizes")
+    return shape  # type: ignore[return-value]
+
+
+@public
+def select(condlist: Any, choicelist: Any, default: Any = 0, *, name: str | None = None) -> Any:
+    """Entry by entry the choice of the first condition that is true; `default` where none is.
+
+    >>> import numpy as np
+    >>> import cgraph as cg
+    >>> x = np.array([-2.0, 0.5, 3.0])
+    >>> cg.select([x < 0, x < 1], [0.0, x], 9.0)
+    array([0. , 0.5, 9. ])
+    """
+    from cgraph.ops.elementwise import where
+
+    if len(condlist) != len(choicelist) or not len(condlist):
+        raise ShapeError(f"select: {len(condlist)} conditions for {len(choicelist)} choices")
+    result = default
+    for k in reversed(range(len(condlist))):
+        result = where(condlist[k], choicelist[k], result, name=name if k == 0 else None)
+    return result
+
+
+@public
+def interp(
+    x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None, *, name: str | None = None
+) -> Any:
+    """The broken line through the points (`xp`, `fp`), `xp` rising, at `x`; `left` and `right` of it constant.
+
+    All three may be nodes. On a point the slope is the mean of those on its two sides.
+
+    >>> import cgraph as cg
+    >>> x = cg.parameter("x", [0.5, 1.0])
+    >>> cg.sum(cg.interp(x, [0.0, 1.0, 2.0], [0.0, 1.0, 4.0])).backward().grad(x)
+    array([1., 2.])
+    """
+    from cgraph.ops.elementwise import equal, greater, less, maximum, minimum, where
+    from cgraph.ops.moving import take
+
+    if period is not None:
+        raise UnsupportedError("interp: period= is not there; take x % period and points over one period")
+    n = known_shape(xp, "interp")[0]
+    fp, xp = (v if is_node(v) or isinstance(v, np.ndarray) else np.asarray(v, np.float64) for v in (fp, xp))
+
+    def line(side: str) -> Any:
+        place = minimum(maximum(searchsorted(xp, x, side), 1), max(n - 1, 1))
+        x0, x1 = take(xp, place - 1, 0), take(xp, place, 0)
+        y0, y1 = take(fp, place - 1, 0), take(fp, place, 0)
+        return y0 + (x - x0) * ((y1 - y0) / (x1 - x0))
+
+    first, last = (getitem_at(xp, i) for i in (0, -1))
+    low, high = (getitem_at(fp, i) if end is None else end for i, end in ((0, left), (-1, right)))
+    inside = line("right") if n < 2 else 0.5 * (line("right") + line("left"))
+    # On the first and the last point half the slope is that of the constant beyond it.
+    half = 0.5 * inside + 0.5 * where(equal(x, first), getitem_at(fp, 0), getitem_at(fp, -1))
+    found = where(equal(x, first) | equal(x, last), half, inside)
+    return where(less(x, first), low, where(greater(x, last), high, found), name=name)
+
+
+def getitem_at(x: Any, i: int) -> Any:
+    return x[i]
