@@ -55,19 +55,17 @@ def scope(name: str) -> Iterator[str]:
 
 # What people ask of arrays and a node does not have, and where to find it.
 _INSTEAD = {
-    "argmax": "take np.argmax(node.value); it has no derivative",
-    "argmin": "take np.argmin(node.value); it has no derivative",
-    "argsort": "take np.argsort(node.value); it has no derivative",
     "item": "take node.value.item()",
     "tolist": "take node.value.tolist()",
+    "tobytes": "take node.value.tobytes()",
     "numpy": "take node.value",
     "detach": "take node.value for numbers, or cg.stop_gradient(node) in a graph",
     "requires_grad": "parameters are trained, inputs are not; see node.kind",
     "zero_grad": "nothing is to be zeroed: every backward() starts anew",
-    "real": "a node is real",
-    "imag": "a node is real: cgraph refuses complex numbers",
-    "fill": "a graph is not changed; assign node.value to an input or a parameter",
-    "sort": "there is no derivative rule for sorting yet",
+    "strides": "a node has no memory; node.value has",
+    "flags": "a node has no memory; node.value has",
+    "data": "a node has no memory; take node.value",
+    "base": "a node has no memory; node.value has",
 }
 
 

@@ -1,7 +1,7 @@
 """NumPy's own functions on nodes: `np.exp(node)`, `np.sum(node, axis=0)`, `np.add.reduce(node)`, `node.sum(axis=0)`.
 
-Every spelling ends in one table, `PUBLIC`: from NumPy's name to the function that builds the node. The modules of `cgraph.ops` fill it. Here a
-call is brought into the form these functions take: arguments by name, as NumPy's signature has them, without those that say nothing
+Every spelling ends in one table, `PUBLIC`: from NumPy's name to the function that builds the node. The modules of `cgraph.ops` fill it.
+Here a call is brought into the form these functions take: arguments by name, as NumPy's signature has them, without those that say nothing
 (``out=None``, ``where=True``). What has no meaning for a node is refused by a sentence, for functions and methods alike.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import lru_cache
+from importlib import import_module
 from typing import Any, TypeVar
 
 import numpy as np
@@ -31,23 +32,25 @@ def public(function: F) -> F:
 # NumPy's names for what is called otherwise here.
 ALIASES = {
     "absolute": "abs", "fabs": "abs", "amax": "max", "amin": "min", "true_divide": "divide", "permute_dims": "transpose",
-    "matrix_transpose": "mT", "concat": "concatenate", "pow": "power", "astype": "cast", "bitwise_not": "invert", "bitwise_invert": "invert",
+    "matrix_transpose": "mT", "concat": "concatenate", "pow": "power", "astype": "cast",
+    "bitwise_not": "invert", "bitwise_invert": "invert",
     "acos": "arccos", "asin": "arcsin", "atan": "arctan", "acosh": "arccosh", "asinh": "arcsinh", "atanh": "arctanh", "atan2": "arctan2",
     "mod": "remainder", "conj": "conjugate", "around": "round", "round_": "round", "degrees": "rad2deg", "radians": "deg2rad",
     "trapz": "trapezoid", "gradient": "central_differences", "bitwise_left_shift": "left_shift", "bitwise_right_shift": "right_shift",
-    "clip": "clip",
 }  # fmt: skip
 
 # What a ufunc's reduce and accumulate are called.
 REDUCE = {
-    "add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logical_and": "all", "logical_or": "any", "logaddexp": "logsumexp",
-    "fmax": "nanmax", "fmin": "nanmin", "bitwise_and": "", "hypot": "",
+    "add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logical_and": "all", "logical_or": "any",
+    "logaddexp": "logsumexp",
+    "fmax": "nanmax", "fmin": "nanmin",
 }  # fmt: skip
 ACCUMULATE = {"add": "cumsum", "multiply": "cumprod", "maximum": "cummax", "minimum": "cummin"}
 
 # Keywords that say nothing about a value, and the values of theirs that may be given.
 _SILENT: dict[str, tuple[Any, ...]] = {
-    "out": (None, (None,)), "where": (True, None), "casting": ("same_kind", "safe", "unsafe"), "order": ("K", "C", "A", None), "subok": (True, False),
+    "out": (None,), "where": (True, None), "casting": ("same_kind", "safe", "unsafe"), "order": ("K", "C", "A", None),
+    "subok": (True, False),
     "copy": (True, False, None), "device": (None, "cpu"), "overwrite_input": (False, True), "like": (None,),
 }  # fmt: skip
 
@@ -82,7 +85,8 @@ def refused(what: str, why: str = "") -> UnsupportedError:
     return UnsupportedError(
         f"{what} is not supported on cgraph nodes"
         + (f": {why}. " if why else ". ")
-        + "Build it from ops that are (cgraph.ops.OPS lists them), add it as an op (docs/adding-an-op.md), or take the numbers with node.value."
+        + "Build it from ops that are (cgraph.ops.OPS lists them), add it as an op (docs/adding-an-op.md), "
+        "or take the numbers with node.value."
     )
 
 
@@ -110,7 +114,9 @@ _OF_SHAPES: dict[str, Callable[..., Any]] = {
         if not hasattr(fill_value, "parents")
         else PUBLIC["full"](a.shape if shape is None else shape, fill_value, dtype)
     ),
-    "result_type": lambda *xs: np.result_type(*(getattr(x, "dtype", x) for x in xs)),
+    "result_type": lambda *xs: np.result_type(
+        *(x if isinstance(x, type) else getattr(x, "dtype", x) for x in xs)
+    ),
     "min_scalar_type": lambda a: a.dtype,
     "can_cast": lambda from_, to, casting="safe": np.can_cast(from_.dtype, to, casting),
     "common_type": lambda *xs: np.result_type(*(x.dtype for x in xs), np.float16).type,
@@ -122,7 +128,9 @@ _OF_SHAPES: dict[str, Callable[..., Any]] = {
         if np.shape(a1) == np.shape(a2)
         else np.False_
     ),
-    "allclose": lambda a, b, *tolerances, **k: PUBLIC["all"](PUBLIC["isclose"](a, b, *tolerances, **k)),
+    "allclose": lambda a, b, *tolerances, **k: PUBLIC["all"](
+        PUBLIC["isclose"](a, b, *tolerances, **k)
+    ),
     "polyval": lambda p, x: _polyval(p, x),
     "nan_to_num": lambda x, **k: PUBLIC["nan_to_num"](x, **k),
 }
@@ -170,9 +178,7 @@ def _by_name(
     if rest:
         raise TypeError(f"{function.__name__} takes fewer arguments than {len(args)}")
     defaults = signature.parameters
-    named |= {
-        k: v for k, v in kwargs.items() if k not in defaults or v is not defaults[k].default
-    }
+    named |= {k: v for k, v in kwargs.items() if k not in defaults or v is not defaults[k].default}
     return tuple(required), named
 
 
@@ -184,7 +190,12 @@ def _quiet(what: str, kwargs: dict[str, Any], keeps: tuple[str, ...] = ()) -> di
     """
     kept = {}
     for key, value in kwargs.items():
-        silent = any(value is quiet or (type(value) in (str, tuple) and value == quiet) for quiet in _SILENT.get(key, ()))
+        silent = any(
+            value is quiet or (type(value) is str and value == quiet)
+            for quiet in _SILENT.get(key, ())
+        )
+        if key == "out" and type(value) is tuple:
+            silent = all(v is None for v in value)
         if silent and key not in keeps:
             continue
         if key in _REFUSED_KEYWORDS and key not in keeps:
@@ -199,21 +210,47 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     Raises:
         UnsupportedError: when the function, or a keyword of it, has no counterpart.
     """
-    module, what = function.__module__, f"{function.__module__}.{function.__name__}".replace("numpy.", "np.", 1)
+    module, what = (
+        function.__module__,
+        f"{function.__module__}.{function.__name__}".replace("numpy.", "np.", 1),
+    )
     name = ALIASES.get(function.__name__, function.__name__)
     if module == "numpy" and function.__name__ in REFUSED:
         raise refused(f"numpy.{function.__name__}", REFUSED[function.__name__])
-    table = _OF_SHAPES if module == "numpy" and name in _OF_SHAPES else PUBLIC
-    target = table.get(name if module == "numpy" else f"{module.removeprefix('numpy.')}.{name}")
+    if name == "where" and len(args) + len(kwargs) == 1:
+        raise refused("np.where with one argument", _SIZE)
+    if module == "numpy":
+        target = _OF_SHAPES.get(name) or PUBLIC.get(name)
+    else:
+        target = namesake(function)
     if target is None:
         raise refused(f"{module}.{function.__name__}")
     return apply(target, what, *_by_name(function, args, kwargs))
 
 
-def apply(target: Callable[..., Any], what: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+# Where functions of other modules have their namesakes; those modules load when one is met.
+_NAMESAKES = {"numpy.linalg": "cgraph.linalg", "numpy.fft": "cgraph.fft"}
+
+
+def namesake(function: Any) -> Callable[..., Any] | None:
+    """cgraph's function for one of `numpy.linalg`, `numpy.fft`, or a ufunc that is not NumPy's, as those of `scipy.special`."""
+    if isinstance(function, np.ufunc):
+        home = None if getattr(np, function.__name__, None) is function else "cgraph.special"
+    else:
+        home = _NAMESAKES.get(function.__module__)
+    if home is None:
+        return None
+    found: Callable[..., Any] | None = getattr(import_module(home), function.__name__, None)
+    return found
+
+
+def apply(
+    target: Callable[..., Any], what: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
     """A public function, called as NumPy's would be."""
-    keeps = ("where",) if target.__name__ in _TAKE_WHERE else ()
-    if target.__name__ in ("reshape", "<lambda>"):
+    name = getattr(target, "__name__", "")  # an op has none, and takes no keywords
+    keeps = ("where",) if name in _TAKE_WHERE else ()
+    if name in ("reshape", "<lambda>"):
         keeps = ("order",)
     kept = _quiet(what, kwargs, keeps)
     try:
@@ -250,15 +287,17 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
         table = REDUCE if method == "reduce" else ACCUMULATE
         target = PUBLIC.get(table.get(name, ""))
         if target is None:
-            raise refused(what, "write the loop out, or take a ufunc among " + ", ".join(n for n in table if table[n]))
+            raise refused(what, "there are np." + f".{method}, np.".join(table) + f".{method}")
         options = {"axis": 0, **kwargs}
-        return apply(target, what, inputs, {k: v for k, v in options.items() if v is not np._NoValue})  # type: ignore[attr-defined]
+        return apply(
+            target, what, inputs, {k: v for k, v in options.items() if v is not np._NoValue}
+        )
     if method == "outer":
         a, b = inputs
         if np.ndim(b):
             a = PUBLIC["reshape"](a, (*np.shape(a), *(1,) * np.ndim(b)))
         return call_ufunc(ufunc, "__call__", (a, b), kwargs)
-    target = PUBLIC.get(name)
+    target = PUBLIC.get(name) or namesake(ufunc)
     if method != "__call__" or target is None:
         raise refused(what, REFUSED.get(ufunc.__name__, ""))
     kept = _quiet(what, kwargs)

@@ -1,49 +1,26 @@
-"""What a node can be written with: Python's operators, NumPy's methods, and NumPy's own functions.
+"""What a node can be written with: Python's operators, and the methods of an array.
 
-Every spelling ends in one table, `PUBLIC`: from NumPy's name of an op to the function that builds its node. The modules of
-`cgraph.ops`, which import this one, fill it; `a * b`, methods and `np.multiply(a, b)` look their op up by name.
+Every spelling ends in one table, `PUBLIC` (`cgraph/numpy_names.py`): `a * b`, `a.sum()` and `np.multiply(a, b)` look their op up by name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from importlib import import_module
+import math
+from collections.abc import Iterator
 from numbers import Number
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import numpy as np
 
-from cgraph.errors import CgraphError, UnsupportedError
-
-# NumPy's name -> the public function of that name.
-PUBLIC: dict[str, Callable[..., Any]] = {}
-
-# NumPy's names for what is called otherwise here.
-_ALIASES = {
-    "absolute": "abs",
-    "fabs": "abs",
-    "amax": "max",
-    "amin": "min",
-    "true_divide": "divide",
-    "permute_dims": "transpose",
-    "concat": "concatenate",
-    "pow": "power",
-    "astype": "cast",
-    "bitwise_not": "invert",
-    "bitwise_invert": "invert",
-    "acos": "arccos",
-    "asin": "arcsin",
-    "atan": "arctan",
-}
-
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def public(function: F) -> F:
-    """Enter a function into the table under its own name: ``cg.name``, ``np.name(node)``."""
-    PUBLIC[function.__name__] = function
-    return function
+from cgraph.errors import UnsupportedError
+from cgraph.numpy_names import (
+    PUBLIC as PUBLIC,
+    call_function,
+    call_ufunc,
+    method,
+    public as public,
+    refused,
+)
 
 
 def _numeric(x: Any) -> bool:
@@ -51,51 +28,16 @@ def _numeric(x: Any) -> bool:
     return isinstance(x, Operators | Number | np.ndarray | np.generic | list | tuple)
 
 
-def unsupported(what: str) -> UnsupportedError:
-    return UnsupportedError(
-        f"{what} is not supported on cgraph nodes. Build it from ops that are (cgraph.ops.OPS lists them), "
-        "add it as a row (docs/adding-an-op.md), or take the numbers with node.value."
-    )
+def _in_place(name: str, instead: str) -> Any:
+    """A method of arrays that would change the node: refused, with what to use instead."""
 
-
-def _filled(x: Any, value: Any, dtype: Any = None, shape: Any = None) -> Any:
-    target = x.shape if shape is None else shape
-    if None in target:
+    def call(self: Any, *args: Any, **kwargs: Any) -> NoReturn:
         raise UnsupportedError(
-            "the sizes are not known yet; declare them, or multiply by what you need"
+            f"node.{name}() would change a node in place, and a graph does not change: {instead}"
         )
-    return np.full(target, value, x.dtype if dtype is None else dtype)
 
-
-# NumPy functions that ask for nothing but shape and dtype: they answer with numbers, or with the node itself.
-_OF_SHAPES: dict[str, Callable[..., Any]] = {
-    "shape": lambda a: a.shape,
-    "ndim": lambda a: len(a.shape),
-    "size": lambda a, axis=None: a.size if axis is None else a.shape[axis],
-    "copy": lambda a, **_: a,
-    "ravel": lambda a, **_: a.ravel(),
-    "zeros_like": lambda a, dtype=None, **k: _filled(a, 0, dtype, k.get("shape")),
-    "ones_like": lambda a, dtype=None, **k: _filled(a, 1, dtype, k.get("shape")),
-    "full_like": lambda a, fill_value, dtype=None, **k: _filled(
-        a, fill_value, dtype, k.get("shape")
-    ),
-}
-
-
-# Where functions of other modules have their namesakes; those modules load when one is met.
-_NAMESAKES = {"numpy.linalg": "cgraph.linalg", "numpy.fft": "cgraph.fft"}
-
-
-def namesake(function: Any) -> Callable[..., Any] | None:
-    """cgraph's function for one of `numpy.linalg`, `numpy.fft`, or a ufunc that is not NumPy's, as those of `scipy.special`."""
-    if isinstance(function, np.ufunc):
-        home = None if getattr(np, function.__name__, None) is function else "cgraph.special"
-    else:
-        home = _NAMESAKES.get(function.__module__)
-    if home is None:
-        return None
-    found: Callable[..., Any] | None = getattr(import_module(home), function.__name__, None)
-    return found
+    call.__name__, call.__doc__ = name, f"Refused: {instead}."
+    return call
 
 
 class Operators:
@@ -104,6 +46,7 @@ class Operators:
     __slots__ = ()
 
     shape: tuple[int | None, ...]
+    dtype: np.dtype[Any]
 
     def __add__(self, other: Any) -> Any:
         return PUBLIC["add"](self, other)
@@ -128,6 +71,48 @@ class Operators:
 
     def __rtruediv__(self, other: Any) -> Any:
         return PUBLIC["divide"](other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return PUBLIC["remainder"](self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return PUBLIC["remainder"](other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return PUBLIC["floor_divide"](self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return PUBLIC["floor_divide"](other, self)
+
+    def __divmod__(self, other: Any) -> Any:
+        return PUBLIC["divmod"](self, other)
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return PUBLIC["divmod"](other, self)
+
+    def __lshift__(self, other: Any) -> Any:
+        return PUBLIC["left_shift"](self, other)
+
+    def __rlshift__(self, other: Any) -> Any:
+        return PUBLIC["left_shift"](other, self)
+
+    def __rshift__(self, other: Any) -> Any:
+        return PUBLIC["right_shift"](self, other)
+
+    def __rrshift__(self, other: Any) -> Any:
+        return PUBLIC["right_shift"](other, self)
+
+    def __round__(self, digits: int = 0) -> Any:
+        return PUBLIC["round"](self, digits or 0)
+
+    def __floor__(self) -> Any:
+        return PUBLIC["floor"](self)
+
+    def __ceil__(self) -> Any:
+        return PUBLIC["ceil"](self)
+
+    def __trunc__(self) -> Any:
+        return PUBLIC["trunc"](self)
 
     def __pow__(self, other: Any) -> Any:
         if isinstance(other, int | float) and other == 2:
@@ -229,29 +214,23 @@ class Operators:
             f"{self!r} cannot become an array: take its numbers with node.value, or join nodes with cg.stack or cg.concatenate."
         )
 
+    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+        raise UnsupportedError(
+            f"{self!r} cannot be written into: a graph does not change. x = cg.assign(x, index, value) is what would come out"
+        )
+
+    def __contains__(self, value: Any) -> NoReturn:
+        raise UnsupportedError(
+            f"whether {self!r} holds a value depends on numbers: ask node.value, or cg.any(node == value)"
+        )
+
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        name = _ALIASES.get(ufunc.__name__, ufunc.__name__)
-        found = PUBLIC.get(name) or namesake(ufunc)
-        if method != "__call__" or found is None or kwargs:
-            asked = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else "")
-            raise unsupported(asked + (f" with {', '.join(kwargs)}=" if kwargs else ""))
-        return found(*inputs)
+        return call_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        name = _ALIASES.get(function.__name__, function.__name__)
-        if function.__module__ == "numpy" and name in _OF_SHAPES:
-            return _OF_SHAPES[name](*args, **kwargs)
-        found = PUBLIC.get(name) if function.__module__ == "numpy" else namesake(function)
-        if found is None:
-            raise unsupported(f"{function.__module__}.{function.__name__}")
-        try:
-            return found(*args, **kwargs)
-        except CgraphError:
-            raise
-        except TypeError as error:
-            raise unsupported(f"np.{function.__name__} with these arguments ({error})") from None
+        return call_function(function, args, kwargs)
 
     @property
     def T(self) -> Any:
@@ -263,53 +242,124 @@ class Operators:
             self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
         )
 
-    def reshape(self, *shape: Any) -> Any:
-        return PUBLIC["reshape"](self, shape[0] if len(shape) == 1 else shape)
+    @property
+    def mT(self) -> Any:
+        """The last two axes exchanged: each matrix of a stack transposed."""
+        return PUBLIC["mT"](self)
 
-    def astype(self, dtype: Any) -> Any:
+    @property
+    def real(self) -> Any:
+        """The node itself: it is real."""
+        return self
+
+    @property
+    def imag(self) -> Any:
+        """Zeros: a node is real."""
+        return PUBLIC["imag"](self)
+
+    @property
+    def flat(self) -> Any:
+        """The entries in order, to iterate over or to pick from."""
+        return self.ravel()
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes an entry takes."""
+        return int(self.dtype.itemsize)
+
+    @property
+    def nbytes(self) -> int | None:
+        """Bytes all entries take; None while a size is unknown."""
+        return None if None in self.shape else math.prod(self.shape) * self.itemsize  # type: ignore[arg-type]
+
+    def reshape(self, *shape: Any, order: str = "C", copy: Any = None) -> Any:
+        """``cg.reshape(node, shape)``; the sizes may be given one by one."""
+        return PUBLIC["reshape"](self, shape[0] if len(shape) == 1 else shape, order)
+
+    def astype(
+        self,
+        dtype: Any,
+        order: str = "K",
+        casting: str = "unsafe",
+        subok: bool = True,
+        copy: bool = True,
+    ) -> Any:
+        """``cg.cast(node, dtype)``."""
+        if not np.can_cast(self.dtype, np.dtype(dtype), casting):  # type: ignore[arg-type]
+            raise refused(
+                f"astype({np.dtype(dtype)}) with casting={casting!r}", "it would lose information"
+            )
         return PUBLIC["cast"](self, dtype)
 
-    def copy(self) -> Any:
+    def copy(self, order: str = "C") -> Any:
         """The node itself: nothing can change it."""
         return self
 
-    def ravel(self) -> Any:
-        return PUBLIC["reshape"](self, -1)
+    def view(self, *args: Any) -> Any:
+        """The node itself; another dtype is ``node.astype``."""
+        if args:
+            raise refused(
+                "node.view with a dtype", "a node has no memory; convert with node.astype"
+            )
+        return self
+
+    def ravel(self, order: str = "C") -> Any:
+        """The entries in one axis: in order, or with ``order="F"`` column by column."""
+        return PUBLIC["reshape"](self, -1, order if order != "K" else "C")
 
     flatten = ravel
 
     def swapaxes(self, axis1: int, axis2: int) -> Any:
+        """``cg.swapaxes(node, axis1, axis2)``."""
         return PUBLIC["swapaxes"](self, axis1, axis2)
 
-    def squeeze(self, axis: Any = None) -> Any:
-        return PUBLIC["squeeze"](self, axis)
+    # With all the arguments that the methods of an array take.
+    all, any, argmax, argmin = method("all"), method("any"), method("argmax"), method("argmin")
+    argsort, argpartition = method("argsort"), method("argpartition")
+    clip, conj, conjugate = method("clip"), method("conj"), method("conjugate")
+    cumprod, cumsum, diagonal, dot = (
+        method("cumprod"),
+        method("cumsum"),
+        method("diagonal"),
+        method("dot"),
+    )
+    max, mean, min, prod, ptp = (
+        method("max"),
+        method("mean"),
+        method("min"),
+        method("prod"),
+        method("ptp"),
+    )
+    repeat, round, searchsorted, squeeze = (
+        method("repeat"),
+        method("round"),
+        method("searchsorted"),
+        method("squeeze"),
+    )
+    std, sum, take, trace, var = (
+        method("std"),
+        method("sum"),
+        method("take"),
+        method("trace"),
+        method("var"),
+    )
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return PUBLIC["sum"](self, axis=axis, keepdims=keepdims)
+    def compress(self, condition: Any, axis: int | None = None) -> Any:
+        """``cg.compress(condition, node, axis)``."""
+        return PUBLIC["compress"](condition, self, axis)
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return PUBLIC["mean"](self, axis=axis, keepdims=keepdims)
+    sort = _in_place("sort", "x = cg.sort(x) gives the sorted entries")
+    partition = _in_place("partition", "x = cg.partition(x, kth)")
+    fill = _in_place(
+        "fill", "cg.full(x.shape, value), or assign node.value to an input or a parameter"
+    )
+    resize = _in_place("resize", "x = x.reshape(shape), or cg.pad")
+    put = _in_place("put", "x = cg.assign(x, index, value)")
+    itemset = _in_place("itemset", "x = cg.assign(x, index, value)")
+    setflags = _in_place("setflags", "its values are read-only already")
+    byteswap = _in_place("byteswap", "a node has no memory")
 
-    def prod(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return PUBLIC["prod"](self, axis=axis, keepdims=keepdims)
-
-    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return PUBLIC["max"](self, axis=axis, keepdims=keepdims)
-
-    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return PUBLIC["min"](self, axis=axis, keepdims=keepdims)
-
-    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-        return PUBLIC["var"](self, axis=axis, ddof=ddof, keepdims=keepdims)
-
-    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-        return PUBLIC["std"](self, axis=axis, ddof=ddof, keepdims=keepdims)
-
-    def cumsum(self, axis: Any = None) -> Any:
-        return PUBLIC["cumsum"](self, axis=axis)
-
-    def dot(self, other: Any) -> Any:
-        return PUBLIC["dot"](self, other)
-
-    def clip(self, min: Any = None, max: Any = None) -> Any:
-        return PUBLIC["clip"](self, min, max)
+    def nonzero(self) -> NoReturn:
+        """Refused: how many entries there are depends on values."""
+        call_function(np.nonzero, (self,), {})
+        raise AssertionError

@@ -9,7 +9,21 @@ from typing import Any
 
 from cgraph.op import OPS, Formula, Interval, Op, register
 from cgraph.operators import PUBLIC
-from cgraph.ops import indexing, joining, linalg, logistic, losses, structure
+from cgraph.ops import (
+    indexing,
+    joining,
+    linalg,
+    logistic,
+    losses,
+    moving,
+    products,
+    rounding,
+    scans,
+    sorting,
+    statistics,
+    structure,
+    transcendental,
+)
 from cgraph.ops.define import (
     axes_of,
     axis_of,
@@ -43,12 +57,19 @@ __all__ = [
     "linear_op",
     "logistic",
     "losses",
+    "moving",
     "nonzero_after",
     "op",
+    "products",
     "reduction",
     "register",
+    "rounding",
+    "scans",
     "shape_of",
+    "sorting",
+    "statistics",
     "structure",
+    "transcendental",
     "weighted_sum",
 ]
 

@@ -258,8 +258,16 @@ PUBLIC["where"] = where
 # fmt: on
 
 
-def clip(x: Any, min: Any = None, max: Any = None, *, name: str | None = None) -> Any:
-    """`x` held between `min` and `max`, either of which may be None, a number, an array or a node.
+def clip(
+    x: Any,
+    min: Any = None,
+    max: Any = None,
+    *,
+    a_min: Any = None,
+    a_max: Any = None,
+    name: str | None = None,
+) -> Any:
+    """`x` held between `min` and `max`, either of which may be None, a number, an array or a node; NumPy's `a_min`, `a_max` are the same.
 
     On a bound the gradient is shared half and half, as ``minimum(maximum(x, min), max)`` does.
 
@@ -267,8 +275,10 @@ def clip(x: Any, min: Any = None, max: Any = None, *, name: str | None = None) -
     >>> float(cg.clip(3.0, 0.0, 1.0))
     1.0
     """
+    min = a_min if min is None else min
+    max = a_max if max is None else max
     if min is None and max is None:
-        raise ValueError("clip: give min, max or both")
+        return x
     if min is None:
         return minimum(x, max, name=name)
     return maximum(x, min, name=name) if max is None else _clip(x, min, max, name=name)

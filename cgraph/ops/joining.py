@@ -66,7 +66,9 @@ def concatenate(
 
 
 @public
-def stack(arrays: Sequence[Any], axis: int = 0, *, dtype: Any = None, name: str | None = None) -> Any:
+def stack(
+    arrays: Sequence[Any], axis: int = 0, *, dtype: Any = None, name: str | None = None
+) -> Any:
     """Arrays and nodes of one shape joined along a new axis.
 
     Raises:
@@ -270,7 +272,9 @@ def delete(x: Any, obj: Any, axis: int | None = None, *, name: str | None = None
     array([1., 3.])
     """
     if is_node(obj):
-        raise UnsupportedError("delete: which entries go has to be known; use the .value of the index")
+        raise UnsupportedError(
+            "delete: which entries go has to be known; use the .value of the index"
+        )
     if axis is None:
         x, axis = reshape(x, -1), 0
     axis = axis_of(x, axis)
@@ -279,7 +283,9 @@ def delete(x: Any, obj: Any, axis: int | None = None, *, name: str | None = None
 
 
 @public
-def insert(x: Any, obj: Any, values: Any, axis: int | None = None, *, name: str | None = None) -> Any:
+def insert(
+    x: Any, obj: Any, values: Any, axis: int | None = None, *, name: str | None = None
+) -> Any:
     """`x` with `values` put in before the entries at `obj`, an index that is known, along `axis`.
 
     >>> import numpy as np
@@ -366,8 +372,15 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, *, name: str | None = N
 
 @public
 def linspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0,
-    *, name: str | None = None,
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: int = 0,
+    *,
+    name: str | None = None,
 ) -> Any:
     """`num` numbers from `start` to `stop`, which may be nodes, in equal steps.
 
@@ -378,7 +391,10 @@ def linspace(
     """  # fmt: skip
     parts = num - 1 if endpoint else num
     shape: Any = shapes.broadcast(shape_of(start), shape_of(stop))
-    grid = (np.arange(num) / max(parts, 1)).reshape(-1, *(1,) * len(shape))
+    number = np.result_type(
+        *(dtype_of(x) if hasattr(x, "dtype") else x for x in (start, stop)), 1.0
+    )
+    grid = (np.arange(num, dtype=number) / max(parts, 1)).reshape(-1, *(1,) * len(shape))
     wide = start * (1.0 - grid) + stop * grid
     if axis not in (0, -len(shape) - 1):
         from cgraph.ops.moving import moveaxis
@@ -404,10 +420,20 @@ class _Joined:
     def __getitem__(self, parts: Any) -> Any:
         parts = parts if isinstance(parts, tuple) else (parts,)
         if any(isinstance(p, str) for p in parts):
-            raise UnsupportedError(f"{self.__name__}: a text among the parts is not understood; use concatenate")
+            raise UnsupportedError(
+                f"{self.__name__}: a text among the parts is not understood; use concatenate"
+            )
         parts = [np.r_[p] if isinstance(p, slice) else p for p in parts]
-        return column_stack(parts) if self.columns else concatenate([_with_axes(p, 1) for p in parts])
+        known = [p.dtype for p in parts if hasattr(p, "dtype")]
+        parts = [
+            np.asarray(p, np.result_type(*known, p)) if known and type(p) in (int, float) else p
+            for p in parts
+        ]
+        return (
+            column_stack(parts) if self.columns else concatenate([_with_axes(p, 1) for p in parts])
+        )
 
 
-r_ = PUBLIC["r_"] = _Joined(columns=False)
-c_ = PUBLIC["c_"] = _Joined(columns=True)
+r_: Any = _Joined(columns=False)
+c_: Any = _Joined(columns=True)
+PUBLIC.update(r_=r_, c_=c_)

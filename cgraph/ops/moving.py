@@ -1,7 +1,7 @@
 """Moving, repeating and cutting out: flips and rolls, tiles and pads, diagonals and triangles, picking by index.
 
-Most are compositions of indexing, reshaping and broadcasting, and as exact as these; `roll`, and `take` with an index that is computed, are ops
-of their own.
+Most are compositions of indexing, reshaping and broadcasting, and as exact as these; `roll`, and `take` with an index that is computed,
+are ops of their own.
 """
 
 from __future__ import annotations
@@ -16,7 +16,17 @@ from cgraph import shapes
 from cgraph.errors import ShapeError, UnsupportedError
 from cgraph.op import Op, is_node
 from cgraph.operators import public
-from cgraph.ops.define import F, along, axes_of, axis_of, dtype_of, known_shape, like, linear_op, shape_of
+from cgraph.ops.define import (
+    F,
+    along,
+    axes_of,
+    axis_of,
+    dtype_of,
+    known_shape,
+    like,
+    linear_op,
+    shape_of,
+)
 from cgraph.ops.elementwise import where
 from cgraph.ops.indexing import getitem, scatter_op
 from cgraph.ops.joining import concatenate
@@ -42,7 +52,9 @@ def _add_taken(u: Any, index: Any, *like: Any, axis: int, shape: Shape | None = 
     return result
 
 
-def _add_taken_adjoint(u: Any, x: Any, index: Any, *_: Any, axis: int, shape: Shape | None = None) -> Any:
+def _add_taken_adjoint(
+    u: Any, x: Any, index: Any, *_: Any, axis: int, shape: Shape | None = None
+) -> Any:
     return take_op(u, index, axis=axis)
 
 
@@ -86,7 +98,10 @@ def roll(x: Any, shift: Any, axis: Any = None, *, name: str | None = None) -> An
         return reshape(flat, known_shape(x, "roll without an axis"), name=name)
     shifts, axes = np.broadcast_arrays(shift, axis)
     return roll_op(
-        x, shift=tuple(int(s) for s in shifts.flat), axes=tuple(axis_of(x, int(a)) for a in axes.flat), name=name
+        x,
+        shift=tuple(int(s) for s in shifts.flat),
+        axes=tuple(axis_of(x, int(a)) for a in axes.flat),
+        name=name,
     )
 
 
@@ -99,7 +114,9 @@ def flip(x: Any, axis: Any = None, *, name: str | None = None) -> Any:
     array([3., 2., 1.])
     """
     axes = axes_of(x, axis)
-    index = tuple(slice(None, None, -1) if i in axes else slice(None) for i in range(len(shape_of(x))))
+    index = tuple(
+        slice(None, None, -1) if i in axes else slice(None) for i in range(len(shape_of(x)))
+    )
     return getitem(x, index, name=name)
 
 
@@ -191,7 +208,9 @@ def tile(x: Any, reps: Any, *, name: str | None = None) -> Any:
     shape = (1,) * (len(counts) - len(shape)) + shape
     counts = [1] * (len(shape) - len(counts)) + counts
     apart = [n for size in shape for n in (1, size)]
-    wide = broadcast_to(reshape(x, apart), [n for pair in zip(counts, shape, strict=True) for n in pair])
+    wide = broadcast_to(
+        reshape(x, apart), [n for pair in zip(counts, shape, strict=True) for n in pair]
+    )
     return reshape(wide, [c * n for c, n in zip(counts, shape, strict=True)], name=name)
 
 
@@ -206,7 +225,9 @@ def _each_side(value: Any, ndim: int) -> list[tuple[Any, Any]]:
 
 
 @public
-def pad(x: Any, pad_width: Any, mode: Any = "constant", *, name: str | None = None, **options: Any) -> Any:
+def pad(
+    x: Any, pad_width: Any, mode: Any = "constant", *, name: str | None = None, **options: Any
+) -> Any:
     """`x` with a border: NumPy's modes and their options (``constant_values=``, ``reflect_type=``, ``stat_length=``, ``end_values=``).
 
     Raises:
@@ -218,7 +239,9 @@ def pad(x: Any, pad_width: Any, mode: Any = "constant", *, name: str | None = No
     """
     shape = known_shape(x, "pad")
     if isinstance(pad_width, dict):
-        pad_width = [pad_width.get(i, pad_width.get(i - len(shape), (0, 0))) for i in range(len(shape))]
+        pad_width = [
+            pad_width.get(i, pad_width.get(i - len(shape), (0, 0))) for i in range(len(shape))
+        ]
         pad_width = [(w, w) if np.ndim(w) == 0 else w for w in pad_width]
     widths = [(int(low), int(high)) for low, high in _each_side(pad_width, len(shape))]
     if builtins.min((n for pair in widths for n in pair), default=0) < 0:
@@ -235,10 +258,22 @@ def pad(x: Any, pad_width: Any, mode: Any = "constant", *, name: str | None = No
         if low or high:
             if mode == "constant":
                 ends = (options["constant_values"],) * 2 if values is None else values[axis]
-                result = _between(result, axis, *(_filled(result, axis, n, v) for n, v in zip((low, high), ends, strict=True)))
+                result = _between(
+                    result,
+                    axis,
+                    *(_filled(result, axis, n, v) for n, v in zip((low, high), ends, strict=True)),
+                )
             elif mode in _COPIES:
-                index = np.pad(np.arange(shape[axis]), (low, high), mode) if options.get("reflect_type", "even") == "even" else None
-                result = _odd(result, axis, low, high, mode) if index is None else getitem(result, along(axis, index))
+                index = (
+                    np.pad(np.arange(shape[axis]), (low, high), mode)
+                    if options.get("reflect_type", "even") == "even"
+                    else None
+                )
+                result = (
+                    _odd(result, axis, low, high, mode)
+                    if index is None
+                    else getitem(result, along(axis, index))
+                )
             else:
                 result = _statistical(result, axis, low, high, mode, options, len(shape))
     return getitem(result, Ellipsis, name=name) if name is not None or result is x else result
@@ -254,7 +289,7 @@ def _filled(x: Any, axis: int, n: int, value: Any) -> Any:
     shape[axis] = n
     if not n:
         return None
-    return broadcast_to(value, shape) if is_node(value) else np.full(shape, value, dtype_of(x))  # type: ignore[arg-type]
+    return broadcast_to(value, shape) if is_node(value) else np.full(shape, value, dtype_of(x))
 
 
 def _odd(x: Any, axis: int, low: int, high: int, mode: str) -> Any:
@@ -264,32 +299,44 @@ def _odd(x: Any, axis: int, low: int, high: int, mode: str) -> Any:
         raise UnsupportedError("pad: reflect_type='odd' wider than the array; pad in several steps")
     start = int(mode == "reflect")
     parts = []
-    for width, edge, picked in ((low, 0, slice(start, start + low)), (high, n - 1, slice(n - start - high, n - start))):
+    for width, edge, picked in (
+        (low, 0, slice(start, start + low)),
+        (high, n - 1, slice(n - start - high, n - start)),
+    ):
         mirrored = flip(getitem(x, along(axis, picked)), axis)
-        parts.append(2.0 * getitem(x, along(axis, slice(edge, edge + 1))) - mirrored if width else None)
+        parts.append(
+            2.0 * getitem(x, along(axis, slice(edge, edge + 1))) - mirrored if width else None
+        )
     return _between(x, axis, *parts)
 
 
-def _statistical(x: Any, axis: int, low: int, high: int, mode: str, options: dict[str, Any], ndim: int) -> Any:
+def _statistical(
+    x: Any, axis: int, low: int, high: int, mode: str, options: dict[str, Any], ndim: int
+) -> Any:
     n = known_shape(x, "pad")[axis]
     if mode == "linear_ramp":
         parts = []
         ends = _each_side(options.get("end_values", 0), ndim)[axis]
         for width, end, edge, rising in ((low, ends[0], 0, True), (high, ends[1], n - 1, False)):
             ramp = np.arange(width, dtype=dtype_of(x)) / builtins.max(width, 1)
-            ramp = (ramp if rising else ramp[::-1]).reshape(-1, *(1,) * (len(shape_of(x)) - axis - 1))
+            ramp = (ramp if rising else ramp[::-1]).reshape(
+                -1, *(1,) * (len(shape_of(x)) - axis - 1)
+            )
             border = getitem(x, along(axis, slice(edge, edge + 1)))
             parts.append(end + (border - end) * ramp if width else None)
         return _between(x, axis, *parts)
     from cgraph.ops.statistics import median
 
-    statistics = {"maximum": max, "minimum": min, "mean": mean, "median": median}
+    statistics: dict[str, Any] = {"maximum": max, "minimum": min, "mean": mean, "median": median}
     if mode not in statistics:
         raise UnsupportedError(f"pad: no mode {mode!r}")
     length = options.get("stat_length")
     lengths = (n, n) if length is None else _each_side(length, ndim)[axis]
     parts = []
-    for width, picked in ((low, slice(0, lengths[0])), (high, slice(builtins.max(n - lengths[1], 0), n))):
+    for width, picked in (
+        (low, slice(0, lengths[0])),
+        (high, slice(builtins.max(n - lengths[1], 0), n)),
+    ):
         one = statistics[mode](getitem(x, along(axis, picked)), axis=axis, keepdims=True)
         parts.append(repeat(one, width, axis) if width else None)
     return _between(x, axis, *parts)
@@ -299,7 +346,9 @@ def _statistical(x: Any, axis: int, low: int, high: int, mode: str, options: dic
 
 
 @public
-def take(x: Any, indices: Any, axis: int | None = None, mode: str = "raise", *, name: str | None = None) -> Any:
+def take(
+    x: Any, indices: Any, axis: int | None = None, mode: str = "raise", *, name: str | None = None
+) -> Any:
     """Entries of `x` along `axis` (of all entries in order, if it is not given); `indices` may be a node.
 
     Raises:
@@ -314,9 +363,13 @@ def take(x: Any, indices: Any, axis: int | None = None, mode: str = "raise", *, 
     axis = axis_of(x, axis)
     if is_node(indices):
         if indices.dtype.kind not in "iu":
-            raise UnsupportedError(f"take: an index is of whole numbers; {indices.label!r} has dtype {indices.dtype}")
+            raise UnsupportedError(
+                f"take: an index is of whole numbers; {indices.label!r} has dtype {indices.dtype}"
+            )
         if mode != "raise":
-            raise UnsupportedError(f"take: mode={mode!r} needs indices that are known; use cg.clip or % on the index")
+            raise UnsupportedError(
+                f"take: mode={mode!r} needs indices that are known; use cg.clip or % on the index"
+            )
         return take_op(x, indices, axis=axis, name=name)
     index = np.asarray(indices)
     index = index.astype(np.intp) if index.size == 0 or index.dtype == bool else index
@@ -330,14 +383,18 @@ def take(x: Any, indices: Any, axis: int | None = None, mode: str = "raise", *, 
 def compress(condition: Any, x: Any, axis: int | None = None, *, name: str | None = None) -> Any:
     """Entries of `x` along `axis` where `condition`, an array that is known, is true."""
     if is_node(condition):
-        raise UnsupportedError("compress: how many entries are left depends on values; take a known condition, or cg.where")
+        raise UnsupportedError(
+            "compress: how many entries are left depends on values; take a known condition, or cg.where"
+        )
     return take(x, np.flatnonzero(condition), axis, name=name)
 
 
 @public
 def extract(condition: Any, x: Any, *, name: str | None = None) -> Any:
     """Entries of `x` where `condition`, an array that is known, is true, in order."""
-    return compress(np.ravel(condition) if not is_node(condition) else condition, reshape(x, -1), 0, name=name)
+    return compress(
+        np.ravel(condition) if not is_node(condition) else condition, reshape(x, -1), 0, name=name
+    )
 
 
 @public
@@ -363,17 +420,29 @@ def assign(x: Any, index: Any, value: Any, *, name: str | None = None) -> Any:
 
 
 @public
-def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, *, name: str | None = None) -> Any:
+def diagonal(
+    x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, *, name: str | None = None
+) -> Any:
     """The diagonals in the plane of two axes, as a last axis."""
     moved = moveaxis(x, (axis1, axis2), (-2, -1))
     n, m = known_shape(moved, "diagonal")[-2:]
-    i = np.arange(builtins.max(builtins.min(n + builtins.min(offset, 0), m - builtins.max(offset, 0)), 0))
-    return getitem(moved, (Ellipsis, i - builtins.min(offset, 0), i + builtins.max(offset, 0)), name=name)
+    i = np.arange(
+        builtins.max(builtins.min(n + builtins.min(offset, 0), m - builtins.max(offset, 0)), 0)
+    )
+    return getitem(
+        moved, (Ellipsis, i - builtins.min(offset, 0), i + builtins.max(offset, 0)), name=name
+    )
 
 
 @public
 def trace(
-    x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, *, dtype: Any = None, name: str | None = None
+    x: Any,
+    offset: int = 0,
+    axis1: int = 0,
+    axis2: int = 1,
+    *,
+    dtype: Any = None,
+    name: str | None = None,
 ) -> Any:
     """The sum of the diagonal in the plane of two axes.
 
@@ -402,7 +471,9 @@ def diag(x: Any, k: int = 0, *, name: str | None = None) -> Any:
         raise ShapeError(f"diag: takes a vector or a matrix, not {shape}")
     i = np.arange(shape[0])
     n = shape[0] + builtins.abs(k)
-    return scatter_op(x, index=(i - builtins.min(k, 0), i + builtins.max(k, 0)), shape=(n, n), name=name)
+    return scatter_op(
+        x, index=(i - builtins.min(k, 0), i + builtins.max(k, 0)), shape=(n, n), name=name
+    )
 
 
 @public
@@ -435,7 +506,9 @@ def _matrix(x: Any) -> tuple[int, int]:
 
 
 @public
-def vander(x: Any, N: int | None = None, increasing: bool = False, *, name: str | None = None) -> Any:
+def vander(
+    x: Any, N: int | None = None, increasing: bool = False, *, name: str | None = None
+) -> Any:
     """The matrix of the powers of `x`, one row an entry."""
     n = known_shape(x, "vander")[0] if N is None else N
     exponents = np.arange(n, dtype=np.float64)

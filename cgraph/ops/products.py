@@ -50,7 +50,9 @@ def _einsum_local(i: int, out: Any, *operands: Any, subscripts: str) -> LinearMa
     back = ",".join([result, *(t for k, t in enumerate(parts) if k != i)]) + "->" + parts[i]
 
     def forward(t: Any) -> Any:
-        return einsum_op(*(t if k == i else x for k, x in enumerate(operands)), subscripts=subscripts)
+        return einsum_op(
+            *(t if k == i else x for k, x in enumerate(operands)), subscripts=subscripts
+        )
 
     return Adjoint(forward, lambda u: einsum_op(u, *others, subscripts=back))
 
@@ -70,14 +72,18 @@ def _explicit(subscripts: str, operands: Sequence[Any]) -> tuple[list[str], str]
     terms, arrow, result = subscripts.partition("->")
     parts = terms.split(",")
     if len(parts) != len(operands):
-        raise ShapeError(f"einsum: {subscripts!r} speaks of {len(parts)} operands, not {len(operands)}")
+        raise ShapeError(
+            f"einsum: {subscripts!r} speaks of {len(parts)} operands, not {len(operands)}"
+        )
     unused = [c for c in string.ascii_letters if c not in subscripts]
     ranks = [
         len(shape_of(x)) - len(p.replace("...", "")) if "..." in p else 0
         for p, x in zip(parts, operands, strict=True)
     ]
     ellipsis = "".join(unused[: max(ranks)])
-    parts = [p.replace("...", ellipsis[len(ellipsis) - r :]) for p, r in zip(parts, ranks, strict=True)]
+    parts = [
+        p.replace("...", ellipsis[len(ellipsis) - r :]) for p, r in zip(parts, ranks, strict=True)
+    ]
     if arrow:
         result = result.replace("...", ellipsis)
     else:
@@ -106,7 +112,9 @@ def _from_lists(args: Sequence[Any]) -> tuple[str, list[Any]]:
 
 
 @public
-def einsum(*operands: Any, optimize: Any = False, dtype: Any = None, name: str | None = None) -> Any:
+def einsum(
+    *operands: Any, optimize: Any = False, dtype: Any = None, name: str | None = None
+) -> Any:
     """Einstein's summation, as in NumPy: ``einsum("ij,jk->ik", a, b)``. Its gradient is an einsum.
 
     Raises:
@@ -160,9 +168,7 @@ def _of_one_size(arrays: list[Any], parts: list[str]) -> list[Any]:
             sizes[letter] = n if sizes.get(letter, 1) == 1 else sizes[letter]
     result = []
     for x, part in zip(arrays, parts, strict=True):
-        wanted = tuple(
-            sizes[c] if n == 1 else n for c, n in zip(part, shape_of(x), strict=True)
-        )
+        wanted = tuple(sizes[c] if n == 1 else n for c, n in zip(part, shape_of(x), strict=True))
         result.append(x if wanted == shape_of(x) else broadcast_to(x, wanted))
     return result
 
@@ -194,7 +200,8 @@ def tensordot(a: Any, b: Any, axes: Any = 2, *, name: str | None = None) -> Any:
     axes_a, axes_b = [axis_of(a, i) for i in axes_a], [axis_of(b, i) for i in axes_b]
     own_a, own_b = shape_of(a), shape_of(b)
     if len(axes_a) != len(axes_b) or any(
-        own_a[i] != own_b[j] and None not in (own_a[i], own_b[j]) for i, j in zip(axes_a, axes_b, strict=False)
+        own_a[i] != own_b[j] and None not in (own_a[i], own_b[j])
+        for i, j in zip(axes_a, axes_b, strict=False)
     ):
         raise ShapeError(f"tensordot: axes {axes_a} of {own_a} and {axes_b} of {own_b} do not fit")
     left = [i for i in range(len(own_a)) if i not in axes_a]
@@ -203,7 +210,10 @@ def tensordot(a: Any, b: Any, axes: Any = 2, *, name: str | None = None) -> Any:
     if None in own_a + own_b:
         letters = iter(string.ascii_letters)
         part_a = [next(letters) for _ in own_a]
-        part_b = [part_a[axes_a[axes_b.index(j)]] if j in axes_b else next(letters) for j in range(len(own_b))]
+        part_b = [
+            part_a[axes_a[axes_b.index(j)]] if j in axes_b else next(letters)
+            for j in range(len(own_b))
+        ]
         result = [part_a[i] for i in left] + [part_b[j] for j in right]
         return einsum(f"{''.join(part_a)},{''.join(part_b)}->{''.join(result)}", a, b, name=name)
     n = shapes.size(tuple(own_a[i] for i in axes_a))
@@ -267,7 +277,14 @@ def kron(a: Any, b: Any, *, name: str | None = None) -> Any:
 
 @public
 def cross(
-    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None, *, name: str | None = None
+    a: Any,
+    b: Any,
+    axisa: int = -1,
+    axisb: int = -1,
+    axisc: int = -1,
+    axis: int | None = None,
+    *,
+    name: str | None = None,
 ) -> Any:
     """The cross product of vectors of three entries (or two, whose third is 0) along an axis.
 

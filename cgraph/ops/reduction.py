@@ -129,6 +129,8 @@ def _reducing(
         if dtype is not None:
             x = cast(x, dtype)
         last = name if initial is None else None
+        if shape_of(x) == () and (axis == 0 or axis == -1):
+            axis = ()  # NumPy's reductions take a scalar's axis 0
         result = made(x, axes=axes_of(x, axis), keepdims=bool(keepdims), name=last)
         if initial is None:
             return result

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from cgraph.leaves import constant
-from cgraph.op import Op
+from cgraph.op import Op, is_node
 from cgraph.operators import public
-from cgraph.ops.define import F, elementwise, shape_of
+from cgraph.ops.define import F, dtype_of, elementwise, shape_of
 from cgraph.ops.elementwise import (
     abs,
     distance_from,
@@ -23,13 +23,14 @@ from cgraph.ops.elementwise import (
     equal,
     gap,
     less,
+    logical_not,
     multiply,
     sign,
     step,
     subtract,
     where,
 )
-from cgraph.ops.structure import broadcast_to
+from cgraph.ops.structure import broadcast_to, cast
 
 
 def _to_whole(offset: float = 0.0) -> Callable[..., Any]:
@@ -52,7 +53,8 @@ def _quotient_margin(a: Any, b: Any) -> Any:
 
 def _nan_step(a: Any, b: Any) -> Any:
     """How fmax and fmin share a gradient: as maximum does, and all of it to the number where the other one is not a number."""
-    return where(isnan(b), 1.0, where(isnan(a), 0.0, step(where(isnan(a), 0.0, a), where(isnan(b), 0.0, b))))
+    share = step(a, b)
+    return where(isnan(share), logical_not(isnan(a)), share)
 
 
 # fmt: off
@@ -73,21 +75,27 @@ remainder: Op = elementwise(
 )
 fmod: Op = elementwise(
     "fmod", np.fmod, 1, lambda out, a, b: -trunc(divide(a, b)), margin=_quotient_margin,
-    formula=F("fmod($a, $b)", r"\operatorname{fmod}($a, $b)", "1", "−trunc($a/$b)"), doc="What is left of a after whole multiples of b; it has the sign of a.",
+    formula=F("fmod($a, $b)", r"\operatorname{fmod}($a, $b)", "1", "−trunc($a/$b)"),
+    doc="What is left of a after whole multiples of b; it has the sign of a.",
 )
 floor_divide: Op = elementwise(
-    "floor_divide", np.floor_divide, 0, 0, symbol="//", margin=_quotient_margin, formula=F("⌊$a / $b⌋", r"\lfloor \frac{$a}{$b} \rfloor", "0", "0"),
+    "floor_divide", np.floor_divide, 0, 0, symbol="//", margin=_quotient_margin,
+    formula=F("⌊$a / $b⌋", r"\lfloor \frac{$a}{$b} \rfloor", "0", "0"),
 )
 
 # --- signs ----------------------------------------------------------------------------------------------------------------------
 
-positive: Op = elementwise("positive", lambda x: +np.asarray(x), 1, scalar=operator.pos, symbol="+", role="linear", formula=F("+$a", "+$a", "1"))
+positive: Op = elementwise(
+    "positive", lambda x: +np.asarray(x), 1, scalar=operator.pos, symbol="+", role="linear", formula=F("+$a", "+$a", "1"),
+)
 copysign: Op = elementwise(
-    "copysign", np.copysign, lambda out, a, b: sign(out) * sign(a), 0, margin=lambda a, b: np.minimum(distance_from(0.0)(a), distance_from(0.0)(b)),
+    "copysign", np.copysign, lambda out, a, b: sign(out) * sign(a), 0,
+    margin=lambda a, b: np.minimum(distance_from(0.0)(a), distance_from(0.0)(b)),
     formula=F("|$a| with the sign of $b", r"|$a| \operatorname{sign} $b", "sign $a · sign $b", "0"),
 )
 heaviside: Op = elementwise(
-    "heaviside", np.heaviside, 0, lambda out, x, half: where(equal(x, 0.0), 1.0, 0.0), symbol="H", margin=lambda x, half: distance_from(0.0)(x),
+    "heaviside", np.heaviside, 0, lambda out, x, half: 1.0 - abs(sign(x)), symbol="H",
+    margin=lambda x, half: distance_from(0.0)(x),
     formula=F("1 if $a > 0, $b at 0, else 0", "H($a)", "0", "1 where $a = 0"),
 )
 fmax: Op = elementwise(
@@ -105,7 +113,9 @@ isnan: Op = elementwise("isnan", np.isnan, None, formula=F("is $a NaN", r"$a \te
 isinf: Op = elementwise("isinf", np.isinf, None, formula=F("is $a infinite", r"|$a| = \infty", None))
 isfinite: Op = elementwise("isfinite", np.isfinite, None, formula=F("is $a finite", r"|$a| < \infty", None))
 signbit: Op = elementwise("signbit", np.signbit, None, formula=F("is the sign of $a −", r"$a < 0", None))
-logical_xor: Op = elementwise("logical_xor", np.logical_xor, None, None, symbol="⊻", commutative=True, formula=F("either $a or $b", r"$a \oplus $b", None, None))
+logical_xor: Op = elementwise(
+    "logical_xor", np.logical_xor, None, None, symbol="⊻", commutative=True, formula=F("either $a or $b", r"$a \oplus $b", None, None),
+)
 left_shift: Op = elementwise("left_shift", np.left_shift, None, None, symbol="<<", formula=F("$a << $b", r"$a \ll $b", None, None))
 right_shift: Op = elementwise("right_shift", np.right_shift, None, None, symbol=">>", formula=F("$a >> $b", r"$a \gg $b", None, None))
 # fmt: on
@@ -154,14 +164,20 @@ def modf(x: Any) -> tuple[Any, Any]:
 @public
 def ldexp(x: Any, exponent: Any, *, name: str | None = None) -> Any:
     """``x · 2**exponent``."""
-    from cgraph.ops.functions import exp2
+    from cgraph.ops.transcendental import exp2
 
-    return multiply(x, exp2(multiply(exponent, 1.0)), name=name)
+    return multiply(x, exp2(cast(exponent, dtype_of(x))), name=name)
 
 
 @public
 def nan_to_num(
-    x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None, *, name: str | None = None
+    x: Any,
+    copy: bool = True,
+    nan: Any = 0.0,
+    posinf: Any = None,
+    neginf: Any = None,
+    *,
+    name: str | None = None,
 ) -> Any:
     """`x` with numbers in the place of NaN and infinities; there the local gradient is 0, elsewhere 1.
 
@@ -176,7 +192,9 @@ def nan_to_num(
     limits = np.finfo(dtype)
     above = limits.max if posinf is None else posinf
     below = limits.min if neginf is None else neginf
-    kept = where(equal(x, np.inf), dtype.type(above), where(equal(x, -np.inf), dtype.type(below), x))
+    kept = where(
+        equal(x, np.inf), dtype.type(above), where(equal(x, -np.inf), dtype.type(below), x)
+    )
     return where(isnan(x), nan, kept, name=name)
 
 
@@ -194,7 +212,13 @@ def isneginf(x: Any, *, name: str | None = None) -> Any:
 
 @public
 def isclose(
-    a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False, *, name: str | None = None
+    a: Any,
+    b: Any,
+    rtol: float = 1e-5,
+    atol: float = 1e-8,
+    equal_nan: bool = False,
+    *,
+    name: str | None = None,
 ) -> Any:
     """Where ``|a − b| ≤ atol + rtol·|b|``; infinities are close to themselves, NaN to NaN with `equal_nan`.
 
@@ -232,6 +256,8 @@ def real_if_close(x: Any, tol: float = 100) -> Any:
 @public
 def imag(x: Any, *, name: str | None = None) -> Any:
     """Zeros: `x` is real."""
+    if not is_node(x):
+        return np.zeros_like(x)
     if None in shape_of(x):
         return multiply(x, 0.0, name=name)
     return broadcast_to(constant(np.zeros((), x.dtype)), shape_of(x), name=name)

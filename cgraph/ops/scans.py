@@ -13,7 +13,7 @@ import numpy as np
 
 from cgraph.errors import ShapeError, UnsupportedError
 from cgraph.linear_maps import Adjoint, LinearMap
-from cgraph.op import Op
+from cgraph.op import Op, is_node
 from cgraph.operators import public
 from cgraph.ops.define import F, along, axis_of, dtype_of, known_shape, nonzero_after, op, shape_of
 from cgraph.ops.elementwise import divide, equal, multiply, not_equal, subtract, where
@@ -37,7 +37,9 @@ def _delayed(x: Any, axis: int, first: float) -> Any:
     if shape[axis] == 0:
         return x
     shape[axis] = 1
-    return concatenate([np.full(shape, first, dtype_of(x)), getitem(x, along(axis, slice(None, -1)))], axis)
+    return concatenate(
+        [np.full(shape, first, dtype_of(x)), getitem(x, along(axis, slice(None, -1)))], axis
+    )
 
 
 def _backwards(a: Any, u: Any, axis: int) -> Any:
@@ -55,9 +57,7 @@ def _recurrence_a(out: Any, a: Any, b: Any, axis: int) -> LinearMap:
 
 
 def _recurrence_b(out: Any, a: Any, b: Any, axis: int) -> LinearMap:
-    return Adjoint(
-        lambda t: recurrence_op(a, t, axis=axis), lambda u: _backwards(a, u, axis)
-    )
+    return Adjoint(lambda t: recurrence_op(a, t, axis=axis), lambda u: _backwards(a, u, axis))
 
 
 def _cumprod_local(out: Any, x: Any, axis: int) -> LinearMap:
@@ -77,7 +77,9 @@ def _running_extreme(out: Any, x: Any, axis: int) -> LinearMap:
     def back(u: Any) -> Any:
         return hits * _backwards(same, u * share, axis)
 
-    return Adjoint(lambda t: recurrence_op(same, hits * t, axis=axis) * share, back, nonzero_after(back))
+    return Adjoint(
+        lambda t: recurrence_op(same, hits * t, axis=axis) * share, back, nonzero_after(back)
+    )
 
 
 def _extreme_margin(sign: float) -> Callable[..., Any]:
@@ -86,33 +88,40 @@ def _extreme_margin(sign: float) -> Callable[..., Any]:
         if x.size == 0 or len(x) < 2:
             return np.inf
         top = np.maximum.accumulate(x, 0)[:-1]
-        return np.min(np.abs(x[1:] - top) / np.maximum(np.maximum(np.abs(x[1:]), np.abs(top)), 1e-300))
+        return np.min(
+            np.abs(x[1:] - top) / np.maximum(np.maximum(np.abs(x[1:]), np.abs(top)), 1e-300)
+        )
 
     return margin
 
 
 def _example(rng: Any) -> Any:
-    return (rng.permutation(6).reshape(2, 3) + rng.uniform(0.1, 0.9, (2, 3)),), {"axis": int(rng.integers(2))}
+    return (rng.permutation(6).reshape(2, 3) + rng.uniform(0.1, 0.9, (2, 3)),), {
+        "axis": int(rng.integers(2))
+    }
 
 
 # fmt: off
 recurrence_op: Op = op(
     "linear_recurrence", _recurrence, _recurrence_a, _recurrence_b, shape=lambda a, b, axis: b, family="reduction", role="linear",
-    formula=F("h[i] = $a[i]·h[i−1] + $b[i]", "h_i = {$a}_i h_{i-1} + {$b}_i", "the same recurrence, backwards, times h[i−1]", "the same recurrence, backwards"),
+    formula=F("h[i] = $a[i]·h[i−1] + $b[i]", "h_i = {$a}_i h_{i-1} + {$b}_i", "backwards, times h[i−1]", "the same, backwards"),
     example=lambda rng: ((rng.normal(size=(2, 3)), rng.normal(size=(2, 3))), {"axis": int(rng.integers(2))}),
 )
 cumprod_op: Op = op(
-    "cumprod", lambda x, axis: np.cumprod(x, axis=axis), _cumprod_local, shape=lambda x, axis: x, dtype=_sum_dtype, family="reduction", symbol="Π",
+    "cumprod", lambda x, axis: np.cumprod(x, axis=axis), _cumprod_local, shape=lambda x, axis: x, dtype=_sum_dtype,
+    family="reduction", symbol="Π",
     formula=F("running product of $a", r"\prod_{j \le i} {$a}_j", "products of the others"),
     example=lambda rng: ((rng.normal(size=(2, 3)) * (rng.random((2, 3)) < 0.8),), {"axis": int(rng.integers(2))}),
 )
 cummax_op: Op = op(
     "cummax", lambda x, axis: np.maximum.accumulate(x, axis=axis), _running_extreme, shape=lambda x, axis: x, family="reduction",
-    margin=_extreme_margin(1.0), formula=F("running maximum of $a", r"\max_{j \le i} {$a}_j", "1 at the maximum so far, ties share"), example=_example,
+    margin=_extreme_margin(1.0),
+    formula=F("running maximum of $a", r"\max_{j \le i} {$a}_j", "1 at the maximum so far, ties share"), example=_example,
 )
 cummin_op: Op = op(
     "cummin", lambda x, axis: np.minimum.accumulate(x, axis=axis), _running_extreme, shape=lambda x, axis: x, family="reduction",
-    margin=_extreme_margin(-1.0), formula=F("running minimum of $a", r"\min_{j \le i} {$a}_j", "1 at the minimum so far, ties share"), example=_example,
+    margin=_extreme_margin(-1.0),
+    formula=F("running minimum of $a", r"\min_{j \le i} {$a}_j", "1 at the minimum so far, ties share"), example=_example,
 )
 # fmt: on
 
@@ -137,7 +146,9 @@ def linear_recurrence(a: Any, b: Any, axis: int = 0, *, name: str | None = None)
 
 
 def _running(made: Op, text: str) -> Any:
-    def function(x: Any, axis: int | None = None, *, dtype: Any = None, name: str | None = None) -> Any:
+    def function(
+        x: Any, axis: int | None = None, *, dtype: Any = None, name: str | None = None
+    ) -> Any:
         if dtype is not None:
             x = cast(x, dtype)
         if axis is None:
@@ -153,14 +164,28 @@ def _running(made: Op, text: str) -> Any:
     return public(function)
 
 
-cumprod = _running(cumprod_op, "Running products along `axis` (of all entries in order by default); the gradient is right where entries are 0.")
-cummax = _running(cummax_op, "Running maxima along `axis` (of all entries in order by default): ``np.maximum.accumulate``. Ties share.")
-cummin = _running(cummin_op, "Running minima along `axis` (of all entries in order by default): ``np.minimum.accumulate``. Ties share.")
+cumprod = _running(
+    cumprod_op,
+    "Running products along `axis` (of all entries in order by default); the gradient is right where entries are 0.",
+)
+cummax = _running(
+    cummax_op,
+    "Running maxima along `axis` (of all entries in order by default): ``np.maximum.accumulate``. Ties share.",
+)
+cummin = _running(
+    cummin_op,
+    "Running minima along `axis` (of all entries in order by default): ``np.minimum.accumulate``. Ties share.",
+)
 
 
 def _cumulative(running: Any, first: float, function_name: str, what: str) -> Any:
     def function(
-        x: Any, axis: int | None = None, dtype: Any = None, include_initial: bool = False, *, name: str | None = None
+        x: Any,
+        axis: int | None = None,
+        dtype: Any = None,
+        include_initial: bool = False,
+        *,
+        name: str | None = None,
     ) -> Any:
         if axis is None and len(shape_of(x)) > 1:
             raise ShapeError(f"{function_name}: give axis= for more than one dimension")
@@ -185,7 +210,15 @@ cumulative_prod = _cumulative(cumprod, 1.0, "cumulative_prod", "products")
 
 
 @public
-def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None, *, name: str | None = None) -> Any:
+def diff(
+    x: Any,
+    n: int = 1,
+    axis: int = -1,
+    prepend: Any = None,
+    append: Any = None,
+    *,
+    name: str | None = None,
+) -> Any:
     """Differences of neighbours along `axis`, `n` times.
 
     >>> import cgraph as cg
@@ -209,19 +242,26 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     return x
 
 
+def _in_dtype(end: Any, x: Any) -> Any:
+    """What is put beside `x` takes its dtype, as in NumPy."""
+    return end if is_node(end) else np.asarray(end).astype(dtype_of(x), casting="same_kind")
+
+
 @public
 def ediff1d(x: Any, to_end: Any = None, to_begin: Any = None, *, name: str | None = None) -> Any:
     """Differences of neighbours among all entries in order, with something before and after them."""
     parts = [diff(reshape(x, -1))]
     if to_begin is not None:
-        parts.insert(0, reshape(to_begin, -1))
+        parts.insert(0, reshape(_in_dtype(to_begin, x), -1))
     if to_end is not None:
-        parts.append(reshape(to_end, -1))
+        parts.append(reshape(_in_dtype(to_end, x), -1))
     return concatenate(parts, 0, name=name)
 
 
 @public
-def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1, *, name: str | None = None) -> Any:
+def trapezoid(
+    y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1, *, name: str | None = None
+) -> Any:
     """The integral of `y` along `axis` by the trapezoidal rule.
 
     >>> import cgraph as cg
@@ -258,7 +298,9 @@ def central_differences(f: Any, *varargs: Any, axis: Any = None, edge_order: int
     array([1. , 1.5, 2. ])
     """
     shape = known_shape(f, "np.gradient")
-    axes = [axis_of(f, int(a)) for a in (range(len(shape)) if axis is None else np.atleast_1d(axis))]
+    axes = [
+        axis_of(f, int(a)) for a in (range(len(shape)) if axis is None else np.atleast_1d(axis))
+    ]
     spacings: Any = varargs or (1.0,)
     if len(spacings) == 1:
         spacings = spacings * len(axes)
@@ -302,5 +344,9 @@ def _slopes(f: Any, axis: int, spacing: Any, n: int, edge_order: int) -> Any:
 
 def _end(h: Any, k: Any, edge: Any, next_one: Any, third: Any, sign: float) -> Any:
     """The slope at an end from three samples, the two steps from there being h and k."""
-    slope = (2.0 * h + k) / (h * (h + k)) * edge - (h + k) / (h * k) * next_one + h / (k * (h + k)) * third
+    slope = (
+        (2.0 * h + k) / (h * (h + k)) * edge
+        - (h + k) / (h * k) * next_one
+        + h / (k * (h + k)) * third
+    )
     return sign * slope

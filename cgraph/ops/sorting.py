@@ -16,7 +16,16 @@ from cgraph.errors import ShapeError, UnsupportedError
 from cgraph.linear_maps import Adjoint, LinearMap
 from cgraph.op import Op, is_node
 from cgraph.operators import public
-from cgraph.ops.define import F, along, axis_of, known_shape, like, linear_op, nonzero_after, op, shape_of
+from cgraph.ops.define import (
+    F,
+    axis_of,
+    known_shape,
+    like,
+    linear_op,
+    nonzero_after,
+    op,
+    shape_of,
+)
 from cgraph.ops.elementwise import not_equal
 from cgraph.ops.reduction import _reducing, sum
 from cgraph.ops.structure import broadcast_to, reshape, target_shape
@@ -53,7 +62,9 @@ def _add_along(u: Any, index: Any, *like: Any, axis: int, shape: Shape | None = 
     return result
 
 
-def _add_along_adjoint(u: Any, x: Any, index: Any, *_: Any, axis: int, shape: Shape | None = None) -> Any:
+def _add_along_adjoint(
+    u: Any, x: Any, index: Any, *_: Any, axis: int, shape: Shape | None = None
+) -> Any:
     return take_along_op(u, index, axis=axis)
 
 
@@ -70,10 +81,14 @@ def _gathered(places: Callable[..., Any]) -> Callable[..., LinearMap]:
         reference, own = like(x)
 
         def back(u: Any) -> Any:
-            return add_along_op(tie_mean_op(u, out, axis=axis), index, *reference, axis=axis, shape=own)
+            return add_along_op(
+                tie_mean_op(u, out, axis=axis), index, *reference, axis=axis, shape=own
+            )
 
         return Adjoint(
-            lambda t: tie_mean_op(take_along_op(t, index, axis=axis), out, axis=axis), back, nonzero_after(back)
+            lambda t: tie_mean_op(take_along_op(t, index, axis=axis), out, axis=axis),
+            back,
+            nonzero_after(back),
         )
 
     return local
@@ -94,12 +109,15 @@ def _reduced(x: Shape, axis: int | None, keepdims: bool) -> Shape:
 
 
 def _example(rng: Any) -> Any:
-    return (rng.permutation(6).reshape(2, 3) + rng.uniform(0.1, 0.9, (2, 3)),), {"axis": int(rng.integers(2))}
+    return (rng.permutation(6).reshape(2, 3) + rng.uniform(0.1, 0.9, (2, 3)),), {
+        "axis": int(rng.integers(2))
+    }
 
 
 # fmt: off
 take_along_op: Op = linear_op(
-    "take_along_axis", lambda x, index, axis: np.take_along_axis(x, index, axis), _take_along_adjoint, others=1, shape=lambda x, index, axis: index,
+    "take_along_axis", lambda x, index, axis: np.take_along_axis(x, index, axis), _take_along_adjoint, others=1,
+    shape=lambda x, index, axis: index,
     symbol="[ ]", formula=F("$a[$b]", "$a_{$b}", "1 where picked", None),
     example=lambda rng: ((rng.normal(size=(2, 3)), rng.integers(0, 3, (2, 4))), {"axis": 1}),
 )
@@ -111,11 +129,13 @@ add_along_op: Op = linear_op(
 )
 tie_mean_op: Op = linear_op(
     "tie_mean", tie_mean, lambda u, v, by, axis: tie_mean_op(u, by, axis=axis), others=1, shape=lambda v, by, axis: v,
-    formula=F("$a, the mean where $b ties", r"\bar $a", "1/k in a group of k", None), doc="The mean of `v` over entries whose `by` is equal: how ties share.",
+    formula=F("$a, the mean where $b ties", r"\bar $a", "1/k in a group of k", None),
+    doc="The mean of `v` over entries whose `by` is equal: how ties share.",
     example=lambda rng: ((rng.normal(size=(2, 3)), rng.integers(0, 2, (2, 3))), {"axis": 1}),
 )
 argsort_op: Op = op(
-    "argsort", lambda x, axis, kind="stable": np.argsort(x, axis, kind=kind), None, shape=lambda x, axis, kind="stable": x, dtype=lambda x: _INDEX,
+    "argsort", lambda x, axis, kind="stable": np.argsort(x, axis, kind=kind), None, shape=lambda x, axis, kind="stable": x,
+    dtype=lambda x: _INDEX,
     formula=F("order of $a", r"\operatorname{argsort} $a", None), example=_example,
 )
 argpartition_op: Op = op(
@@ -128,7 +148,8 @@ sort_op: Op = op(
 )
 partition_op: Op = op(
     "partition", lambda x, axis, kth: np.take_along_axis(x, np.argpartition(x, kth, axis), axis), _gathered(argpartition_op),
-    shape=lambda x, axis, kth: x, margin=_margin, formula=F("$a, parted", r"\operatorname{partition} $a", "1 where it came from, ties share"),
+    shape=lambda x, axis, kth: x, margin=_margin,
+    formula=F("$a, parted", r"\operatorname{partition} $a", "1 where it came from, ties share"),
     example=lambda rng: (_example(rng)[0], {"axis": 1, "kth": (1,)}),
 )
 argmax_op: Op = op(
@@ -169,7 +190,13 @@ def _no_order(kind: Any, order: Any, what: str) -> None:
 
 @public
 def sort(
-    x: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: bool | None = None, name: str | None = None
+    x: Any,
+    axis: int | None = -1,
+    kind: Any = None,
+    order: Any = None,
+    *,
+    stable: bool | None = None,
+    name: str | None = None,
 ) -> Any:
     """`x` in rising order along `axis`; entries that tie share the gradient equally.
 
@@ -185,7 +212,13 @@ def sort(
 
 @public
 def argsort(
-    x: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: bool | None = None, name: str | None = None
+    x: Any,
+    axis: int | None = -1,
+    kind: Any = None,
+    order: Any = None,
+    *,
+    stable: bool | None = None,
+    name: str | None = None,
 ) -> Any:
     """The places of the entries of `x` in rising order along `axis`: whole numbers, without a derivative."""
     _no_order(kind, order, "argsort")
@@ -195,7 +228,13 @@ def argsort(
 
 @public
 def partition(
-    x: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None, *, name: str | None = None
+    x: Any,
+    kth: Any,
+    axis: int | None = -1,
+    kind: str = "introselect",
+    order: Any = None,
+    *,
+    name: str | None = None,
 ) -> Any:
     """`x` with its `kth` smallest entry along `axis` in its place, smaller ones before and larger ones after it."""
     _no_order(kind, order, "partition")
@@ -205,7 +244,13 @@ def partition(
 
 @public
 def argpartition(
-    x: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None, *, name: str | None = None
+    x: Any,
+    kth: Any,
+    axis: int | None = -1,
+    kind: str = "introselect",
+    order: Any = None,
+    *,
+    name: str | None = None,
 ) -> Any:
     """The places of the entries in the order of `partition`: whole numbers, without a derivative."""
     _no_order(kind, order, "argpartition")
@@ -214,11 +259,15 @@ def argpartition(
 
 
 def _place(made: Op, text: str) -> Any:
-    def function(x: Any, axis: int | None = None, *, keepdims: bool = False, name: str | None = None) -> Any:
-        return made(x, axis=None if axis is None else axis_of(x, axis), keepdims=bool(keepdims), name=name)
+    def function(
+        x: Any, axis: int | None = None, *, keepdims: bool = False, name: str | None = None
+    ) -> Any:
+        return made(
+            x, axis=None if axis is None else axis_of(x, axis), keepdims=bool(keepdims), name=name
+        )
 
     function.__name__ = function.__qualname__ = made.name
-    function.__doc__ = f"Where the {text} entry is along `axis` (among all entries in order by default): a whole number, without a derivative."
+    function.__doc__ = f"Where the {text} entry is along `axis` (among all by default): a whole number, without a derivative."
     return public(function)
 
 
@@ -227,7 +276,9 @@ argmin = _place(argmin_op, "smallest")
 
 
 @public
-def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None, *, name: str | None = None) -> Any:
+def searchsorted(
+    a: Any, v: Any, side: str = "left", sorter: Any = None, *, name: str | None = None
+) -> Any:
     """Where entries of `v` would stand in the sorted vector `a`: whole numbers, without a derivative."""
     if sorter is not None:
         from cgraph.ops.moving import take
@@ -247,7 +298,9 @@ def digitize(x: Any, bins: Any, right: bool = False, *, name: str | None = None)
 
 
 @public
-def count_nonzero(x: Any, axis: Any = None, *, keepdims: bool = False, name: str | None = None) -> Any:
+def count_nonzero(
+    x: Any, axis: Any = None, *, keepdims: bool = False, name: str | None = None
+) -> Any:
     """How many entries over `axis` are not 0: a whole number, without a derivative."""
     return sum(not_equal(x, 0), axis, keepdims, name=name)
 
@@ -261,7 +314,9 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, *, name: str | Non
     array([0.5, 5. ])
     """
     if is_node(x):
-        raise UnsupportedError("bincount: the length of the result depends on values; take known numbers, or compare and sum")
+        raise UnsupportedError(
+            "bincount: the length of the result depends on values; take known numbers, or compare and sum"
+        )
     from cgraph.ops.indexing import scatter_op
 
     x = np.asarray(x)
@@ -280,11 +335,13 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1, *, name: str | 
     array([[2.],
            [4.]])
     """
-    x, axis = _flat(x, axis)
+    x, axis = _flat(x if hasattr(x, "shape") else np.asarray(x), axis)
     indices = indices if is_node(indices) else np.asarray(indices)
     own, places = shape_of(x), shape_of(indices)
     if len(own) != len(places):
-        raise ShapeError(f"take_along_axis: {own} and an index of {places} have not the same number of dimensions")
+        raise ShapeError(
+            f"take_along_axis: {own} and an index of {places} have not the same number of dimensions"
+        )
     rest = shapes.broadcast(own[:axis] + own[axis + 1 :], places[:axis] + places[axis + 1 :])
     x = _with(x, rest, axis)
     indices = _with(indices, rest, axis)
@@ -302,7 +359,9 @@ def _with(x: Any, rest: Shape, axis: int) -> Any:
 
 def known_shape_or(shape: Shape) -> tuple[int, ...]:
     if not shapes.is_static(shape):
-        raise UnsupportedError(f"take_along_axis: {shape} has to be known to broadcast; declare the sizes")
+        raise UnsupportedError(
+            f"take_along_axis: {shape} has to be known to broadcast; declare the sizes"
+        )
     return shape  # type: ignore[return-value]
 
 
@@ -328,7 +387,14 @@ def select(condlist: Any, choicelist: Any, default: Any = 0, *, name: str | None
 
 @public
 def interp(
-    x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None, *, name: str | None = None
+    x: Any,
+    xp: Any,
+    fp: Any,
+    left: Any = None,
+    right: Any = None,
+    period: Any = None,
+    *,
+    name: str | None = None,
 ) -> Any:
     """The broken line through the points (`xp`, `fp`), `xp` rising, at `x`; `left` and `right` of it constant.
 
@@ -343,9 +409,14 @@ def interp(
     from cgraph.ops.moving import take
 
     if period is not None:
-        raise UnsupportedError("interp: period= is not there; take x % period and points over one period")
+        raise UnsupportedError(
+            "interp: period= is not there; take x % period and points over one period"
+        )
     n = known_shape(xp, "interp")[0]
-    fp, xp = (v if is_node(v) or isinstance(v, np.ndarray) else np.asarray(v, np.float64) for v in (fp, xp))
+    fp, xp = (
+        v if is_node(v) or isinstance(v, np.ndarray) else np.asarray(v, np.float64)
+        for v in (fp, xp)
+    )
 
     def line(side: str) -> Any:
         place = minimum(maximum(searchsorted(xp, x, side), 1), max(n - 1, 1))

@@ -26,7 +26,13 @@ from cgraph.ops.structure import broadcast_to, cast, expand_dims, reshape, trans
 
 @public
 def average(
-    x: Any, axis: Axis = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False, name: str | None = None
+    x: Any,
+    axis: Axis = None,
+    weights: Any = None,
+    returned: bool = False,
+    *,
+    keepdims: bool = False,
+    name: str | None = None,
 ) -> Any:
     """The mean over `axis`, weighted if `weights` are given; with `returned`, the sum of the weights too.
 
@@ -42,9 +48,13 @@ def average(
         return result, np.full(known_shape(result, "average"), float(count))
     if shape_of(weights) != shape_of(x):
         if axis is None or not isinstance(axis, int | np.integer) or len(shape_of(weights)) != 1:
-            raise ShapeError("average: weights need the shape of x, or to be a vector along one axis")
+            raise ShapeError(
+                "average: weights need the shape of x, or to be a vector along one axis"
+            )
         weights = reshape(weights, (-1, *(1,) * (len(shape_of(x)) - axis_of(x, int(axis)) - 1)))
-    total = sum(weights * broadcast_to(np.ones((), dtype_of(x)), known_shape(x, "average")), axis, keepdims)
+    total = sum(
+        weights * broadcast_to(np.ones((), dtype_of(x)), known_shape(x, "average")), axis, keepdims
+    )
     result = divide(sum(multiply(x, weights), axis, keepdims), total, name=name)
     return (result, total) if returned else result
 
@@ -86,7 +96,9 @@ def _weights(n: int, q: float, method: str) -> tuple[int, int, float]:
         k = int(_WHOLE[method](place))
         return k, k, 0.0
     if method not in _PLACES:
-        raise UnsupportedError(f"quantile: method {method!r} is not there; take one of {', '.join([*_PLACES, *_WHOLE, 'midpoint'])}")
+        raise UnsupportedError(
+            f"quantile: method {method!r} is not there; take one of {', '.join([*_PLACES, *_WHOLE, 'midpoint'])}"
+        )
     alpha, beta = _PLACES[method]
     place = float(np.clip(n * q + alpha + q * (1.0 - alpha - beta) - 1.0, 0, n - 1))
     low = int(np.floor(place))
@@ -95,8 +107,15 @@ def _weights(n: int, q: float, method: str) -> tuple[int, int, float]:
 
 @public
 def quantile(
-    x: Any, q: Any, axis: Axis = None, overwrite_input: bool = False, method: str = "linear", keepdims: bool = False,
-    *, weights: Any = None, name: str | None = None,
+    x: Any,
+    q: Any,
+    axis: Axis = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: Any = None,
+    name: str | None = None,
 ) -> Any:
     """The value below which a share `q` (a number or an array that is known) of the entries over `axis` lies.
 
@@ -111,7 +130,9 @@ def quantile(
     if weights is not None:
         raise UnsupportedError("quantile: weights= is not there")
     if is_node(q):
-        raise UnsupportedError("quantile: q has to be known when the graph is built; use its .value")
+        raise UnsupportedError(
+            "quantile: q has to be known when the graph is built; use its .value"
+        )
     shares = np.asarray(q, np.float64)
     if np.any((shares < 0) | (shares > 1)):
         raise ValueError("quantile: q lies between 0 and 1")
@@ -142,17 +163,35 @@ def quantile(
 
 @public
 def percentile(
-    x: Any, q: Any, axis: Axis = None, overwrite_input: bool = False, method: str = "linear", keepdims: bool = False,
-    *, weights: Any = None, name: str | None = None,
+    x: Any,
+    q: Any,
+    axis: Axis = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: Any = None,
+    name: str | None = None,
 ) -> Any:
     """`quantile` with `q` in percent."""  # fmt: skip
     if is_node(q):
-        raise UnsupportedError("percentile: q has to be known when the graph is built; use its .value")
-    return quantile(x, np.asarray(q) / 100.0, axis, method=method, keepdims=keepdims, weights=weights, name=name)
+        raise UnsupportedError(
+            "percentile: q has to be known when the graph is built; use its .value"
+        )
+    return quantile(
+        x, np.asarray(q) / 100.0, axis, method=method, keepdims=keepdims, weights=weights, name=name
+    )
 
 
 @public
-def median(x: Any, axis: Axis = None, overwrite_input: bool = False, keepdims: bool = False, *, name: str | None = None) -> Any:
+def median(
+    x: Any,
+    axis: Axis = None,
+    overwrite_input: bool = False,
+    keepdims: bool = False,
+    *,
+    name: str | None = None,
+) -> Any:
     """The middle entry over `axis`, or the mean of the two in the middle.
 
     >>> import cgraph as cg
@@ -168,7 +207,14 @@ def median(x: Any, axis: Axis = None, overwrite_input: bool = False, keepdims: b
 
 def _without_nan(reduce: Callable[..., Any], filling: float, function_name: str, what: str) -> Any:
     def function(
-        x: Any, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None, initial: Any = None, where: Any = None, name: str | None = None
+        x: Any,
+        axis: Axis = None,
+        keepdims: bool = False,
+        *,
+        dtype: Any = None,
+        initial: Any = None,
+        where: Any = None,
+        name: str | None = None,
     ) -> Any:
         kept = PUBLIC["where"](isnan(x), filling, x)
         options = {} if initial is None else {"initial": initial}
@@ -179,7 +225,9 @@ def _without_nan(reduce: Callable[..., Any], filling: float, function_name: str,
         return result if name is None else PUBLIC["positive"](result, name=name)
 
     function.__name__ = function.__qualname__ = function_name
-    function.__doc__ = f"The {what} over `axis` of the entries that are not NaN; NaN gets a local gradient of 0."
+    function.__doc__ = (
+        f"The {what} over `axis` of the entries that are not NaN; NaN gets a local gradient of 0."
+    )
     return public(function)
 
 
@@ -196,7 +244,13 @@ def _there(x: Any, mask: Any) -> Any:
 
 @public
 def nanmean(
-    x: Any, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None, where: Any = None, name: str | None = None
+    x: Any,
+    axis: Axis = None,
+    keepdims: bool = False,
+    *,
+    dtype: Any = None,
+    where: Any = None,
+    name: str | None = None,
 ) -> Any:
     """The mean over `axis` of the entries that are not NaN."""
     return mean(_zeroed(x), axis, keepdims, dtype=dtype, where=_there(x, where), name=name)
@@ -208,8 +262,16 @@ def _zeroed(x: Any) -> Any:
 
 @public
 def nanvar(
-    x: Any, axis: Axis = None, ddof: float = 0, keepdims: bool = False, *, dtype: Any = None, where: Any = None,
-    correction: float | None = None, mean: Any = None, name: str | None = None,
+    x: Any,
+    axis: Axis = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    dtype: Any = None,
+    where: Any = None,
+    correction: float | None = None,
+    mean: Any = None,
+    name: str | None = None,
 ) -> Any:
     """The variance over `axis` of the entries that are not NaN."""  # fmt: skip
     there = _there(x, where)
@@ -219,8 +281,16 @@ def nanvar(
 
 @public
 def nanstd(
-    x: Any, axis: Axis = None, ddof: float = 0, keepdims: bool = False, *, dtype: Any = None, where: Any = None,
-    correction: float | None = None, mean: Any = None, name: str | None = None,
+    x: Any,
+    axis: Axis = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    dtype: Any = None,
+    where: Any = None,
+    correction: float | None = None,
+    mean: Any = None,
+    name: str | None = None,
 ) -> Any:
     """The standard deviation over `axis` of the entries that are not NaN."""  # fmt: skip
     options = {"dtype": dtype, "where": where, "correction": correction, "mean": mean}
@@ -228,13 +298,17 @@ def nanstd(
 
 
 @public
-def nancumsum(x: Any, axis: int | None = None, *, dtype: Any = None, name: str | None = None) -> Any:
+def nancumsum(
+    x: Any, axis: int | None = None, *, dtype: Any = None, name: str | None = None
+) -> Any:
     """Running sums that pass over NaN."""
     return cumsum(_zeroed(x), axis, dtype=dtype, name=name)
 
 
 @public
-def nancumprod(x: Any, axis: int | None = None, *, dtype: Any = None, name: str | None = None) -> Any:
+def nancumprod(
+    x: Any, axis: int | None = None, *, dtype: Any = None, name: str | None = None
+) -> Any:
     """Running products that pass over NaN."""
     return cumprod(where(isnan(x), 1.0, x), axis, dtype=dtype, name=name)
 
@@ -253,8 +327,15 @@ def nanargmin(x: Any, axis: int | None = None, *, keepdims: bool = False) -> Any
 
 @public
 def nanquantile(
-    x: Any, q: Any, axis: Axis = None, overwrite_input: bool = False, method: str = "linear", keepdims: bool = False,
-    *, weights: Any = None, name: str | None = None,
+    x: Any,
+    q: Any,
+    axis: Axis = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: Any = None,
+    name: str | None = None,
 ) -> Any:
     """`quantile` of the entries that are not NaN, by linear interpolation."""  # fmt: skip
     if method != "linear" or weights is not None or is_node(q):
@@ -269,10 +350,18 @@ def nanquantile(
         low = floor(place)
         part = place - low
         first = take_along_axis(ordered, cast(low, np.intp), -1)
-        second = take_along_axis(ordered, cast(clip(low + 1.0, None, clip(there - 1.0, 0.0, None)), np.intp), -1)
-        value = where(equal(part, 0.0), first, first + (where(equal(part, 0.0), first, second) - first) * part)
+        second = take_along_axis(
+            ordered, cast(clip(low + 1.0, None, clip(there - 1.0, 0.0, None)), np.intp), -1
+        )
+        value = where(
+            equal(part, 0.0), first, first + (where(equal(part, 0.0), first, second) - first) * part
+        )
         value = where(equal(there, 0.0), np.nan, value)[..., 0]
-        return reshape(value, tuple(1 if i in axes else m for i, m in enumerate(shape_of(x)))) if keepdims else value
+        return (
+            reshape(value, tuple(1 if i in axes else m for i, m in enumerate(shape_of(x))))
+            if keepdims
+            else value
+        )
 
     found = [one(float(s)) for s in shares.flat]
     if not shares.shape:
@@ -282,15 +371,31 @@ def nanquantile(
 
 @public
 def nanpercentile(
-    x: Any, q: Any, axis: Axis = None, overwrite_input: bool = False, method: str = "linear", keepdims: bool = False,
-    *, weights: Any = None, name: str | None = None,
+    x: Any,
+    q: Any,
+    axis: Axis = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: Any = None,
+    name: str | None = None,
 ) -> Any:
     """`nanquantile` with `q` in percent."""  # fmt: skip
-    return nanquantile(x, np.asarray(q) / 100.0, axis, method=method, keepdims=keepdims, weights=weights, name=name)
+    return nanquantile(
+        x, np.asarray(q) / 100.0, axis, method=method, keepdims=keepdims, weights=weights, name=name
+    )
 
 
 @public
-def nanmedian(x: Any, axis: Axis = None, overwrite_input: bool = False, keepdims: bool = False, *, name: str | None = None) -> Any:
+def nanmedian(
+    x: Any,
+    axis: Axis = None,
+    overwrite_input: bool = False,
+    keepdims: bool = False,
+    *,
+    name: str | None = None,
+) -> Any:
     """The median over `axis` of the entries that are not NaN."""
     return nanquantile(x, 0.5, axis, keepdims=keepdims, name=name)
 
@@ -308,8 +413,16 @@ def _variables(x: Any, rowvar: bool) -> Any:
 
 @public
 def cov(
-    m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None, fweights: Any = None, aweights: Any = None,
-    *, dtype: Any = None, name: str | None = None,
+    m: Any,
+    y: Any = None,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: int | None = None,
+    fweights: Any = None,
+    aweights: Any = None,
+    *,
+    dtype: Any = None,
+    name: str | None = None,
 ) -> Any:
     """The covariance matrix of variables in rows (or columns, with ``rowvar=False``).
 
@@ -334,12 +447,13 @@ def cov(
 
 
 @public
-def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None, name: str | None = None) -> Any:
+def corrcoef(
+    x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None, name: str | None = None
+) -> Any:
     """The matrix of correlation coefficients of variables in rows (or columns, with ``rowvar=False``)."""
     c = cov(x, y, rowvar, dtype=dtype)
     if shape_of(c) == ():
         return divide(c, c, name=name)
-    i = np.arange(shape_of(c)[0])
+    i = np.arange(known_shape(c, "corrcoef")[0])
     deviation = sqrt(c[i, i])
     return divide(c / expand_dims(deviation, 1), expand_dims(deviation, 0), name=name)
-

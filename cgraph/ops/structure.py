@@ -222,6 +222,12 @@ def swapaxes(x: Any, axis1: int, axis2: int, *, name: str | None = None) -> Any:
 
 
 @public
+def mT(x: Any, *, name: str | None = None) -> Any:
+    """The last two axes of `x` exchanged: each matrix of a stack transposed."""
+    return swapaxes(x, -1, -2, name=name)
+
+
+@public
 def expand_dims(x: Any, axis: int | Sequence[int], *, name: str | None = None) -> Any:
     """`x` with axes of size 1 put in.
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import scipy.special
+from core.numpy_cases import LINES, OWN, VALUES, written
 
 import cgraph as cg
 from cgraph.ops import OPS, Interval, Op
@@ -89,7 +90,9 @@ YES_NO = {
     "bitwise_or",
     "bitwise_xor",
     "invert",
+    "logical_xor",
 }
+WHOLE = {"left_shift", "right_shift"}
 
 
 def truth_of(row: Op) -> Callable[..., Array]:
@@ -127,6 +130,8 @@ def operands(row: Op, shapes: tuple[Shape, ...], rng: np.random.Generator) -> li
     def one(i: int) -> Array:
         if row.name in YES_NO or (row.name == "where" and i == 0):
             return rng.random(shapes[i]) < 0.5
+        if row.name in WHOLE:
+            return rng.integers(0, 5, shapes[i])
         if row.name in RANGES:
             low, high = RANGES[row.name][i if len(RANGES[row.name]) > 1 else 0]
             sign = (
@@ -402,7 +407,38 @@ def indexing() -> Iterator[Case]:
         )
 
 
-SHAPED = [*reductions(), *products(), *moves(), *indexing()]
+def numpy_names() -> Iterator[Case]:
+    for name, line, *args in LINES:
+        yield shaped(name, written(line, cg), written(line, np), *args)
+    for name, line, *args in VALUES:
+        yield shaped(name, written(line, cg), written(line, np), *args, wrt=())
+    for name, line, truth, *args in OWN:
+        yield shaped(name, written(line, cg), truth, *args)
+    # Ops that stand behind others.
+    index = np.array([[0, 2, 2], [1, 1, 0]])
+    yield shaped(
+        "add_taken",
+        lambda u: OPS["add_taken"](u, np.array([2, 0, 2]), axis=1, shape=(2, 4)),
+        lambda u: np.stack([u[:, 1], 0 * u[:, 0], u[:, 0] + u[:, 2], 0 * u[:, 0]], 1),
+        (2, 3),
+    )
+    yield shaped(
+        "add_along_axis",
+        lambda u: OPS["add_along_axis"](u, index, axis=1, shape=(2, 3)),
+        lambda u: np.array(
+            [[u[0, 0], 0 * u[0, 0], u[0, 1] + u[0, 2]], [u[1, 2], u[1, 0] + u[1, 1], 0 * u[0, 0]]]
+        ),
+        (2, 3),
+    )
+    yield shaped(
+        "tie_mean",
+        lambda v: OPS["tie_mean"](v, np.array([1.0, 2.0, 1.0]), axis=0),
+        lambda v: np.array([(v[0] + v[2]) / 2, v[1], (v[0] + v[2]) / 2]),
+        (3,),
+    )
+
+
+SHAPED = [*reductions(), *products(), *moves(), *indexing(), *numpy_names()]
 CASES = [
     case for row in OPS.values() if row.family == "elementwise" for case in elementwise_cases(row)
 ] + SHAPED

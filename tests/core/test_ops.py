@@ -233,6 +233,10 @@ def test_float32_stays_float32(case: Case) -> None:
         pytest.skip("a cast to float64 is asked for")
     nodes, feeds = leaves(case, np.float32)
     out = case.f(*nodes)
+    narrow = [x.astype(np.float32) if x.dtype.kind == "f" else x for x in case.args]
+    if truth_quiet(case)(*narrow).dtype == np.float64:  # NumPy itself promotes here
+        assert out.dtype in (np.float32, np.float64)
+        return
     assert out.dtype == np.float32
     value = cg.run(out, feeds).value(out)
     assert value.dtype == np.float32
@@ -264,6 +268,7 @@ def test_float32_stays_float32(case: Case) -> None:
         for node in moved.order:
             assert (
                 node.dtype in (np.float32, np.bool_)
+                or node.dtype.kind == "i"
                 or node.weak
                 or (node.dtype == np.float64 and node.kind != "op")
             ), repr(node)
@@ -276,6 +281,7 @@ several = [
     and len(r.partials or r.linear_maps) > 1
     and r.name != "where"
     and not r.name.startswith("bitwise")
+    and not r.name.endswith("_shift")
 ]
 
 

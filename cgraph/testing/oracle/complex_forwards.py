@@ -135,14 +135,92 @@ def _logsumexp(x: Array, axes: Any, keepdims: bool) -> Array:
     return _sum(total, axis=axes, keepdims=keepdims)  # each axis has size 1 by now
 
 
+def _arctan2(y: Array, x: Array) -> Array:
+    """By the quotient that is at most 1, and the quarter the point lies in."""
+    steep = np.abs(re(y)) > np.abs(re(x))
+    x = np.where((re(x) == 0) & (re(y) == 0), re(x), x)
+    y = np.where((re(x) == 0) & (re(y) == 0), re(y), y)
+    flat = np.arctan(np.where(steep, 0.0, y) / np.where(steep | (re(x) == 0), 1.0, x))
+    upright = np.arctan(np.where(steep, x, 0.0) / np.where(steep, y, 1.0))
+    half = np.where(np.signbit(re(y)), -np.pi, np.pi)
+    return np.where(steep, 0.5 * half - upright, flat + np.where(re(x) < 0, half, 0.0))
+
+
+def _hypot(a: Array, b: Array) -> Array:
+    scale = np.maximum(np.abs(re(a)), np.abs(re(b)))
+    safe = np.where(scale == 0, 1.0, scale)
+    return np.where(scale == 0, 0.0, safe * np.sqrt(np.square(a / safe) + np.square(b / safe)))
+
+
+def _logaddexp(a: Array, b: Array) -> Array:
+    first = re(a) >= re(b)
+    return np.where(first, a, b) + log1p(np.exp(np.where(first, b - a, a - b)))
+
+
+def _cbrt(x: Array) -> Array:
+    """The root of the real part, and the phase that is a third of that of x / Re x."""
+    root = np.cbrt(re(x))
+    return root * np.exp(np.log(x / np.where(re(x) == 0, 1.0, re(x))) / 3.0)
+
+
+def _copysign(a: Array, b: Array) -> Array:
+    return np.where(re(a) == 0, 0.0, a * np.sign(re(a)) * np.where(np.signbit(re(b)), -1.0, 1.0))
+
+
+def _running(ufunc: Any) -> Callable[..., Array]:
+    """Running extremes: at each place the average of the entries so far that tie for it."""
+
+    def twin(x: Array, axis: int) -> Array:
+        x = np.moveaxis(x, axis, 0)
+        result = np.array(x)
+        for i in range(len(x)):
+            so_far = x[: i + 1]
+            hit = np.equal(re(so_far), ufunc.reduce(re(so_far), axis=0))
+            result[i] = _sum(np.where(hit, so_far, 0.0), axis=0) / _sum(hit, axis=0)
+        return np.moveaxis(result, 0, axis)
+
+    return twin
+
+
+def _ordered(places: Callable[..., Array]) -> Callable[..., Array]:
+    """Entries put in order by their real parts; those that tie are averaged."""
+
+    def twin(x: Array, axis: int, **params: Any) -> Array:
+        x = np.moveaxis(np.take_along_axis(x, places(re(x), axis, **params), axis), axis, -1)
+        same = np.equal(re(x)[..., :, None], re(x)[..., None, :])
+        return np.moveaxis(
+            _sum(np.where(same, x[..., None, :], 0.0), axis=-1) / _sum(same, axis=-1), -1, axis
+        )
+
+    return twin
+
+
 # Rows whose NumPy forward may be fed complex numbers as it stands (worst relative error 1e-13, tests/testing/test_twins.py).
 ANALYTIC = frozenset(
     """add subtract multiply divide negative square sqrt reciprocal exp expm1 log log1p sin cos tan arcsin arccos arctan sinh cosh
-    tanh bce mse matmul sum mean prod cumsum broadcast_to sum_to reshape transpose concatenate getitem scatter""".split()
+    tanh bce mse matmul sum mean prod cumsum broadcast_to sum_to reshape transpose concatenate getitem scatter
+    log2 log10 exp2 arcsinh arccosh arctanh positive roll take add_taken take_along_axis add_along_axis linear_recurrence cumprod
+    einsum convolve""".split()
 )
 
 TWINS: dict[str, Callable[..., Array]] = {
     "abs": _abs,
+    "arctan2": _arctan2,
+    "cbrt": _cbrt,
+    "copysign": _copysign,
+    "cummax": _running(np.maximum),
+    "cummin": _running(np.minimum),
+    "partition": _ordered(lambda x, axis, kth: np.argpartition(x, kth, axis)),
+    "sort": _ordered(lambda x, axis: np.argsort(x, axis, kind="stable")),
+    "deg2rad": lambda x: x * (np.pi / 180.0),
+    "fmod": lambda a, b: a - b * np.trunc(re(a) / re(b)),
+    "heaviside": lambda x, half: np.where(re(x) == 0, half, re(x) > 0),
+    "hypot": _hypot,
+    "logaddexp": _logaddexp,
+    "logaddexp2": lambda a, b: _logaddexp(a * np.log(2.0), b * np.log(2.0)) / np.log(2.0),
+    "rad2deg": lambda x: x * (180.0 / np.pi),
+    "sinc": np.sinc,
+    "remainder": lambda a, b: a - b * np.floor(re(a) / re(b)),
     "clip": _clip,
     "logsumexp": _logsumexp,
     "max": _extreme(np.maximum),
@@ -168,6 +246,7 @@ TWINS: dict[str, Callable[..., Array]] = {
         for name in (
             "less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not",
             "bitwise_and", "bitwise_or", "bitwise_xor", "invert",
+            "floor", "ceil", "trunc", "rint", "floor_divide", "signbit", "logical_xor",
         )
     },
 }  # fmt: skip

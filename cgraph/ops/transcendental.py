@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.op import REAL, Interval, Op
+from cgraph.op import Interval, Op
 from cgraph.operators import public
 from cgraph.ops.define import POSITIVE, F, elementwise
 from cgraph.ops.elementwise import (
@@ -23,14 +23,15 @@ from cgraph.ops.elementwise import (
     less,
     power,
     reciprocal,
-    sigmoid,
     sin,
     sinh,
+    sqrt,
     square,
     tan,
     tanh,
     where,
 )
+from cgraph.ops.logistic import logaddexp_slope
 from cgraph.ops.structure import cast
 
 LN2, LN10 = math.log(2.0), math.log(10.0)
@@ -54,11 +55,22 @@ def _cut(y: Any, x: Any) -> Any:
 def _arctan2_partial(x: Any, y: Any) -> Any:
     """x / (x² + y²), without squares that overflow."""
     size = hypot(x, y)
+    size = where(equal(size, 0.0), 1.0, size)  # 0 at the origin, as for hypot
     return x / size / size
 
 
 # The Taylor series of d sinc(x) / dx, in (πx)²; (cos πx − sinc x) / x has no digits left near 0.
 _SINC = [(-1.0) ** k * 2 * k / math.factorial(2 * k + 1) for k in range(1, 11)]
+
+
+def _sinc(x: Any) -> Any:
+    """With the sine taken of the distance to the nearest whole number, so that it is 0 at all of them but 0."""
+    whole = np.rint(x)
+    sine = np.sin(np.pi * np.subtract(x, whole)) * (1.0 - 2.0 * np.remainder(whole, 2.0))
+    zero = np.equal(x, 0.0)
+    return np.where(zero, 1.0, sine / np.where(zero, 1.0, np.pi * np.asarray(x))).astype(
+        np.result_type(x, np.float16), copy=False
+    )
 
 
 def _sinc_partial(out: Any, x: Any) -> Any:
@@ -84,14 +96,16 @@ exp2: Op = elementwise(
     "exp2", np.exp2, lambda out, x: out * LN2, scalar=math.exp2, symbol="2ˣ", formula=F("2^$a", "2^{$a}", "$out·ln 2"),
 )
 cbrt: Op = elementwise(
-    "cbrt", np.cbrt, lambda out, x: (1.0 / 3.0) / square(out), scalar=math.cbrt, symbol="∛", domain=(REAL,), margin=lambda x: np.abs(x),
-    formula=F("∛$a", r"\sqrt[3]{$a}", "1/(3·$out²)"), doc="The cube root, of negative numbers too. Like the square root, it has no finite slope at 0.",
+    "cbrt", np.cbrt, lambda out, x: (1.0 / 3.0) / square(out), scalar=math.cbrt, symbol="∛", domain=(POSITIVE,),
+    formula=F("∛$a", r"\sqrt[3]{$a}", "1/(3·$out²)"),
+    doc="The cube root, of negative numbers too, where it is as smooth. Like the square root, it has no finite slope at 0.",
 )
 arcsinh: Op = elementwise(
-    "arcsinh", np.arcsinh, lambda out, x: 1.0 / hypot(x, 1.0), scalar=math.asinh, formula=F("arsinh $a", r"\operatorname{arsinh} $a", "1/√($a² + 1)"),
+    "arcsinh", np.arcsinh, lambda out, x: 1.0 / hypot(x, 1.0), scalar=math.asinh,
+    formula=F("arsinh $a", r"\operatorname{arsinh} $a", "1/√($a² + 1)"),
 )
 arccosh: Op = elementwise(
-    "arccosh", np.arccosh, lambda out, x: 1.0 / (power(x - 1.0, 0.5) * power(x + 1.0, 0.5)), scalar=math.acosh, domain=(_AT_LEAST_1,),
+    "arccosh", np.arccosh, lambda out, x: 1.0 / (sqrt(x - 1.0) * sqrt(x + 1.0)), scalar=math.acosh, domain=(_AT_LEAST_1,),
     formula=F("arcosh $a", r"\operatorname{arcosh} $a", "1/√($a² − 1)"),
 )
 arctanh: Op = elementwise(
@@ -99,7 +113,7 @@ arctanh: Op = elementwise(
     formula=F("artanh $a", r"\operatorname{artanh} $a", "1/(1 − $a²)"),
 )
 sinc: Op = elementwise(
-    "sinc", np.sinc, _sinc_partial, formula=F("sin(π$a)/(π$a)", r"\frac{\sin \pi $a}{\pi $a}", "(cos π$a − $out)/$a"),
+    "sinc", _sinc, _sinc_partial, formula=F("sin(π$a)/(π$a)", r"\frac{\sin \pi $a}{\pi $a}", "(cos π$a − $out)/$a"),
     doc="sin(πx)/(πx), 1 at 0, as in NumPy.",
 )
 hypot: Op = elementwise(
@@ -110,22 +124,21 @@ hypot: Op = elementwise(
 arctan2: Op = elementwise(
     "arctan2", np.arctan2, lambda out, y, x: _arctan2_partial(x, y), lambda out, y, x: -_arctan2_partial(y, x), margin=_cut,
     formula=F("angle of ($b, $a)", r"\operatorname{atan2}($a, $b)", "$b/($a² + $b²)", "−$a/($a² + $b²)"),
-    doc="The angle of the point (x, y) = (b, a), from −π to π.",
-)
-logaddexp: Op = elementwise(
-    "logaddexp", np.logaddexp, lambda out, a, b: sigmoid(a - b), lambda out, a, b: sigmoid(b - a), commutative=True,
-    formula=F("ln(e^$a + e^$b)", r"\ln(e^{$a} + e^{$b})", "σ($a − $b)", "σ($b − $a)"), doc="ln(eᵃ + eᵇ) without overflow, as in NumPy.",
+    doc="The angle of the point (x, y) = (b, a), from −π to π; its gradient at the origin is 0.",
 )
 logaddexp2: Op = elementwise(
-    "logaddexp2", np.logaddexp2, lambda out, a, b: sigmoid(LN2 * (a - b)), lambda out, a, b: sigmoid(LN2 * (b - a)), commutative=True,
+    "logaddexp2", np.logaddexp2, lambda out, a, b: logaddexp_slope(LN2 * a, LN2 * b), lambda out, a, b: logaddexp_slope(LN2 * b, LN2 * a),
+    commutative=True,
     formula=F("log₂(2^$a + 2^$b)", r"\log_2(2^{$a} + 2^{$b})", "σ(ln 2·($a − $b))", "σ(ln 2·($b − $a))"),
     doc="log₂(2ᵃ + 2ᵇ) without overflow, as in NumPy.",
 )
 deg2rad: Op = elementwise(
-    "deg2rad", np.deg2rad, math.pi / 180.0, scalar=lambda x: x * (math.pi / 180.0), symbol="rad", formula=F("$a·π/180", r"$a \frac{\pi}{180}", "π/180"),
+    "deg2rad", np.deg2rad, math.pi / 180.0, scalar=lambda x: x * (math.pi / 180.0), symbol="rad",
+    formula=F("$a·π/180", r"$a \frac{\pi}{180}", "π/180"),
 )
 rad2deg: Op = elementwise(
-    "rad2deg", np.rad2deg, 180.0 / math.pi, scalar=lambda x: x * (180.0 / math.pi), symbol="deg", formula=F("$a·180/π", r"$a \frac{180}{\pi}", "180/π"),
+    "rad2deg", np.rad2deg, 180.0 / math.pi, scalar=lambda x: x * (180.0 / math.pi), symbol="deg",
+    formula=F("$a·180/π", r"$a \frac{180}{\pi}", "180/π"),
 )
 # fmt: on
 
@@ -138,7 +151,9 @@ def float_power(a: Any, b: Any, *, name: str | None = None) -> Any:
     >>> float(cg.float_power(2.0, 3.0))
     8.0
     """
-    widest = np.result_type(*(x.dtype if hasattr(x, "dtype") else np.float64 for x in (a, b)), np.float64)
+    widest = np.result_type(
+        *(x.dtype if hasattr(x, "dtype") else np.float64 for x in (a, b)), np.float64
+    )
     return power(cast(a, widest), cast(b, widest), name=name)
 
 
@@ -172,5 +187,9 @@ arcsec = _of_reciprocal(arccos, "arcsec", "The inverse of the secant, arccos(1 /
 arccsc = _of_reciprocal(arcsin, "arccsc", "The inverse of the cosecant, arcsin(1 / x)")
 arccot = _of_reciprocal(arctan, "arccot", "The inverse of the cotangent, arctan(1 / x)")
 arcsech = _of_reciprocal(arccosh, "arcsech", "The inverse of the hyperbolic secant, arcosh(1 / x)")
-arccsch = _of_reciprocal(arcsinh, "arccsch", "The inverse of the hyperbolic cosecant, arsinh(1 / x)")
-arccoth = _of_reciprocal(arctanh, "arccoth", "The inverse of the hyperbolic cotangent, artanh(1 / x)")
+arccsch = _of_reciprocal(
+    arcsinh, "arccsch", "The inverse of the hyperbolic cosecant, arsinh(1 / x)"
+)
+arccoth = _of_reciprocal(
+    arctanh, "arccoth", "The inverse of the hyperbolic cotangent, artanh(1 / x)"
+)
