@@ -235,7 +235,7 @@ class Node(Operators):
         self._value = capture(value, self)
         self._latest = self._grad = None
 
-    def take(self, value: Any) -> None:
+    def adopt(self, value: Any) -> None:
         """Assign a value without copying it: an array that nobody else writes to, as an optimizer has just computed it."""
         if (
             value.__class__ is np.ndarray

@@ -75,7 +75,7 @@ class Optimizer:
         for i, (parameter, value, slope) in enumerate(zip(parameters, values, slopes, strict=True)):
             new, self.slots[i] = self.update(value, slope, self.slots[i], self.t)
             if ours:
-                parameter.take(new)  # nobody else has it
+                parameter.adopt(new)  # nobody else has it
             else:
                 parameter.value = new
 
