@@ -196,6 +196,21 @@ def _sum_to(axes: tuple[int, ...], target: tuple[int, ...], keeps: bool) -> Func
     return lambda x: reduce(x, axes, None, None, True).reshape(target)
 
 
+def _scattered(shape: tuple[int, ...], index: Any) -> Function:
+    """`scatter` by slices and whole numbers: each entry is named once."""
+
+    def scatter(x: Any) -> Any:
+        result = np.zeros(shape, x.dtype)
+        result[index] = x
+        return result
+
+    return scatter
+
+
+def _is_basic(index: tuple[Any, ...]) -> bool:
+    return all(i is None or i is Ellipsis or i.__class__ in (int, slice) for i in index)
+
+
 def _known(node: Node) -> Function | None:
     """What the forward of some rows comes to where all sizes are known: the same calls, without finding out about shapes each time."""
     x = node.parents[0]
@@ -209,6 +224,8 @@ def _known(node: Node) -> Function | None:
     if name == "mean" and x.dtype.kind == "f" and x.ndim and x.size:
         count = shapes.size(tuple(x.shape[i] for i in params["axes"]))
         return _mean(params["axes"], params["keepdims"], float(count or 0)) if count else None
+    if name == "scatter" and len(node.parents) == 1 and _is_basic(params["index"]):
+        return _scattered(node.shape, params["index"])  # type: ignore[arg-type]
     if name == "sum_to" and x.shape != node.shape:
         lead = x.ndim - node.ndim
         axes = (
@@ -255,6 +272,8 @@ class _Writer:
         op, params = node.op, node.params
         if op.name == "transpose" and params.get("axes") == (1, 0):
             return f"{operands[0]}.T"
+        if op.name == "getitem" and node.parents[0].ndim:
+            return f"{operands[0]}[{self.name('c', params['index'])}]"
         known = _known(node)
         if known is not None:
             # Of the operands, the first; the others lend their shape.
