@@ -7,6 +7,7 @@ before anything is timed. At the end, the peak memory of a backward pass along a
 
 from __future__ import annotations
 
+import itertools
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
@@ -71,7 +72,7 @@ def steps() -> list[str]:
         ("Iris, one neuron, 150 examples", [2, 1], np.asarray(flowers, float), np.asarray(kinds, float).reshape(1, -1)),
     ]:  # fmt: skip
         rng = np.random.RandomState(0)
-        W = [rng.randn(o, n) for n, o in zip(sizes, sizes[1:], strict=False)]
+        W = [rng.randn(o, n) for n, o in itertools.pairwise(sizes)]
         b = [np.zeros((o, 1)) for o in sizes[1:]]
         ways = {
             "by hand, NumPy": by_hand(W, b, X, Y, 0.1),
