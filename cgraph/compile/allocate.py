@@ -71,37 +71,46 @@ class _Arena:
 
 
 def allocate(
-    values: Sequence[Value], owned: Callable[[Value], bool], kept: Iterable[Value] = ()
+    steps: Sequence[Sequence[Value]],
+    owned: Callable[[Value], bool],
+    kept: Iterable[Value] = (),
 ) -> Allocation:
-    """Lay out the buffers of the `owned` ones among values that are computed in this order; the `kept` live to the end."""
+    """Lay out the buffers of the `owned` ones among values that are computed in this order; the `kept` live to the end.
+
+    The values of one step are computed together: what they read is needed, and what they write is there, for the whole of it.
+    """
     result = Allocation()
     shown: dict[Value, set[Value]] = {}
-    for i, value in enumerate(values):
-        result.births[value] = i
-        for arg in value.args:
-            for buffer in shown.get(arg, (arg,)):
-                result.deaths[buffer] = i
-        # A row that is called may hand back what it was given, or a view of it.
-        if value.op in VIEWS or value.op == "call":
-            shown[value] = set().union(*(shown.get(arg, {arg}) for arg in value.args))
-        result.deaths[value] = i
+    for i, step in enumerate(steps):
+        for value in step:
+            result.births[value] = i
+            for arg in value.args:
+                for buffer in shown.get(arg, (arg,)):
+                    result.deaths[buffer] = i
+            # A row that is called may hand back what it was given, or a view of it.
+            if value.op in VIEWS or value.op == "call":
+                shown[value] = set().union(*(shown.get(arg, {arg}) for arg in value.args))
+            result.deaths[value] = i
     for value in kept:
         for buffer in shown.get(value, {value}):
-            result.deaths[buffer] = len(values)
-    for i, value in enumerate(values):
-        over = _overwritten(value, i, result, owned) if owned(value) else None
-        if over is not None:
-            result.in_place[value] = over
+            result.deaths[buffer] = len(steps)
+    for i, step in enumerate(steps):
+        if len(step) == 1 and owned(step[0]):
+            over = _overwritten(step[0], i, result, owned)
+            if over is not None:
+                result.in_place[step[0]] = over
     taken_over = set(result.in_place.values())
     ends: dict[int, list[Value]] = {}
-    for value in values:
+    for value in result.births:
         if owned(value) and value not in taken_over:
             ends.setdefault(result.deaths[value], []).append(value)
     arena = _Arena()
-    for i, value in enumerate(values):
-        if owned(value):
+    for i, step in enumerate(steps):
+        for value in filter(owned, step):
             over = result.in_place.get(value)
-            result.offsets[value] = arena.take(padded(value)) if over is None else result.offsets[over]  # fmt: skip
+            result.offsets[value] = (
+                arena.take(padded(value)) if over is None else result.offsets[over]
+            )
         for gone in ends.get(i, ()):
             arena.give(result.offsets[gone], padded(gone))
     result.size = arena.size

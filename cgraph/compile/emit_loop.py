@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cgraph.compile.allocate import allocate
 from cgraph.compile.emit_numpy import Emitted, NumpyEmitter
 from cgraph.compile.ir import ELEMENTWISE, VIEWS, Graph, Value, is_number
 from cgraph.compile.loop import Loop, Sections, sections
+from cgraph.compile.tiles import Step, tiled
 
 # May write over what they read.
 IN_PLACE = ELEMENTWISE.keys() - {"select", "cast"}
@@ -22,8 +22,9 @@ IN_PLACE = ELEMENTWISE.keys() - {"select", "cast"}
 class LoopEmitter(NumpyEmitter):
     """Writes ``train(<data>, <state>, t, epochs, every, costs, workspace)``, which works on the arrays of the state in place."""
 
-    def __init__(self, loop: Loop, comment: Callable[[Value], str]) -> None:
-        super().__init__(Graph([*loop.data, *loop.state, loop.step], loop.roots()), comment)
+    def __init__(self, loop: Loop, comment: Callable[[Value], str], threads: int = 1) -> None:
+        graph = Graph([*loop.data, *loop.state, loop.step], loop.roots())
+        super().__init__(graph, comment, threads)
         self.loop = loop
         self.sections: Sections = sections(loop)
         self.state = {
@@ -48,16 +49,19 @@ class LoopEmitter(NumpyEmitter):
         written_over = self._written_over(values, {s: r for s, r in reads.items()})
         later = {a for v in (*parts.rounds, *parts.report, *parts.last) for a in v.args}
         lasting = [v for v in parts.once if v in later]
-        self.out.allocation = allocate(
-            values,
-            lambda v: self.owned(v) and v not in written_over,
-            kept=[*lasting, *loop.roots()],
+        outside = [*(a for v in (*parts.report, *parts.last) for a in v.args), *loop.roots()]
+        self.steps = tiled(parts.rounds, outside)
+        self.lay_out(
+            [*parts.once, *self.steps, *parts.report, *parts.last],
+            written_over,
+            [*lasting, *loop.roots()],
         )
         for value, now in written_over.items():
             self.named[value] = self.named[now]
         self.name_all(values)
         for value in values:
-            self._make_room(value, written_over)  # type: ignore[arg-type]
+            if value not in self.passing:
+                self._make_room(value, written_over)
         self._assemble_loop(title, parts, written_over)
         return self.out
 
@@ -146,7 +150,7 @@ class LoopEmitter(NumpyEmitter):
         head.append("    for epoch in range(epochs):")
         if self._steps_counted():
             head.append(f"        {self.named[loop.step]} += 1.0")
-        self._section(parts.rounds, "", 8)
+        self._section(self.steps, "", 8)
         item = "" if is_number(loop.loss) else ".item()"
         head.append("        if epoch % every == 0:")
         self._section(parts.report, "", 12)
@@ -191,11 +195,10 @@ class LoopEmitter(NumpyEmitter):
             if not is_number(now):
                 self.lines.append(f"        copyto({self.named[now]}, {self.ref(then)})")
 
-    def _section(self, values: Sequence[Value], heading: str, indent: int) -> None:
+    def _section(self, values: Sequence[Step], heading: str, indent: int) -> None:
         space = " " * indent
         start = len(self.body)
-        for value in values:
-            self.statement(value)
+        self.statements(values)
         if heading and len(self.body) > start:
             self.lines.append(f"{space}# {heading}")
         for text, made in self.body[start:]:

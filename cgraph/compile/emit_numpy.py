@@ -7,7 +7,7 @@ are Python floats; arrays are results of ufuncs with `out`; a value that nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,13 +15,16 @@ import numpy as np
 
 from cgraph.compile.allocate import Allocation, allocate
 from cgraph.compile.builder import thawed
+from cgraph.compile.emit_tiles import write_group
 from cgraph.compile.ir import BOOL, ELEMENTWISE, VIEWS, Graph, Value, is_number
 from cgraph.compile.names import SHORT, Names
 from cgraph.compile.numbers import ATOM, ONCE, SUM, spelled, written
 from cgraph.compile.runtime import Call, Memory
+from cgraph.compile.tiles import Group, Step, tiled
 
 # Ufuncs whose positional `out` NumPy has deprecated.
 KEYWORD_OUT = frozenset({"maximum", "minimum", "fmin"})
+MOST_RECIPROCAL = 1000  # entries up to which NumPy's reciprocal is not slower than its division
 MOST_INLINE = 8  # operations in one expression
 
 
@@ -37,6 +40,7 @@ class Emitted:
         allocation: where the buffers lie.
         lines: line number -> the value that is computed there.
         written: for each output whether it is written into ``outputs``; the others are numbers.
+        groups: what runs in pieces: (the group, entries or rows of a piece, number of buffers).
     """
 
     source: str = ""
@@ -45,13 +49,16 @@ class Emitted:
     allocation: Allocation = field(default_factory=Allocation)
     lines: dict[int, Value] = field(default_factory=dict)
     written: list[bool] = field(default_factory=list)
+    groups: list[Any] = field(default_factory=list)
 
 
 class NumpyEmitter:
     """Writes the statements of one graph."""
 
-    def __init__(self, graph: Graph, comment: Callable[[Value], str]) -> None:
+    def __init__(self, graph: Graph, comment: Callable[[Value], str], threads: int = 1) -> None:
         self.graph = graph
+        self.threads = threads
+        self.passing: set[Value] = set()  # what exists in pieces only
         self.comment = comment
         self.names = Names()
         self.named: dict[Value, str] = {}
@@ -72,17 +79,35 @@ class NumpyEmitter:
         for value in graph.arguments:
             self.name(value, value.label or "x")
         direct = self._direct_outputs()
-        self.out.allocation = allocate(
-            values, lambda v: self.owned(v) and v not in direct, kept=graph.outputs
-        )
+        steps = tiled(values, graph.outputs)
+        self.lay_out(steps, direct, graph.outputs)
         self.name_all(values)
         for value in values:
-            self._make_room(value, direct)
-        for value in values:
-            self.statement(value)
+            if value not in self.passing:
+                self._make_room(value, direct)
+        self.statements(steps)
         results = self._outputs(direct)
         self._assemble(title, results, direct)
         return self.out
+
+    def lay_out(
+        self, steps: Sequence[Step], elsewhere: Mapping[Value, Any], kept: Iterable[Value]
+    ) -> None:
+        """Find the memory for what is computed in these steps; `elsewhere` has a place already."""
+        groups = [step for step in steps if isinstance(step, Group)]
+        self.passing = {v for g in groups for v in g.members} - {v for g in groups for v in g.whole}
+        self.out.allocation = allocate(
+            [[*s.members, *s.sums] if isinstance(s, Group) else [s] for s in steps],
+            lambda v: self.owned(v) and v not in elsewhere and v not in self.passing,
+            kept,
+        )
+
+    def statements(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            if isinstance(step, Group):
+                write_group(self, step, self.threads)
+            else:
+                self.statement(step)
 
     def _direct_outputs(self) -> dict[Value, int]:
         """Outputs that are computed right where they are handed out."""
@@ -185,7 +210,7 @@ class NumpyEmitter:
             found = self.named[value] = self.names.fresh(wish)
         return found
 
-    def _make_room(self, value: Value, direct: dict[Value, int]) -> None:
+    def _make_room(self, value: Value, direct: Mapping[Value, Any]) -> None:
         """Arrays that can be there before the program runs: buffers, constants, and views of those."""
         if is_number(value):
             return
@@ -244,6 +269,10 @@ class NumpyEmitter:
             self.constants[key] = name = self.names.fresh(f"_{text}")
             self.out.namespace[name] = np.array(number, value.dtype)
         return self.constants[key]
+
+    @staticmethod
+    def one(value: Value) -> Value:
+        return Value("literal", (), 1.0, (), value.dtype)
 
     # --- statements -------------------------------------------------------------------------------
 
@@ -310,11 +339,14 @@ class NumpyEmitter:
             self.write(value, f"copyto({name}, {self.ref(args[0])}, 'same_kind')")
         elif value.op == "select":
             condition, a, b = args
-            if self.out.allocation.in_place.get(value) is not b:
+            if self.out.allocation.in_place.get(value) is not b and self.ref(b) != name:
                 self.write(value, f"copyto({name}, {self.operand(b)})")
             self.write(value, f"copyto({name}, {self.operand(a)}, where={self.ref(condition)})")
         else:
             texts = [self.operand(a) for a in args]
+            if value.op == "reciprocal" and value.size > MOST_RECIPROCAL:
+                self.write(value, f"divide({self.operand(self.one(value))}, {texts[0]}, {name})")
+                return
             place = f"out={name}" if value.op in KEYWORD_OUT else name
             self.write(value, f"{value.op}({', '.join([*texts, place])})")
 

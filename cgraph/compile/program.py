@@ -157,7 +157,7 @@ class Program:
         if derived is None:
             derived = resized(self.outputs, self.gradients or [], self.leaves, shapes)
         dtypes = [leaf.dtype for leaf in self.leaves]
-        special = Specialized(derived, shapes, dtypes, Algebra(), self._title(shapes))
+        special = Specialized(derived, shapes, dtypes, Algebra(), self._title(shapes), self.threads)
         self._specialized[tuple(shapes)] = special
         return special
 

@@ -47,10 +47,12 @@ class TrainingProgram:
         inputs: Node | Sequence[Node] | None,
         parameters: Sequence[Node] | None,
         accuracy: str,
+        threads: int = 1,
     ) -> None:
         require_scalar(loss)
         below = [n for n in order(loss) if not n.parents]
-        self.loss, self.optimizer, self.accuracy = loss, optimizer, accuracy
+        self.loss, self.optimizer = loss, optimizer
+        self.accuracy, self.threads = accuracy, threads
         if parameters is None:
             self.parameters = [n for n in below if n.op is PARAMETER]
         else:
@@ -147,6 +149,7 @@ class TrainingProgram:
             self.inputs,
             self.parameters,
             self.accuracy,
+            self.threads,
         )
 
     def __repr__(self) -> str:
@@ -162,7 +165,7 @@ class _CompiledLoop:
     def __init__(self, program: TrainingProgram, key: Any, shapes: Sequence[Shape]) -> None:
         self.key = key
         self.parameters = program.parameters
-        self.n_slots = program.optimizer.n_slots
+        self.n_slots, self.threads = program.optimizer.n_slots, program.threads
         self.title = f"Train {', '.join(n.basename or 'w' for n in program.parameters)} with {program.optimizer!r}."
         loop, self.joints = self._loop(program, shapes, folded=False)
         small = unrolled(self.builder, loop)
@@ -199,7 +202,7 @@ class _CompiledLoop:
         return loop
 
     def _emit(self, loop: Loop) -> tuple[Emitted, Any, Any]:
-        emitted = LoopEmitter(loop, lambda value: "").emit(self.title)
+        emitted = LoopEmitter(loop, lambda value: "", self.threads).emit(self.title)
         fast, careful, filename = load(emitted.source, emitted.namespace, "train")
         weakref.finalize(self, linecache.cache.pop, filename, None)
         return emitted, fast, careful
@@ -273,6 +276,7 @@ def compile_training(
     *,
     parameters: Sequence[Node] | None = None,
     accuracy: str = "full",
+    threads: int = 1,
 ) -> TrainingProgram:
     """Compile a whole training: forward, backward and the optimizer's step, with the loop over epochs inside.
 
@@ -281,7 +285,7 @@ def compile_training(
         optimizer: one of `cgraph.optim`, or anything with its rule `update(w, g, slots, t)`.
         inputs: the leaves that hold data; by default the inputs that have no value.
         parameters: what is trained; by default every parameter below the loss.
-        accuracy: "full" or "fast", as for `cgraph.compile`.
+        accuracy, threads: as for `cgraph.compile`.
 
     >>> import cgraph as cg
     >>> X, Y = cg.input("X", shape=(2, 4)), cg.input("Y", shape=(1, 4))
@@ -293,4 +297,4 @@ def compile_training(
     >>> W.value.round(3)
     array([[10.678, 10.678]])
     """
-    return TrainingProgram(loss, optimizer, inputs, parameters, accuracy)
+    return TrainingProgram(loss, optimizer, inputs, parameters, accuracy, threads)

@@ -1,0 +1,87 @@
+"""How a group of operations is written as a loop over pieces: a function of one piece, and a call that runs it over all of them.
+
+Inside the function the statements are those that the emitter writes anyway; only the names are others: slices for what is an array, and a few
+buffers, used again and again, for everything between.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cgraph.compile.ir import Value, is_number
+from cgraph.compile.pieces import Pieces
+from cgraph.compile.tiles import Group, piece, slots
+
+
+def write_group(emitter: Any, group: Group, threads: int) -> None:
+    """Write a group with the emitter's own statements."""
+    buffers, kinds = slots(group)
+    step = piece(group, threads)
+    shape = group.shape
+    n = group.members[0].size if group.flat else shape[0]
+    tail = () if group.flat else shape[1:]
+    function = emitter.names.fresh("tile")
+    names = [
+        emitter.names.fresh("abcdefgh"[i] if i < 8 else f"buffer{i}") for i in range(len(kinds))
+    ]
+    before = dict(emitter.named)
+    cuts = []
+    for value in [*group.inputs(), *group.whole]:
+        cut = _cut(emitter, value, group)
+        if cut is not None:
+            cuts.append(cut)
+    for value, number in buffers.items():
+        emitter.named[value] = names[number]
+    start = len(emitter.body)
+    for value in group.members:
+        emitter.statement(value)
+    inner = emitter.body[start:]
+    del emitter.body[start:]
+    sums = [
+        f"add.reduce({emitter.named[v.args[0]]}{'' if group.flat else ', None'})"
+        for v in group.sums
+    ]
+    emitter.named = {**emitter.named, **before}
+    for value in buffers:
+        emitter.named[value] = before.get(value, emitter.named[value])
+
+    def say(text: str, value: Value | None = None) -> None:
+        emitter.body.append((text, value))
+
+    say(f"def {function}(start, stop, buffers):")
+    if names:
+        comma = "," * (len(names) == 1)
+        say(
+            f"    {', '.join(names)}{comma} = buffers if stop - start == {step} else [b[: stop - start] for b in buffers]"
+        )
+    for text in cuts:
+        say(f"    {text}")
+    for text, value in inner:
+        say(f"    {text}", value)
+    if sums:
+        say(f"    return {', '.join(sums)}{',' * (len(sums) == 1)}")
+    pieces = emitter.names.fresh("in_pieces")
+    specs = [((step, *tail), kind.dtype) for kind in kinds]
+    emitter.out.namespace[pieces] = Pieces(n, step, specs, len(sums), threads)
+    emitter.out.groups.append((group, step, len(kinds)))
+    results = [
+        emitter.names.fresh("total") if not is_number(v) else emitter.named[v] for v in group.sums
+    ]
+    call = f"{pieces}({function})"
+    say(f"{', '.join(results)}{',' * (len(results) == 1)} = {call}" if results else call)
+    for value, name in zip(group.sums, results, strict=True):
+        if is_number(value):
+            say(f"{name} = float({name})", value)
+        else:
+            say(f"copyto({emitter.named[value]}, {name}, 'same_kind')", value)
+
+
+def _cut(emitter: Any, value: Value, group: Group) -> str | None:
+    """The slice of an array that belongs to a piece; None for one that every piece needs whole."""
+    name = emitter.ref(value)
+    if not group.flat and (len(value.shape) < len(group.shape) or value.shape[0] != group.shape[0]):
+        return None
+    local = emitter.names.fresh(f"{name}_")
+    source = name if len(value.shape) == 1 or not group.flat else f"{name}.reshape(-1)"
+    emitter.named[value] = local
+    return f"{local} = {source}[start:stop]"

@@ -1,0 +1,94 @@
+"""Long chains in pieces: the same numbers as in one go, on one thread and on several."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from compiled.nearness import assert_near, compiled
+from compiled.test_random_programs import graph
+
+import cgraph as cg
+from cgraph.compile import tiles
+
+
+@pytest.fixture
+def tiny_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything is long, and every piece is short."""
+    monkeypatch.setattr(tiles, "LEAST", 2)
+    monkeypatch.setattr(tiles, "PIECE", 24)
+    monkeypatch.setattr(tiles, "LONG_PIECE", 16)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+def test_random_graphs_in_tiny_pieces(tiny_pieces: None, dtype: str, threads: int) -> None:
+    grouped = 0
+    for seed in range(300, 420):
+        root, leaves = graph(seed, dtype)
+        assert_near(compiled(root, leaves, threads=threads), root, leaves, f"seed {seed}")
+        grouped += "in_pieces" in cg.compile([root], gradients=leaves).source
+    assert grouped > 30
+
+
+def chain(x: Any, y: Any) -> Any:
+    z = cg.tanh(x * 1.5 + 0.25) * y
+    return cg.sum(cg.softplus(z) * cg.exp(-x * x)) + cg.sum(z * z)
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+@pytest.mark.parametrize("shape", [(200_003,), (700, 301), (3, 5, 20_001)])
+def test_a_long_chain(shape: tuple[int, ...], dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    x, y = (cg.parameter(name, rng.standard_normal(shape).astype(dtype)) for name in "xy")
+    root = chain(x, y)
+    run = root.backward()
+    found = []
+    for threads in (1, 2):
+        program = cg.compile([root], gradients=[x, y], threads=threads)
+        assert "in_pieces" in program.source
+        for _ in range(2):
+            (value,), slopes = program()
+            eps = np.finfo(dtype).eps
+            np.testing.assert_allclose(value, run.value(root), rtol=8 * eps * np.log2(x.value.size))
+            for p, slope in zip((x, y), slopes, strict=True):
+                np.testing.assert_allclose(slope, run.grad(p), rtol=1e2 * eps, atol=1e1 * eps)
+            found.append((threads, value, slopes))
+    for (_, a, s), (_, b, t) in zip(found[::2], found[1::2], strict=True):
+        assert a == b and all(np.array_equal(p, q) for p, q in zip(s, t, strict=True))
+
+
+def test_rows_columns_and_whole_arrays() -> None:
+    """Broadcasts along both axes, a reduction in between, an operand that lies transposed."""
+    rng = np.random.default_rng(1)
+    a = cg.parameter("a", rng.standard_normal((300, 400)))
+    row, column = (
+        cg.parameter("row", rng.standard_normal(400)),
+        cg.parameter("column", rng.standard_normal((300, 1))),
+    )
+    other = cg.parameter("other", rng.standard_normal((400, 300)))
+    h = cg.tanh(a * row + column) * other.T
+    s = cg.softmax(h, axis=1)
+    root = cg.sum(s * cg.log(s + 1.0)) + cg.mean(cg.square(h))
+    leaves = [a, row, column, other]
+    assert_near(compiled(root, leaves), root, leaves)
+
+
+def test_infinite_sums() -> None:
+    x = cg.input("x", shape=(100_000,))
+    f = cg.compile([cg.sum(cg.exp(x * 1.0)), cg.sum(x * x + 1.0)], [x])
+    data = np.zeros(100_000)
+    data[5], data[99_999] = 800.0, 1e300
+    assert [float(v) for v in f(data)] == [np.inf, np.inf]
+
+
+def test_memory() -> None:
+    """A chain of twenty operations on a million entries needs no array but its results."""
+    x = cg.parameter("x", np.linspace(-1, 1, 1_000_000))
+    y: Any = x
+    for _ in range(10):
+        y = cg.tanh(y) * 1.01 + 0.1
+    program = cg.compile([cg.sum(y)], gradients=[x])
+    program()
+    assert program.special.emitted.memory.size < 8_000_000 // 4
