@@ -50,7 +50,7 @@ class Algebra(Builder):
     def _loose(self, x: Value, result: Shape) -> tuple[Value, float]:
         """The operand of an operation with a factor that may travel past it, or with none."""
         inner, factor = factored(x)
-        if factor == 1.0 or not (self.outward or factor == -1.0) or not modest(factor):
+        if factor == 1.0 or not self.outward or not modest(factor):
             return x, 1.0
         if not self.growing and math.prod(result) > 4 * max(inner.size, 1000):
             return x, 1.0

@@ -37,6 +37,12 @@ class Builder:
             value.origin = self.origin
         return value
 
+    def known(self, op: str, *args: Value) -> bool:
+        """Whether an elementwise operation on these very operands is there already."""
+        inner = tuple(map(unbroadcast, args))
+        shape = np.broadcast_shapes(*(a.shape for a in inner))
+        return (op, *map(id, inner), None, shape, args[-1].dtype) in self.table
+
     # --- leaves -----------------------------------------------------------------------------------
 
     def argument(self, position: int, shape: Shape, dtype: DType) -> Value:

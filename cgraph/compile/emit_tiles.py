@@ -1,6 +1,7 @@
 """How a group of operations is written as a loop over pieces: a function of one piece, and a call that runs it over all of them.
 
-Inside the function the statements are those that the emitter writes anyway; only the names are others: slices for what is an array, and a few
+Inside the function the statements are those that the emitter writes anyway; only the names are others: slices for what
+is an array, and a few
 buffers, used again and again, for everything between.
 """
 

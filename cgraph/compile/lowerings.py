@@ -60,7 +60,12 @@ def _other(b: Builder, z: Value) -> Value:
 
 @lowering("sigmoid_slope")
 def _sigmoid_slope(b: Builder, z: Value) -> Value:
-    return b.elementwise("multiply", _exponential(b, z)[1], _other(b, z))
+    if b.known("exp", b.elementwise("negative", z)):
+        return b.elementwise("multiply", _exponential(b, z)[1], _other(b, z))
+    # Alone it is s / (1 + s)² with s = exp(−|z|).
+    s = b.elementwise("exp", b.elementwise("copysign", z, b.literal(-1.0, z.dtype)))
+    total = b.elementwise("add", s, one(b, z))
+    return b.elementwise("divide", s, b.elementwise("square", total))
 
 
 def _small(b: Builder, e: Value) -> Value:

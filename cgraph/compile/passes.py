@@ -7,9 +7,12 @@ apply again on the way.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
 
 from cgraph.compile.algebra import factored
-from cgraph.compile.builder import Builder
+from cgraph.compile.builder import Builder, thawed
 from cgraph.compile.folding import Folding
 from cgraph.compile.ir import ELEMENTWISE, Value, is_number, order, users
 
@@ -40,6 +43,79 @@ def _entered(b: Builder, value: Value, args: tuple[Value, ...]) -> Value:
         op, numbers, params = value.params
         return b.call(op, args, numbers, params, value.shape, value.dtype)
     return b.make(value.op, args, value.params, value.shape, value.dtype)
+
+
+# Constants that are computed beforehand may take so many bytes.
+MOST_FOLDED = 1 << 20
+
+
+def folded(b: Builder, roots: Sequence[Value]) -> list[Value]:
+    """What depends on constants of the graph alone, computed now. Data that are fed are no constants."""
+
+    def rule(value: Value, args: tuple[Value, ...]) -> Value | None:
+        if not args or value.nbytes > MOST_FOLDED or value.op in ("broadcast", "call"):
+            return None
+        if all(a.op == "constant" or a.literal is not None for a in args):
+            return b.constant(_computed(value, [_array(a) for a in args]))
+        if value.op in ELEMENTWISE and any(a.op == "broadcast" for a in args):
+            return b.elementwise(value.op, *args, dtype=value.dtype)  # which needs no copies
+        return None
+
+    return rebuilt(b, roots, rule)
+
+
+def _array(value: Value) -> Any:
+    return (
+        value.params if value.op == "constant" else np.full(value.shape, value.literal, value.dtype)
+    )
+
+
+def _computed(value: Value, args: list[Any]) -> Any:
+    op, params = value.op, value.params
+    with np.errstate(all="ignore"):
+        if op == "select":
+            return np.where(*args)
+        if op == "cast":
+            return args[0].astype(value.dtype)
+        if op in ELEMENTWISE or op == "matmul":
+            return np.asarray(getattr(np, op)(*args), value.dtype)
+        if op in ("sum", "max", "min"):
+            ufunc = {"sum": np.add, "max": np.maximum, "min": np.minimum}[op]
+            return np.asarray(ufunc.reduce(args[0], axis=params), value.dtype)
+    if op == "reshape":
+        return args[0].reshape(value.shape)
+    if op == "transpose":
+        return args[0].transpose(params)
+    if op == "index":
+        return np.asarray(args[0][thawed(params)])
+    if op == "join":
+        return np.concatenate(args, params)
+    result = np.zeros(value.shape, value.dtype)  # place
+    result[thawed(params)] = args[0]
+    return result
+
+
+def flattened(b: Builder, roots: Sequence[Value]) -> list[Value]:
+    """A matrix of one row or one column in a product as a vector, for which the product has a shorter way."""
+
+    def rule(value: Value, args: tuple[Value, ...]) -> Value | None:
+        if value.op != "matmul" or is_number(value) or any(map(is_number, args)):
+            return None
+        x, y = args
+        if len(x.shape) == len(y.shape) == 2:
+            if x.shape[0] == 1 and y.shape[1] > 1 and _plain(x):
+                flat = b.make(
+                    "matmul", (b.reshape(x, x.shape[1:]), y), None, y.shape[1:], value.dtype
+                )
+                return b.reshape(flat, value.shape)
+            if y.shape[1] == 1 and x.shape[0] > 1 and _plain(y):
+                flat = b.make(
+                    "matmul", (x, b.reshape(y, y.shape[:1])), None, x.shape[:1], value.dtype
+                )
+                return b.reshape(flat, value.shape)
+        return None
+
+    return rebuilt(b, roots, rule)
 
 
 def sums_as_products(b: Builder, roots: Sequence[Value]) -> list[Value]:

@@ -1,6 +1,7 @@
 """Running a function over pieces of long arrays, on one thread or on several, with the same result every time.
 
-Pieces go to the threads in runs, not one by one as threads become free, and their sums are added in order and exactly rounded (`math.fsum`), so that
+Pieces go to the threads in runs, not one by one as threads become free, and their sums are added in order and exactly
+rounded (`math.fsum`), so that
 neither the schedule nor the number of threads shows in a result.
 """
 
@@ -10,6 +11,7 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -69,7 +71,7 @@ class Pieces:
             parts = self._run(tile, starts)
         else:
             cuts = [len(starts) * k // workers for k in range(workers + 1)]
-            runs = [starts[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+            runs = [starts[a:b] for a, b in pairwise(cuts)]
             others = [_pool(workers - 1).submit(self._run_quietly, tile, run) for run in runs[1:]]
             parts = self._run(tile, runs[0])
             for other in others:

@@ -7,13 +7,14 @@ all other leaves along, and dresses the results.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from cgraph.compile.algebra import Algebra
 from cgraph.compile.ir import Shape
+from cgraph.compile.quick import MISS, quick_call
 from cgraph.compile.specialize import Derived, Specialized, derive, resized
 from cgraph.errors import CgraphError, MissingValueError, ShapeError, UnsupportedError
 from cgraph.graph import order
@@ -67,6 +68,7 @@ class Program:
         self._rest = rest
         self._specialized: dict[Any, Specialized] = {}
         self._latest: Specialized | None = None
+        self._call: Callable[..., Any] | None = None
         self._lock = threading.Lock()
         self._derived: Derived | None = None
         try:
@@ -75,7 +77,7 @@ class Program:
             if all(None not in leaf.shape for leaf in self.leaves):
                 raise
         if all(None not in leaf.shape for leaf in self.leaves):
-            self._latest = self._specialize([leaf.shape for leaf in self.leaves])  # type: ignore[misc]
+            self._use(self._specialize([leaf.shape for leaf in self.leaves]))  # type: ignore[misc]
 
     # --- calling ----------------------------------------------------------------------------------
 
@@ -98,11 +100,11 @@ class Program:
         if len(args) != len(self.inputs):
             names = ", ".join(n.label for n in self.inputs)
             raise CgraphError(f"the program takes {len(self.inputs)} values ({names}); got {len(args)}")  # fmt: skip
-        special = self._latest
-        values = None if special is None else self._quick(special, args)
-        if values is None:
-            special, values = self._bind(args)
-        assert special is not None
+        if out is None and (self.copy if copy is None else copy) and self._call is not None:
+            results = self._call(*args)
+            if results is not MISS:
+                return results
+        special, values = self._bind(args)
         if out is not None:
             outputs = self._given(special, out)
         elif self.copy if copy is None else copy:
@@ -113,32 +115,6 @@ class Program:
             outputs = special.kept
         return self._dress(special, special.run(values, outputs), out)
 
-    def _quick(self, special: Specialized, args: Sequence[Any]) -> list[Any] | None:
-        """The arguments of the function, when everything is as it was planned for; else None."""
-        values: list[Any] = []
-        shapes, dtypes, numbers = special.shapes, special.dtypes, special.numbers
-        i = 0
-        for value in args:
-            if value.__class__ is np.ndarray:
-                if value.shape != shapes[i] or value.dtype != dtypes[i]:
-                    return None
-                values.append(value.item() if numbers[i] else value)
-            elif numbers[i] and (value.__class__ is float or value.__class__ is np.float64) and shapes[i] == ():  # fmt: skip
-                values.append(float(value))
-            else:
-                return None
-            i += 1
-        for leaf in self._rest:
-            value = leaf._value
-            if numbers[i]:
-                values.append(value if value.__class__ is float else value.item())
-            else:
-                if value.shape != shapes[i]:
-                    return None
-                values.append(value)
-            i += 1
-        return values
-
     def _bind(self, args: Sequence[Any]) -> tuple[Specialized, list[Any]]:
         """Check and convert; the specialisation for these shapes."""
         values = [_converted(value, leaf) for value, leaf in zip(args, self.inputs, strict=True)]
@@ -148,7 +124,8 @@ class Program:
         if special is None:
             with self._lock:
                 special = self._specialized.get(shapes) or self._specialize(shapes)
-        self._latest = special
+        if special is not self._latest:
+            self._use(special)
         bound = [v.item() if n else v for v, n in zip(values, special.numbers, strict=True)]
         return special, bound
 
@@ -160,6 +137,21 @@ class Program:
         special = Specialized(derived, shapes, dtypes, Algebra(), self._title(shapes), self.threads)
         self._specialized[tuple(shapes)] = special
         return special
+
+    def _use(self, special: Specialized) -> None:
+        """Take a specialisation for the next calls."""
+        slopes = None if self.gradients is None else self._one_gradient
+        self._latest = special
+        self._call = quick_call(
+            special.function,
+            special.pool,
+            special.emitted.memory.make,
+            list(zip(special.shapes, special.dtypes, special.numbers, strict=True)),
+            self._rest,
+            special.graph.outputs,
+            special.emitted.written,
+            (self._one_output, len(self.outputs), slopes),
+        )
 
     def _title(self, shapes: Sequence[Shape]) -> str:
         given = ", ".join(f"{n.basename or n.kind} {s}" for n, s in zip(self.leaves, shapes, strict=True))  # fmt: skip

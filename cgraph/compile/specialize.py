@@ -20,7 +20,7 @@ from cgraph.compile.emit_numpy import Emitted, NumpyEmitter
 from cgraph.compile.ir import FLOAT64, Graph, Shape, Value, is_number
 from cgraph.compile.loop import name_cotangents
 from cgraph.compile.lower import lower
-from cgraph.compile.passes import sums_as_products
+from cgraph.compile.passes import flattened, folded, sums_as_products
 from cgraph.compile.runtime import load, restore, silence
 from cgraph.errors import UnsupportedError
 from cgraph.graph import ancestors, order, substitute
@@ -112,7 +112,9 @@ class Specialized:
         builder.outward = True
         backward = lower(builder, derived.gradients, values)
         name_cotangents(values, derived.cotangents, set(derived.gradients))
-        results = sums_as_products(builder, [*forward, *backward])
+        results = flattened(
+            builder, sums_as_products(builder, folded(builder, [*forward, *backward]))
+        )
         self.graph = Graph(arguments, results, derived.names)
         self.emitted = NumpyEmitter(self.graph, _remarks(derived, values, lowered_forward), threads).emit(title)  # fmt: skip
         self.source = self.emitted.source

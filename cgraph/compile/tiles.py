@@ -1,7 +1,8 @@
 """Tiles: long chains of elementwise operations run piece by piece, so that what is between them never leaves the cache.
 
 An operation on ten million entries spends its time waiting for memory. The pass finds the operations that can go through one loop over
-pieces of a few thousand entries: those of one shape with nothing between them that needs a whole array first. Only what is needed outside of such a
+pieces of a few thousand entries: those of one shape with nothing between them that needs a whole array first. Only what
+is needed outside of such a
 group becomes an array; the rest lies in a handful of buffers of one piece each. Sums over everything are taken piece by piece, too.
 """
 
@@ -74,7 +75,7 @@ def tiled(values: Sequence[Value], kept: Sequence[Value]) -> list[Step]:
             used.setdefault(arg, set()).add(value)
     outside = set(kept)
     taken: set[Value] = set()
-    for (_, _), group in groups.items():
+    for group in groups.values():
         inside = set(group.members)
         for value in group.members:
             for user in used.get(value, ()):

@@ -20,7 +20,7 @@ from cgraph.compile.emit_numpy import Emitted
 from cgraph.compile.folding import Folding, Joint
 from cgraph.compile.ir import Shape
 from cgraph.compile.loop import Loop, trained, unrolled
-from cgraph.compile.passes import absorbed, sums_as_products
+from cgraph.compile.passes import absorbed, flattened, folded, sums_as_products
 from cgraph.compile.program import _converted, _inputs, _nodes
 from cgraph.compile.runtime import load, restore, silence
 from cgraph.compile.specialize import derive
@@ -197,7 +197,8 @@ class _CompiledLoop:
     ) -> Loop:
         loop, found = self._loop(program, shapes, folded=joints is None)
         self.joints = found
-        roots = sums_as_products(self.builder, absorbed(self.builder, loop.roots()))
+        b = self.builder
+        roots = flattened(b, sums_as_products(b, absorbed(b, folded(b, loop.roots()))))
         loop.loss, loop.following = roots[0], roots[1:]
         return loop
 
