@@ -301,7 +301,8 @@ class Run:
         self._grads_by_node = grads = {root: seed}
         masks: dict[Node, Any] = {}
         self._masks_by_node = masks
-        backpropagate(active, grads, values, set(active), masks, values if frugal else None)
+        dropping = {"drop": values} if frugal else {}
+        backpropagate(active, grads, values, set(active), masks, **dropping)
         if not self._floats:
             for node in active:
                 # Where float64 data met float32 parameters, what comes back is float64; the gradient has its node's dtype.
