@@ -20,6 +20,7 @@ from cgraph.draw.motion import Frames
 from cgraph.draw.output import engine, svg
 from cgraph.draw.output.player import dark_svg, fragment, page
 from cgraph.errors import CgraphError, DrawError
+from cgraph.plots import style
 
 Array = np.ndarray[Any, Any]
 
@@ -175,7 +176,7 @@ def panels(columns: int = 1, *, width: float = 6.4, height: float = 4.6) -> list
 
     figure = Figure(figsize=(width * columns, height), dpi=120, layout="constrained")
     axes: Any = figure.subplots(1, columns)
-    return list(np.atleast_1d(axes))
+    return [style.axes(ax) for ax in np.atleast_1d(axes)]
 
 
 def of_run(run: Any, prefix: str = "") -> dict[str, Any]:

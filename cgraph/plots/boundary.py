@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cgraph.draw.model.text import number
 from cgraph.plots import style
 from cgraph.plots.data import scatter
 from cgraph.plots.style import Array
@@ -132,24 +133,25 @@ def decision_boundary(
     if len(segments):
         from matplotlib.collections import LineCollection
 
-        label = f"boundary, p̂ = {threshold:g}"
+        label = f"p̂ = {number(threshold, 4)}"
         ax.add_collection(
             LineCollection(list(segments), colors=style.INK, linewidths=2, label=label, zorder=3)
         )
     else:
-        ax.plot([], [], color=style.INK, label=f"p̂ = {threshold:g} is nowhere in view")
+        ax.plot([], [], color=style.INK, label=f"p̂ = {number(threshold, 4)} is nowhere in view")
     if distances and len(far):
         _measure(ax, points, feet)
-    _ring(ax, points, np.asarray(Y).ravel() > 0.5, logits(points) >= level)
+    wrong = _ring(ax, points, np.asarray(Y).ravel() > 0.5, logits(points) >= level)
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     if distances or square or view is not None:
         ax.set_aspect("equal")
-    style.legend(ax, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=4)
+    columns = 2 if wrong and len(points) <= 12 else 4
+    style.legend(ax, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=columns)
     return ax
 
 
-def _ring(ax: Axes, points: Array, labels: Any, called: Any) -> None:
-    """Examples on the wrong side of the boundary, told by a ring."""
+def _ring(ax: Axes, points: Array, labels: Any, called: Any) -> int:
+    """Examples on the wrong side of the boundary, told by a ring; how many there are."""
     wrong = points[labels != called]
     if len(wrong):
         size = 420 if len(points) <= 12 else 130
@@ -157,6 +159,7 @@ def _ring(ax: Axes, points: Array, labels: Any, called: Any) -> None:
             wrong[:, 0], wrong[:, 1], s=size, facecolors="none", edgecolors="#B00020", linewidths=1.8, zorder=5,
             label=f"{len(wrong)} wrong",
         )  # fmt: skip
+    return len(wrong)
 
 
 def _shade(
@@ -195,7 +198,7 @@ def _shade(
     bar = ax.figure.colorbar(mesh, ax=ax, fraction=0.046, pad=0.03)
     ticks = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
     said = 1 / (1 + np.exp(-(np.log(ticks / (1 - ticks)) + level)))
-    bar.set_ticks(list(ticks), labels=[f"{p:.2g}" if p < 0.99 else f"{p:.6g}" for p in said])
+    bar.set_ticks(list(ticks), labels=[number(p, 2) if p < 0.99 else f"{p:.6g}" for p in said])
     bar.ax.tick_params(colors=style.GREY, labelsize=8)
     bar.set_label("p̂", color=style.INK)
     bar.outline.set_visible(False)

@@ -76,7 +76,8 @@ def learning_curve(
     if log:
         ax.set_yscale("log")
     else:
-        ax.set_ylim(bottom=0)
+        finite = values[np.isfinite(values)]
+        ax.set_ylim(0, max(1.1 * float(finite.max(initial=0.0)), ax.get_ylim()[1], 1e-300))
     ax.set_xlim(left=0)
     if inset is not None and values.size:
         first, last = inset[0], min(inset[1], values.size - 1)
@@ -85,7 +86,7 @@ def learning_curve(
         some = np.arange(first, last + 1)
         small.plot(some, values[first : last + 1], linewidth=1.4, color=line.get_color())
         small.set(xlim=(first, last), ylim=(0, 1.12 * values[first : last + 1].max()))
-        _end(small, first, values[first], "left")
+        _end(small, first, values[first], "left", below=True)
         top = first + int(values[first : last + 1].argmax())
         small.annotate(
             f"highest {values[top]:.3f}", (top, values[top]), xytext=(10, -3), textcoords="offset points", fontsize=9, color=style.INK
@@ -96,10 +97,10 @@ def learning_curve(
     return style.name(ax, title, "epoch", "cost")
 
 
-def _end(ax: Axes, at: int, value: float, side: str) -> None:
+def _end(ax: Axes, at: int, value: float, side: str, below: bool = False) -> None:
     """The value at an end of a curve, clear of it."""
     ax.annotate(
-        f"{value:.4f}", (at, value), xytext=(8 if side == "left" else 0, 8), ha=side, color=style.INK,
+        f"{value:.4f}", (at, value), xytext=(8 if side == "left" else 0, -22 if below else 8), ha=side, color=style.INK,
         textcoords="offset points", fontsize=9, zorder=5,
         bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
     )  # fmt: skip

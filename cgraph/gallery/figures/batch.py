@@ -94,14 +94,8 @@ def forward(X: Any, Y: Any, Z: Any, P: Any, cost: Any) -> None:
             Z, title="The vectorised linear node", caption="one matrix product for the whole batch"
         ),
     )
-    columns = [
-        "example   1 2 3 4",
-        *(
-            f"{name}        {row}"
-            for name, array in (("X", X), ("Y", Y))
-            for row in matrix(run.value(array))
-        ),
-    ]
+    (x1, x2), (y,) = matrix(run.value(X)), matrix(run.value(Y))
+    columns = ["example    1 2 3 4  ", f"x₁       {x1}", f"x₂       {x2}", f"y        {y}"]
     show(
         "fig32_data",
         card(
@@ -202,9 +196,10 @@ def boundary_line(W: Any, b: Any) -> None:
     t = cg.input("t", [1e-9, 1e-5, 0.5, 0.9999])
     logits = cg.run(cg.log(t / (1.0 - t))).roots[0].value
     rows = ["w₁x₁ + w₂x₂ + b = logit(t)", "x₂ = (logit(t) − b − w₁x₁) / w₂"]
+    slope = round(w1 / w2, 9)
     found = [
-        f"t = {number(one, 4)}:  x₂ = {number((logit - b0) / w2)} − {'' if number(w1 / w2) == '1' else number(w1 / w2) + '·'}x₁"
-        for one, logit in zip(t.value, logits, strict=True)
+        f"t = {number(t, 4)}:  x₂ = {number((logit - b0) / w2)} − {number(slope)}·x₁"
+        for t, logit in zip(t.value, logits, strict=True)
     ]
     cards = [
         lines("boundary", "p̂ = t", rows, "activation"),

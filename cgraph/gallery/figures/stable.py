@@ -206,12 +206,12 @@ def formula_rewriting() -> None:
         ),
     ]
     cards, label = [], cg.input("y", 0.0)
-    for formula, f in steps:
+    for k, (formula, f) in enumerate(steps, 1):
         values = [cg.run(f(cg.input("z", at), label)).roots[0].value for at in (2.0, -800.0, 800.0)]
         words = "   ".join(
             f"L({at}) = {number(v)}" for at, v in zip(("2", "−800", "800"), values, strict=True)
         )
-        cards.append(lines("", f"L = {formula}", [words], "loss"))
+        cards.append(lines(f"{k}", f"L = {formula}", [words], "loss"))
         record(**{formula: values})
     show(
         "fig62_forms",

@@ -113,11 +113,13 @@ def _section(pictures: list[Picture], id: str, frames: Any, title: str, *, whole
         f'<span><span style="color:{color}" class="mark">{escape(mark)}</span> {escape(words)}</span>'
         for mark, color, words in dot_text.legend(pictures[-1])
     )
+    signs = pictures[-1].caption.partition("\n")[2]  # the signs that occur, explained
+    legend += f"<span>{escape(signs)}</span>" if signs else ""
     return (
         f'<section class="cgraph-player{" page" if whole else ""}" id="{id}" tabindex="0" role="region" aria-label="{escape(title)}">'
         f"<style>{''.join(f'#{id} {rule}' + '}' for rule in drawn.css.split('}') if rule)}</style>"
         f'<div class="top"><div class="bar">{steps}{zoom}</div>'
-        f'<div class="words"><h2>{escape(first.title)}</h2><p>{escape(first.caption)}</p></div></div>'
+        f'<div class="words"><h2>{escape(first.title)}</h2><p>{escape(first.caption.partition(chr(10))[0])}</p></div></div>'
         f'<div class="stage">{drawn.drawing}</div>'
         f'<div class="chain" role="group" aria-label="chain rule"></div><div class="legend">{legend}</div>'
         '<div class="about"><p>Point at a node, tap it, or go to it with the Tab key, to see all its digits.</p></div>'
@@ -169,11 +171,14 @@ def _seen(picture: Picture) -> list[str]:
     arrows = [a.id or f"e{i}" for i, a in enumerate(picture.arrows) if a.state == "active"]
     if boxes:
         back = any(box.active and box.rows_state == "active" for box in picture.boxes)
-        out = [
-            a.id or f"e{i}"
-            for i, a in enumerate(picture.arrows)
-            if a.kind == ("gradient" if back else "value") and (a.head if back else a.tail) in boxes
-        ]
+        out = []
+        for i, a in enumerate(picture.arrows):
+            if (
+                a.kind == ("gradient" if back else "value")
+                and (a.head if back else a.tail) in boxes
+            ):
+                # What comes out stands on the arrow, or inside the box that it reaches.
+                out.append((a.id or f"e{i}") if a.label or a.lines or not back else a.tail)
         return boxes + out
     if arrows:
         return arrows

@@ -114,10 +114,10 @@ function CGraphPlayer(root, wholePage) {
     });
   }
   function sentence(k, which) {  // the title or the caption of a frame, with the numbers as they are now
-    var words = data.frames[k][which ? 'caption' : 'title'], parts = lines[k] && lines[k][which];
+    var words = data.frames[k][which ? 'caption' : 'title'].split('\n')[0], parts = lines[k] && lines[k][which];
     if (!isEdited() || !parts) return words;
     if (parts[0] === '?') return words.split(/[:=]/)[0];
-    return parts.map(function (p) { return typeof p === 'string' ? p : written(p, '', ''); }).join('');
+    return parts.map(function (p) { return typeof p === 'string' ? p : written(p, '', ''); }).join('').split('\n')[0];
   }
   function change(node, k, v) {
     if (!isFinite(v) || !now) return;
@@ -320,6 +320,10 @@ function CGraphPlayer(root, wholePage) {
     var target = chosen ? nodeOf(chosen) : -1, c = data.frames[i].phase === 'back' ? cardOf(data.frames[i].active) : -1;
     if (target < 0 || !now.G[target] || target === program.root) {
       target = -1;
+      if (c < 0 && hidden('local', program.nodes[program.root].x)) {  // nothing has come back yet
+        chain.appendChild(make('span', 'op', 'On the way back, the chain rule stands here, factor by factor.'));
+        return;
+      }
       if (c >= 0 && live.chain[c].length) target = live.chain[c][0][0];
       else program.nodes.forEach(function (node, k) { if (target < 0 && node.k === 'parameter' && node.w) target = k; });
     }

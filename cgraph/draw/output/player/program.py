@@ -237,7 +237,7 @@ def again(builder: Builder, change: float, seed: int) -> Any:
         if a.kind in ("input", "parameter"):
             value = np.asarray(run.value(a))
             if value.dtype == np.float64:
-                value = value + change * (np.abs(value) + 0.3) * rng.uniform(0.2, 1.0, value.shape)
+                value = value + change * (np.abs(value) + 1.0) * rng.uniform(0.5, 1.0, value.shape)
             feeds[b] = value
     try:
         found = evaluate(list(roots), feeds)
