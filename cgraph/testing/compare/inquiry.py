@@ -112,7 +112,8 @@ class Inquiry:
             return self.beyond(mode)
         if not self.finite_inside() and not self.behind_branches():
             return self.end(Verdict.DOMAIN, self.edge() or "a value on the way is not finite")
-        if not subject.is_graph and np.isfinite(a):
+        foreign = any(line is not None and line.twin is None for line in subject.tape.lines)
+        if foreign and np.isfinite(a):
             # On a kink or a tie a disturbance chooses the branch: that is not rounding.
             second = self.differences(seeds, abs(n))
             if second.sides is not None:
@@ -367,6 +368,13 @@ class Inquiry:
                 Verdict.KINK,
                 "the one-sided slopes differ here; every local gradient lies between them",
             )
+        if self.subject.is_graph and not np.isfinite(a):
+            from cgraph.testing.localize import localize
+
+            verdict, blame = localize.reverse(self.subject, self.w, self.rng)
+            if verdict in (Verdict.FAIL, Verdict.DOMAIN):
+                why = "" if verdict is Verdict.FAIL else "no derivative here"
+                return self.end(verdict, why, blame)
         terms = measure.pairing(self.g, d)[1]
         tolerance = CONFIDENCE * found.error + self.base * (terms + abs(found.value)) + self.floor
         self.report.compared(a, found.value, tolerance)

@@ -72,7 +72,7 @@ def _add(before: Any, share: Any, bug: str, count: int) -> Any:
 
 def broken_backpropagate(
     bug: str, kept: dict[Any, Any], nodes: Sequence[Node], cotangents: dict[Node, Any], at: Mapping[Node, Any], wanted: Collection[Node],
-    masks: dict[Node, Any],
+    masks: dict[Node, Any], drop: dict[Node, Any] | None = None,
 ) -> None:  # fmt: skip
     """The driver of reverse mode with one bug."""
     root = nodes[-1] if nodes else None

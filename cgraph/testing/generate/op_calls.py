@@ -19,6 +19,7 @@ from cgraph.op import Interval, Op
 from cgraph.testing.generate.random_graphs import RandomDraw
 
 SHAPES: list[tuple[int, ...]] = [(), (2,), (2, 2), (1,), (3,), (2, 3), (1, 2), (2, 2, 2), (0,)]
+LARGER: list[tuple[int, ...]] = [(17,), (3, 4), (5, 1, 3), (40,)]
 
 
 def arity(op: Op) -> int:
@@ -96,7 +97,8 @@ def operands_of(
         values, given = op.example(draw.rng)
         return [_leaf(op, i, np.asarray(v), dtype) for i, v in enumerate(values)], dict(given)
     n = arity(op)
-    shape = SHAPES[draw.integer(len(SHAPES))]
+    sizes = LARGER if k % 11 == 10 else SHAPES
+    shape = sizes[draw.integer(len(sizes))]
     shapes = [shape] * n
     if op.family == "elementwise" and n > 1 and draw.chance(0.4):
         shapes[draw.integer(n)] = shape[1:] if draw.chance(0.5) else tuple(1 for _ in shape)
@@ -115,17 +117,17 @@ def operands_of(
         return None
     if op.name in ("broadcast_to", "sum_to", "reshape", "scatter"):
         shapes = shapes[:1]
-    kink = op.margin is not None and k % 4 == 0
     values = [
         draw_in(draw, op.domain[i] if i < len(op.domain) else None, s, k % 3 == 1)
         for i, s in enumerate(shapes)
     ]
-    if kink and len(values) > 1 and all(np.shape(v) == np.shape(values[0]) for v in values):
-        values[1] = np.where(draw.rng.random(np.shape(values[0])) < 0.5, values[0], values[1])
-    elif kink:
+    if k % 7 in (2, 3) and dtype == "f8":  # float32 has no digits left there
+        values = [_far(draw, op, i, v) for i, v in enumerate(values)]
+    if k % 4 == 0:
+        values = _on_kinks(draw, op, values)
+    elif k % 9 == 5:  # ties, whether the row knows of kinks or not
         values = [
-            np.where(draw.rng.random(np.shape(v)) < 0.5, 0.0, v) if _holds(op, i, 0.0) else v
-            for i, v in enumerate(values)
+            np.where(draw.rng.random(v.shape) < 0.5, v.flat[0], v) if v.size else v for v in values
         ]
     leaves = [
         parameter(f"x{i}", np.asarray(v, dtype))
@@ -134,6 +136,32 @@ def operands_of(
         for i, v in enumerate(values)
     ]
     return leaves, given
+
+
+def _far(draw: RandomDraw, op: Op, i: int, x: Any) -> Any:
+    """Some entries far out, where the domain has no end: there a formula overflows that nobody tried there."""
+    interval = op.domain[i] if i < len(op.domain) else Interval()
+    far = np.where(draw.rng.random(x.shape) < 0.5, 10.0 ** draw.rng.uniform(1.3, 4.0, x.shape), 1.0)
+    if interval.low == -np.inf and interval.high == np.inf:
+        return x * far
+    if np.isfinite(interval.low) and np.isfinite(interval.high):
+        return x
+    end = interval.low if np.isfinite(interval.low) else interval.high
+    return end + (x - end) * far
+
+
+def _on_kinks(draw: RandomDraw, op: Op, values: list[Any]) -> list[Any]:
+    """Entries at zero or equal to one another, where most kinks are; where the row declares a margin, half of them."""
+    share = 0.5 if op.margin is not None else 0.2
+    if len(values) > 1 and all(np.shape(v) == np.shape(values[0]) for v in values):
+        hit = draw.rng.random(np.shape(values[0])) < share
+        if all(_holds(op, 1, float(x)) for x in values[0][hit].ravel()):
+            values[1] = np.where(hit, values[0], values[1])
+        return values
+    return [
+        np.where(draw.rng.random(np.shape(v)) < share, 0.0, v) if _holds(op, i, 0.0) else v
+        for i, v in enumerate(values)
+    ]
 
 
 def _leaf(op: Op, i: int, value: Any, dtype: str) -> Node:
@@ -149,9 +177,13 @@ def _holds(op: Op, i: int, x: float) -> bool:
 
 
 def calls(
-    op: Op, examples: int, seed: int = 0, params: dict[str, Any] | None = None
+    op: Op,
+    examples: int,
+    seed: int = 0,
+    params: dict[str, Any] | None = None,
+    raised: list[str] | None = None,
 ) -> Iterator[tuple[int, Node]]:
-    """Random nodes of one row, each on fresh parameters."""
+    """Random nodes of one row, each on fresh parameters; what its forward raises at operands that fit is told in `raised`."""
     draw = RandomDraw(seed)
     made = tries = 0
     refused: Exception | None = None
@@ -164,15 +196,28 @@ def calls(
         leaves, given = found
         try:
             node = op(*leaves, **given)
-            with np.errstate(all="ignore"):
-                np.asarray(op.evaluate(*(leaf._value for leaf in leaves), **given))
-        except (CgraphError, IndexError, ValueError) as error:
+        except (
+            CgraphError,
+            IndexError,
+            ValueError,
+        ) as error:  # the shape rule says that they do not fit
             refused = error
             continue
         except TypeError as error:
-            raise CgraphError(
-                f"{op.name} cannot be called with {given or 'no parameters'} ({error}): give params={{name: value}} for what it needs"
-            ) from error
+            raise _cannot_be_called(op, given, error) from error
+        try:
+            with np.errstate(all="ignore"):
+                np.asarray(op.evaluate(*(leaf._value for leaf in leaves), **given))
+        except TypeError as error:
+            raise _cannot_be_called(op, given, error) from error
+        except Exception as error:
+            refused = error
+            if raised is not None and all(np.size(leaf._value) for leaf in leaves):
+                where = ", ".join(str(leaf.shape) for leaf in leaves)
+                raised.append(
+                    f"forward raises {type(error).__name__} at operands of shape {where}: {error}"
+                )
+            continue
         if isinstance(node, Node) and node.dtype.kind == "f":
             made += 1
             yield tries, node
@@ -181,3 +226,9 @@ def calls(
         raise CgraphError(
             f"no call of {op.name} succeeds; the last one says: {refused}{advice}"
         ) from refused
+
+
+def _cannot_be_called(op: Op, given: dict[str, Any], error: Exception) -> CgraphError:
+    return CgraphError(
+        f"{op.name} cannot be called with {given or 'no parameters'} ({error}): give params={{name: value}} for what it needs"
+    )
