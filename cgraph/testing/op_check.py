@@ -377,7 +377,10 @@ def along_ties(node: Node) -> list[str]:
         wrong = smooth & ~(np.abs(got - 0.5 * (right + left)) <= 1e-3 * size)
     if not wrong.any():
         return []
-    return [f"where the operands tie, at {float(values[live[0]][wrong][0]):.6g}, the shares do not add up to the derivative of both together"]  # fmt: skip
+    point = f"{float(values[live[0]][wrong][0]):.6g}"
+    return [
+        f"where the operands tie, at {point}, the shares do not add up to the derivative of both together"
+    ]
 
 
 def masks(node: Node) -> list[str]:

@@ -118,6 +118,18 @@ class Inquiry:
             second = self.differences(seeds, abs(n))
             if second.sides is not None:
                 return self.differences_only(a, second, d)
+            slack = 2 * CONFIDENCE * second.error + bound
+            certain = second.error <= 0.03 * abs(n - a)
+            if (
+                certain
+                and measure.agree(second.value, a, slack)
+                and not measure.agree(second.value, n, slack)
+            ):
+                self.by_differences = True
+                self.report.notes.append(
+                    "the complex step is lost in this code: compared with Richardson's differences instead"
+                )
+                return None
         moved = float(spread(n, lambda: self.replayed(seeds), REPLAYS)) if np.isfinite(a) else 0.0
         if not np.isfinite(moved):
             moved = 0.0

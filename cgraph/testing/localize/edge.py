@@ -18,7 +18,7 @@ from cgraph.testing.compare.subject import twin_of
 from cgraph.testing.localize.entries import gradient_of
 from cgraph.testing.localize.hints import hint
 from cgraph.testing.oracle.complex_step import NotAnalytic
-from cgraph.testing.oracle.differences import Slope, slope
+from cgraph.testing.oracle.differences import slope
 from cgraph.testing.oracle.noise import disturb, noise, noisy, spread
 from cgraph.testing.oracle.tape import EPS, Line, Tape
 from cgraph.testing.report import Blame, Verdict

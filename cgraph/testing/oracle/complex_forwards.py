@@ -195,6 +195,10 @@ def _ordered(places: Callable[..., Array]) -> Callable[..., Array]:
     return twin
 
 
+def _log_softmax(x: Array, axes: Any) -> Array:
+    return x - _logsumexp(x, axes, True)
+
+
 # Rows whose NumPy forward may be fed complex numbers as it stands (worst relative error 1e-13, tests/testing/test_twins.py).
 ANALYTIC = frozenset(
     """add subtract multiply divide negative square sqrt reciprocal exp expm1 log log1p sin cos tan arcsin arccos arctan sinh cosh
@@ -222,6 +226,9 @@ TWINS: dict[str, Callable[..., Array]] = {
     "sinc": np.sinc,
     "remainder": lambda a, b: a - b * np.floor(re(a) / re(b)),
     "clip": _clip,
+    "log_sigmoid": lambda x: -_softplus(-x),
+    "log_softmax": _log_softmax,
+    "logaddexp_slope": lambda a, b: _sigmoid(a - b),
     "logsumexp": _logsumexp,
     "max": _extreme(np.maximum),
     "maximum": maximum,

@@ -44,12 +44,6 @@ def _arctan2(y: Any, x: Any) -> Any:
     return turn + np.arctan((y * c - x * s) / (x * c + y * s))
 
 
-def _logaddexp(a: Any, b: Any) -> Any:
-    first = re(a) >= re(b)
-    top, low = np.where(first, a, b), np.where(first, b, a)
-    return top + complex_forwards.log1p(np.exp(low - top))
-
-
 def _cbrt(x: Any) -> Any:
     root = np.cbrt(re(x))
     return root * np.exp(np.log(x / re(x)) / 3.0)
@@ -69,7 +63,7 @@ _TWINS: dict[str, Any] = {
     "copysign": lambda x, s: complex_forwards.TWINS["abs"](x) * np.copysign(1.0, re(s)),
     "hypot": _hypot,
     "arctan2": _arctan2,
-    "logaddexp": _logaddexp,
+    "logaddexp": complex_forwards.TWINS["logaddexp"],
     "cbrt": _cbrt,
     "clip": complex_forwards.TWINS["clip"],
     "deg2rad": lambda x: x * (np.pi / 180),
