@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from cgraph import autodiff, backprop
-from cgraph.leaves import constant
-from cgraph.leaves import input as input_leaf
+from cgraph.leaves import constant, input as input_leaf
 from cgraph.ops.reduction import sum as total
 from cgraph.testing.compare import measure
 from cgraph.testing.compare.subject import GraphSubject, topological
