@@ -303,8 +303,10 @@ def not_a_number(node: Node) -> list[str]:
         return []  # the mean of nothing
     with np.errstate(all="ignore"):
         bad = np.isnan(np.asarray(node.op.evaluate(*values, **node.params), np.float64))
-        if node.op.family == "elementwise" and len(values) > 1:  # 0 / 0 is nobody's fault
-            bad &= np.any([np.broadcast_to(v, bad.shape) != 0 for v in values], axis=0)
+        if (
+            node.op.family == "elementwise" and len(values) > 1
+        ):  # x % 0 and 0 / 0 are nobody's fault
+            bad &= np.all([np.broadcast_to(v, bad.shape) != 0 for v in values], axis=0)
     if not bad.any() or not all(np.isfinite(v).all() for v in values if v.dtype.kind == "f"):
         return []
     point = ""
@@ -356,7 +358,8 @@ def along_ties(node: Node) -> list[str]:
     live = [i for i in range(len(values)) if op.differentiable(i) and values[i].dtype == np.float64]
     if len(live) < 2 or not all(values[i].shape == node.shape for i in live):
         return []
-    tied = np.all([values[i] == values[live[0]] for i in live], axis=0)
+    # At 0 there are conventions of its own (copysign).
+    tied = np.all([(values[i] == values[live[0]]) & (values[i] != 0) for i in live], axis=0)
     if not tied.any():
         return []
 
@@ -390,8 +393,8 @@ def masks(node: Node) -> list[str]:
         return []
     found = []
     for i, parent in enumerate(node.parents):
-        if parent.dtype != np.float64 or not op.differentiable(i):
-            continue
+        if parent.dtype != np.float64 or not op.differentiable(i) or parent.shape == node.shape:
+            continue  # in a running product a mask ends, as at a matrix product
         x = parameter("x", np.zeros(parent.shape))
         operands = [OPS["log"](x) if k == i else p for k, p in enumerate(node.parents)]
         loss = OPS["where"](False, op(*operands, **node.params), 0.0)
