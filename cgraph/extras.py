@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from cgraph.errors import MissingPackageError
@@ -20,3 +21,8 @@ def scipy(module: str, what: str) -> Any:
         raise MissingPackageError(
             f'{what} needs SciPy: pip install "cgraph[scipy]"', name="scipy"
         ) from error
+
+
+def installed(package: str) -> bool:
+    """Whether a package could be imported; it is not."""
+    return find_spec(package) is not None

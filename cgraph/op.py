@@ -431,7 +431,7 @@ def _inside(interval: Interval, x: float) -> float:
 OPS: dict[str, Op] = {}
 
 # Where ops with a dotted name are defined: `linalg.inv` in `cgraph.linalg`. Those modules load when they are touched.
-HOMES = {"linalg": "cgraph.linalg"}
+HOMES = {"linalg": "cgraph.linalg", "nn": "cgraph.nn.functional"}
 
 
 def find(name: str) -> Op | None:

@@ -3,6 +3,7 @@
 Layers have **examples as columns**, Z = W X + b with X (n_in, m); `BinaryClassifier`, which speaks scikit-learn, takes rows.
 """
 
+from cgraph.nn import functional
 from cgraph.nn.classifier import BinaryClassifier
 from cgraph.nn.layers import Linear, ReLU, Sequential, Sigmoid, Tanh
 from cgraph.nn.progress import Progress
@@ -19,4 +20,5 @@ __all__ = [
     "Tanh",
     "Training",
     "classifier_graph",
+    "functional",
 ]

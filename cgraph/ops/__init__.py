@@ -10,6 +10,7 @@ from typing import Any
 from cgraph.op import OPS, Formula, Interval, Op, register
 from cgraph.operators import PUBLIC
 from cgraph.ops import (
+    activations,
     indexing,
     joining,
     linalg,
@@ -44,6 +45,7 @@ __all__ = [
     "Formula",
     "Interval",
     "Op",
+    "activations",
     "axes_of",
     "axis_of",
     "broadcast_back",
