@@ -55,8 +55,9 @@ def padded(x: Any, padding: Padding, fill: float = 0.0) -> Any:
         return x
     lead = x.ndim - len(padding)
     sizes = [n + sum(p) for n, p in zip(x.shape[lead:], padding, strict=True)]
-    result = np.full((*x.shape[:lead], *sizes), fill, x.dtype)
-    result[(..., *(slice(p[0], p[0] + n) for n, p in zip(x.shape[lead:], padding, strict=True)))] = x  # fmt: skip
+    result: Any = np.full((*x.shape[:lead], *sizes), fill, x.dtype)
+    inside = (slice(p[0], p[0] + n) for n, p in zip(x.shape[lead:], padding, strict=True))
+    result[(..., *inside)] = x
     return result
 
 
@@ -82,14 +83,16 @@ def folded(u: Any, sizes: Sizes, stride: Sizes, dilation: Sizes, padding: Paddin
     n = len(sizes)
     lead = u.shape[: u.ndim - 2 * n]
     outs, kernel = u.shape[u.ndim - 2 * n : u.ndim - n], u.shape[u.ndim - n :]
-    result = np.zeros((*lead, *(m + sum(p) for m, p in zip(sizes, padding, strict=True))), u.dtype)
+    result: Any = np.zeros(
+        (*lead, *(m + sum(p) for m, p in zip(sizes, padding, strict=True))), u.dtype
+    )
     for offset in product(*map(range, kernel)):
         place = tuple(
             slice(o * d, o * d + s * (m - 1) + 1, s) if m else slice(0, 0)
             for o, d, s, m in zip(offset, dilation, stride, outs, strict=True)
         )
         result[(..., *place)] += u[(..., *offset)]
-    inside = tuple(slice(p[0], p[0] + m) for m, p in zip(sizes, padding, strict=True))
+    inside: Any = tuple(slice(p[0], p[0] + m) for m, p in zip(sizes, padding, strict=True))
     return np.ascontiguousarray(result[(..., *inside)])
 
 
