@@ -7,7 +7,7 @@ overwritten by what becomes of it as soon as nobody needs the old value; and num
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from cgraph.compile.emit_numpy import Emitted, NumpyEmitter
@@ -22,9 +22,9 @@ IN_PLACE = ELEMENTWISE.keys() - {"select", "cast"}
 class LoopEmitter(NumpyEmitter):
     """Writes ``train(<data>, <state>, t, epochs, every, costs, workspace)``, which works on the arrays of the state in place."""
 
-    def __init__(self, loop: Loop, comment: Callable[[Value], str], threads: int = 1) -> None:
+    def __init__(self, loop: Loop, threads: int = 1) -> None:
         graph = Graph([*loop.data, *loop.state, loop.step], loop.roots())
-        super().__init__(graph, comment, threads)
+        super().__init__(graph, threads)
         self.loop = loop
         self.sections: Sections = sections(loop)
         self.state = {
@@ -204,7 +204,7 @@ class LoopEmitter(NumpyEmitter):
         for text, made in self.body[start:]:
             if made is not None:
                 self.out.lines[len(self.lines) + 1] = made
-            remark = self.comment(made) if made is not None else ""
+            remark = made.remark if made is not None else ""
             self.lines.append(
                 f"{space}{text:<{48 - indent}}  # {remark}" if remark else f"{space}{text}"
             )

@@ -41,6 +41,7 @@ class Emitted:
         lines: line number -> the value that is computed there.
         written: for each output whether it is written into ``outputs``; the others are numbers.
         groups: what runs in pieces: (the group, entries or rows of a piece, number of buffers).
+        named, passing: what values are called, and which exist in pieces only.
     """
 
     source: str = ""
@@ -50,16 +51,17 @@ class Emitted:
     lines: dict[int, Value] = field(default_factory=dict)
     written: list[bool] = field(default_factory=list)
     groups: list[Any] = field(default_factory=list)
+    named: dict[Value, str] = field(default_factory=dict)
+    passing: set[Value] = field(default_factory=set)
 
 
 class NumpyEmitter:
     """Writes the statements of one graph."""
 
-    def __init__(self, graph: Graph, comment: Callable[[Value], str], threads: int = 1) -> None:
+    def __init__(self, graph: Graph, threads: int = 1) -> None:
         self.graph = graph
         self.threads = threads
         self.passing: set[Value] = set()  # what exists in pieces only
-        self.comment = comment
         self.names = Names()
         self.named: dict[Value, str] = {}
         self.out = Emitted()
@@ -88,6 +90,7 @@ class NumpyEmitter:
         self.statements(steps)
         results = self._outputs(direct)
         self._assemble(title, results, direct)
+        self.out.named, self.out.passing = self.named, self.passing
         return self.out
 
     def lay_out(
@@ -143,7 +146,7 @@ class NumpyEmitter:
         for text, value in self.body:
             if value is not None:
                 self.out.lines[len(lines) + 1] = value
-            remark = self.comment(value) if value is not None else ""
+            remark = value.remark if value is not None else ""
             lines.append(f"    {text:<40}  # {remark}" if remark else f"    {text}")
         lines.append(f"    return {', '.join(results)}{',' * (len(results) == 1)}" if results else "    return ()")  # fmt: skip
         self.out.source = "\n".join(lines) + "\n"

@@ -19,8 +19,10 @@ def write_group(emitter: Any, group: Group, threads: int) -> None:
     buffers, kinds = slots(group)
     step = piece(group, threads)
     shape = group.shape
-    n = group.members[0].size if group.flat else shape[0]
-    tail = () if group.flat else shape[1:]
+    key = "" if group.flat or group.first else "..., "
+    piece_shape = (
+        (step,) if group.flat else (step, *shape[1:]) if group.first else (*shape[:-1], step)
+    )
     function = emitter.names.fresh("tile")
     names = [
         emitter.names.fresh("abcdefgh"[i] if i < 8 else f"buffer{i}") for i in range(len(kinds))
@@ -53,7 +55,7 @@ def write_group(emitter: Any, group: Group, threads: int) -> None:
     if names:
         comma = "," * (len(names) == 1)
         say(
-            f"    {', '.join(names)}{comma} = buffers if stop - start == {step} else [b[: stop - start] for b in buffers]"
+            f"    {', '.join(names)}{comma} = buffers if stop - start == {step} else [b[{key}: stop - start] for b in buffers]"
         )
     for text in cuts:
         say(f"    {text}")
@@ -62,8 +64,8 @@ def write_group(emitter: Any, group: Group, threads: int) -> None:
     if sums:
         say(f"    return {', '.join(sums)}{',' * (len(sums) == 1)}")
     pieces = emitter.names.fresh("in_pieces")
-    specs = [((step, *tail), kind.dtype) for kind in kinds]
-    emitter.out.namespace[pieces] = Pieces(n, step, specs, len(sums), threads)
+    specs = [(piece_shape, kind.dtype) for kind in kinds]
+    emitter.out.namespace[pieces] = Pieces(group.length, step, specs, len(sums), threads)
     emitter.out.groups.append((group, step, len(kinds)))
     results = [
         emitter.names.fresh("total") if not is_number(v) else emitter.named[v] for v in group.sums
@@ -80,9 +82,14 @@ def write_group(emitter: Any, group: Group, threads: int) -> None:
 def _cut(emitter: Any, value: Value, group: Group) -> str | None:
     """The slice of an array that belongs to a piece; None for one that every piece needs whole."""
     name = emitter.ref(value)
-    if not group.flat and (len(value.shape) < len(group.shape) or value.shape[0] != group.shape[0]):
-        return None
+    key = "start:stop" if group.flat or group.first else "..., start:stop"
+    if not group.flat:
+        axis = 0 if group.first else -1
+        if len(value.shape) < (len(group.shape) if group.first else 1):
+            return None
+        if value.shape[axis] != group.shape[axis]:
+            return None
     local = emitter.names.fresh(f"{name}_")
     source = name if len(value.shape) == 1 or not group.flat else f"{name}.reshape(-1)"
     emitter.named[value] = local
-    return f"{local} = {source}[start:stop]"
+    return f"{local} = {source}[{key}]"

@@ -61,10 +61,22 @@ class Value:
         params: what else the operation takes: axes, an index, the number of an argument, the array of a constant.
         shape, dtype: of the result.
         label: what to call it in the source; "" for nothing in particular.
-        origin: the node of the user's graph that it was made for, for profiles; None for what belongs to none.
+        origin: the node of the graph that it was made for; None for what belongs to none.
+        gradient_of: the node of the user's graph whose gradient it is, up to a factor; None for anything else.
+        remark: what the source says beside the statement.
     """
 
-    __slots__ = ("args", "dtype", "label", "op", "origin", "params", "shape")
+    __slots__ = (
+        "args",
+        "dtype",
+        "gradient_of",
+        "label",
+        "op",
+        "origin",
+        "params",
+        "remark",
+        "shape",
+    )
 
     def __init__(
         self, op: str, args: tuple[Value, ...], params: Any, shape: Shape, dtype: DType
@@ -76,6 +88,8 @@ class Value:
         self.dtype = dtype
         self.label = ""
         self.origin: Any = None
+        self.gradient_of: Any = None
+        self.remark = ""
 
     @property
     def size(self) -> int:
@@ -84,6 +98,17 @@ class Value:
     @property
     def nbytes(self) -> int:
         return self.size * self.dtype.itemsize
+
+    def take_over(self, other: Value) -> None:
+        """Stand for what another value stood for, where nothing is known about this one yet."""
+        if self.op in ("literal", "constant") or self is other:
+            return
+        self.label = self.label or other.label
+        self.remark = self.remark or other.remark
+        if self.origin is None:
+            self.origin = other.origin
+        if self.gradient_of is None:
+            self.gradient_of = other.gradient_of
 
     @property
     def literal(self) -> float | None:

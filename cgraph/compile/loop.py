@@ -131,6 +131,9 @@ def name_cotangents(
     """Call the gradients of named nodes dZ, dW; where a factor has travelled on, what stands without it has the name."""
     for node, target in cotangents.items():
         if node in values:
+            for value in {values[node], factored(values[node])[0]}:
+                if value.args and value.gradient_of is None:
+                    value.gradient_of = target
             value = values[node] if node in outputs else factored(values[node])[0]
             if not value.label and value.args:
                 value.label = f"d{target.basename or 'w'}"

@@ -31,8 +31,7 @@ def rebuilt(b: Builder, roots: Sequence[Value], rule: Rule) -> list[Value]:
         if found is None:
             same = all(x is y for x, y in zip(args, value.args, strict=True))
             found = value if same else _entered(b, value, args)
-        if found is not value and not found.label and found.op not in ("literal", "constant"):
-            found.label, found.origin = value.label, value.origin
+        found.take_over(value)
         new[value] = found
     return [new[root] for root in roots]
 

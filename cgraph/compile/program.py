@@ -15,6 +15,7 @@ import numpy as np
 from cgraph.compile.algebra import Algebra
 from cgraph.compile.ir import Shape
 from cgraph.compile.quick import MISS, quick_call
+from cgraph.compile.report import Plan, Profile, Stats, plan_of, profiled, stats_of
 from cgraph.compile.specialize import Derived, Specialized, derive, resized
 from cgraph.errors import CgraphError, MissingValueError, ShapeError, UnsupportedError
 from cgraph.graph import order
@@ -78,6 +79,11 @@ class Program:
                 raise
         if all(None not in leaf.shape for leaf in self.leaves):
             self._use(self._specialize([leaf.shape for leaf in self.leaves]))  # type: ignore[misc]
+
+    @property
+    def __graph_program__(self) -> Program:
+        """What `cgraph.draw` knows a program by."""
+        return self
 
     # --- calling ----------------------------------------------------------------------------------
 
@@ -225,6 +231,25 @@ class Program:
     def source(self) -> str:
         """The program as Python source."""
         return self.special.source
+
+    @property
+    def plan(self) -> Plan:
+        """Where every array of the program's own lies, how long it lives, and what runs in pieces."""
+        special = self.special
+        return plan_of(special.graph, special.emitted, special.emitted.named)
+
+    def stats(self) -> Stats:
+        """Operations, bytes, and the memory of one call, counted."""
+        special = self.special
+        return stats_of(special.graph, special.emitted, special.emitted.passing)
+
+    def profile(self, *args: Any, repeats: int = 20) -> Profile:
+        """Measure a call with these arguments, statement by statement; the least of `repeats`.
+
+        ``print`` it for a table, ``cg.draw`` it for a picture of the graph with the time at every node.
+        """
+        special, values = self._bind(args)
+        return profiled(self, special, values, repeats)
 
     def __reduce__(self) -> Any:
         outputs = self.outputs[0] if self._one_output else self.outputs

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import linecache
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from cgraph.autodiff import gradient
-from cgraph.compile.algebra import Algebra
-from cgraph.compile.emit_numpy import Emitted, NumpyEmitter
-from cgraph.compile.ir import FLOAT64, Graph, Shape, Value, is_number
+from cgraph.compile.algebra import Algebra, factored
+from cgraph.compile.emit_numpy import NumpyEmitter
+from cgraph.compile.ir import Graph, Shape, Value, is_number
 from cgraph.compile.loop import name_cotangents
 from cgraph.compile.lower import lower
 from cgraph.compile.passes import flattened, folded, sums_as_products
 from cgraph.compile.runtime import load, restore, silence
-from cgraph.errors import UnsupportedError
 from cgraph.graph import ancestors, order, substitute
 from cgraph.leaves import leaf_node
 from cgraph.node import Node
@@ -112,11 +111,13 @@ class Specialized:
         builder.outward = True
         backward = lower(builder, derived.gradients, values)
         name_cotangents(values, derived.cotangents, set(derived.gradients))
+        remark(derived, values, lowered_forward)
+        self.forward_nodes = lowered_forward
         results = flattened(
             builder, sums_as_products(builder, folded(builder, [*forward, *backward]))
         )
         self.graph = Graph(arguments, results, derived.names)
-        self.emitted = NumpyEmitter(self.graph, _remarks(derived, values, lowered_forward), threads).emit(title)  # fmt: skip
+        self.emitted = NumpyEmitter(self.graph, threads).emit(title)
         self.source = self.emitted.source
         self.function, self.careful, self.filename = load(self.source, self.emitted.namespace)
         weakref.finalize(self, linecache.cache.pop, self.filename, None)
@@ -133,7 +134,13 @@ class Specialized:
         """New arrays for the outputs that are arrays."""
         return [np.empty(shape, dtype) for shape, dtype in self.makers]
 
-    def run(self, arguments: Sequence[Any], outputs: Sequence[Any]) -> tuple[Any, ...]:
+    def loaded(self, source: str, extra: dict[str, Any]) -> Any:
+        """Another version of the source as a function, with some names more."""
+        return load(source, {**self.emitted.namespace, **extra})[0]
+
+    def run(
+        self, arguments: Sequence[Any], outputs: Sequence[Any], function: Any = None
+    ) -> tuple[Any, ...]:
         """Call the function; `arguments` are arrays, and Python floats where there is one entry."""
         pool = self.pool
         try:
@@ -142,7 +149,7 @@ class Specialized:
             workspace = self.emitted.memory.make()
         before = silence()
         try:
-            return self.function(*arguments, workspace, outputs)  # type: ignore[no-any-return]
+            return (function or self.function)(*arguments, workspace, outputs)  # type: ignore[no-any-return]
         except FLOAT_ERRORS:
             # Python's floats refuse what NumPy answers with inf or nan.
             wide = [np.float64(a) if n else a for a, n in zip(arguments, self.numbers, strict=True)]
@@ -152,23 +159,20 @@ class Specialized:
             pool.append(workspace)
 
 
-def _remarks(
-    derived: Derived, values: dict[Node, Value], forward: set[Node]
-) -> Callable[[Value], str]:
-    """What the source says beside a statement: the formula of the node, or which gradient it is."""
+def remark(derived: Derived, values: dict[Node, Value], forward: Collection[Node]) -> None:
+    """Write beside each value what it is: the formula of its node, or which gradient."""
     root = derived.outputs[0].basename or derived.outputs[0].op.name if derived.outputs else ""
-    remarks: dict[Value, str] = {}
-    for node in values:
-        value = values[node]
+    for node, value in values.items():
+        if value.remark or not value.args:
+            continue
         if node in derived.cotangents:
             target = derived.cotangents[node]
-            remarks.setdefault(value, f"∂{root}/∂{target.basename or target.op.name}")
-        elif node in forward and node.parents and value not in remarks:
+            value.remark = f"∂{root}/∂{target.basename or target.op.name}"
+            inner, factor = factored(value)
+            if inner is not value and factor and inner.args and not inner.remark:
+                inner.remark = f"{1 / factor:.6g} × {value.remark}"
+        elif node in forward and node.parents:
             names = tuple(p.basename or (f"{p._value:.6g}" if p.weak else p.op.name) for p in node.parents)  # fmt: skip
             formula = Formula.fill(node.op.formula.text, names, node.basename or "")
             name = f"{node.basename} = " if node.basename else ""
-            remarks[value] = f"{name}{formula or node.op.name}"
-    return lambda value: remarks.get(value, "")
-
-
-__all__ = ["FLOAT64", "Derived", "Emitted", "Specialized", "UnsupportedError", "derive", "resized"]
+            value.remark = f"{name}{formula or node.op.name}"

@@ -28,7 +28,7 @@ class Group:
         members: in order.
         sums: sums over all entries of a member, taken on the way.
         whole: members that are needed outside, and so are arrays.
-        flat: whether the loop runs over all entries in order; else over the first axis.
+        flat: whether the loop runs over all entries in order; else over one axis, the first if that is long enough, or the last.
     """
 
     shape: Shape
@@ -36,6 +36,18 @@ class Group:
     sums: list[Value] = field(default_factory=list)
     whole: list[Value] = field(default_factory=list)
     flat: bool = True
+
+    @property
+    def first(self) -> bool:
+        """Whether a loop that is not flat runs over the first axis."""
+        return self.shape[0] >= LEAST_ROWS
+
+    @property
+    def length(self) -> int:
+        """How many entries, rows or columns the loop runs over."""
+        if self.flat:
+            return self.members[0].size
+        return self.shape[0 if self.first else -1]
 
     def inputs(self) -> list[Value]:
         """What comes in from outside and is no number."""
@@ -47,6 +59,9 @@ class Group:
                     found[arg] = None
         return list(found)
 
+
+# An axis with fewer is not cut.
+LEAST_ROWS = 8
 
 Step = Value | Group
 
@@ -108,8 +123,8 @@ def _long(value: Value) -> bool:
 
 
 def _worth(group: Group) -> bool:
-    """Two operations at least, or one with its sum; over the first axis only where that is long enough to cut."""
-    return len(group.members) + len(group.sums) > 1 and (group.flat or group.shape[0] >= 8)
+    """Two operations at least, or one with its sum; and something long enough to cut."""
+    return len(group.members) + len(group.sums) > 1 and (group.flat or group.length >= LEAST_ROWS)
 
 
 def piece(group: Group, threads: int) -> int:
@@ -118,7 +133,7 @@ def piece(group: Group, threads: int) -> int:
     entries = (PIECE if threads == 1 else LONG_PIECE) // width
     if group.flat:
         return entries
-    row = max(1, group.members[0].size // group.shape[0])
+    row = max(1, group.members[0].size // group.length)
     return max(1, entries // row)
 
 

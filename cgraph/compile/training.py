@@ -203,7 +203,7 @@ class _CompiledLoop:
         return loop
 
     def _emit(self, loop: Loop) -> tuple[Emitted, Any, Any]:
-        emitted = LoopEmitter(loop, lambda value: "", self.threads).emit(self.title)
+        emitted = LoopEmitter(loop, self.threads).emit(self.title)
         fast, careful, filename = load(emitted.source, emitted.namespace, "train")
         weakref.finalize(self, linecache.cache.pop, filename, None)
         return emitted, fast, careful

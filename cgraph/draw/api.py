@@ -22,6 +22,8 @@ from cgraph.errors import DrawError
 from cgraph.node import Node
 
 if TYPE_CHECKING:
+    from cgraph.compile.program import Program
+    from cgraph.compile.report import Profile
     from cgraph.run import Run
 
 SUFFIXES = ("png", "svg", "pdf", "dot", "html", "txt", "mmd")
@@ -177,13 +179,15 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def draw(
-    root: Node | Sequence[Node] | Run, run: Run | None = None, *, step: int | str | None = None, focus: Node | None = None,
+    root: Node | Sequence[Node] | Run | Program | Profile, run: Run | None = None, *, step: int | str | None = None,
+    focus: Node | None = None,
     around: Node | None = None, hops: int = 2, dpi: int = 144, **options: Any,
 ) -> Diagram:  # fmt: skip
     """A diagram of everything that `root` depends on.
 
     Args:
-        root: a node, several nodes, or a Run (which is drawn with its own roots).
+        root: a node, several nodes, or a Run (which is drawn with its own roots); a compiled `Program` is drawn as its statements,
+            with where their results lie and what runs in pieces; a `Profile` as the graph, with the time at every node.
         run: an evaluation; with it the values are shown, and after a backward pass the gradients. Without, structure only.
         step: one moment of the backward pass: "forward", 0 for the seed, k for the k-th op that hands back its gradients.
         focus: show only the paths from this node to the root.
@@ -223,6 +227,10 @@ def draw(
     """
     from cgraph.draw.compose import compose
 
+    if not isinstance(root, Node | Sequence) and hasattr(root, "__graph_program__"):
+        from cgraph.draw.views.programs import drawn
+
+        return Diagram(drawn(root, Options.of(options)), dpi=dpi, source=(root, run, options))
     for name, node in (("focus", focus), ("around", around)):
         if not isinstance(node, Node | None):
             raise DrawError(f"{name}={node!r}: a node of the graph")
