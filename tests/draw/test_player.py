@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 import xml.etree.ElementTree as ET
 
@@ -258,6 +259,24 @@ def test_what_cannot_be_computed_in_the_page_stands_still(tmp_path):
     assert "too large for that" in wide and len(wide) < 100_000
     single = cg.frames(cg.square(cg.parameter("w", np.float32(2.0))).backward()).html()
     assert "the page computes in float64" in single
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"view": "expanded"}, {"theme": "circles"}, {"view": "layers", "bypass": True}]
+)
+@pytest.mark.parametrize("net", [neuron, batch, xor])
+def test_every_number_of_a_picture_is_bound(net, options):
+    """Also in a single diagram: each number that depends on a leaf is known to the page, so that none has to fade."""
+    for page in (
+        cg.draw(net().backward(), **options).html(),
+        cg.frames(net().backward(), update=0.5, **options).html(),
+    ):
+        live = json.loads(
+            re.search(r'<script type="application/json">(.*?)</script>', page, re.S)[1]
+        )["live"]
+        assert "still" not in live
+        texts = [parts for group in live["texts"].values() for parts in group.values()]
+        assert len(texts) > 10 and not [parts for parts in texts if parts[0] == "?"]
 
 
 def test_drawing_leaves_no_trace_in_the_graph():

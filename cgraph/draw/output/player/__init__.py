@@ -190,8 +190,19 @@ def _seen(picture: Picture) -> list[str]:
 
 def _again(frames: Any) -> Again | None:
     """How to make the same pictures of another run; None where it is not known."""
-    again = getattr(frames, "again", None)
-    return again if callable(again) else None
+    again: Again | None = getattr(frames, "again", None)
+    if again is not None:
+        return again
+    source = getattr(frames, "_source", None)
+    if not source:
+        return None
+
+    def one(run: Any, options: Any) -> list[Any]:
+        from cgraph.draw.compose import compose
+
+        return [compose(run, None, None, None, None, 2, options)]
+
+    return one
 
 
 def _palette_css() -> str:

@@ -16,6 +16,7 @@ import numpy as np
 
 from cgraph.draw.model.build import Builder
 from cgraph.draw.model.text import MINUS, parse_number
+from cgraph.op import OPS
 
 TOKEN = re.compile(
     rf"(?:(?<![\w.)\]₀-₉] )(?<![\w.)\]₀-₉]){MINUS})?(?<![\w.₀-₉])(?:\d+(?:\.\d+)?(?:·10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?|∞|NaN)(?![\w.]*[A-Za-z_])"
@@ -27,7 +28,8 @@ Parts = list[Any]  # texts, and [reference, how it is written, the text it has n
 
 class Quantities:
     """Everything the page can recompute, by reference: `v3.0` is entry 0 of node 3's value, `g` its gradient, `u` the value after an
-    update, `l2.5.0` the local gradient of card 2 for node 5, `s` the share it hands to it, `e` and `h` the same for one place."""
+    update, `q` the sigmoid of a logit, `l2.5.0` the local gradient
+    of card 2 for node 5, `s` the share it hands to it, `e` and `h` the same for one place."""
 
     def __init__(self, builder: Builder, rate: float | None) -> None:
         self.arrays: dict[str, Array] = {}
@@ -40,6 +42,10 @@ class Quantities:
                 self._add(f"g{i}", run.grad(node), i)
                 if rate is not None and node.kind == "parameter":
                     self._add(f"u{i}", run.value(node) - rate * run.grad(node), i)
+            if node.op.name == "stable_bce":  # the probability of its logit, which pictures show
+                logit = node.parents[0]
+                probability = OPS["sigmoid"].forward(np.asarray(run.value(logit)))
+                self._add(f"q{number[logit]}", probability, number[logit], i)
         if not builder.backward:
             return
         for c, card in enumerate(builder.cards):
@@ -81,7 +87,6 @@ class Binder:
         if len({len(t) for t in tokens}) > 1:
             return None if one == two else ["?", now]
         row = bool(re.search(r"[⎡⎢⎣\[]", now))
-        kept = row and any(_decimals(t[0]) and t[0].endswith("0") for t in tokens[0])
         parts: Parts = []
         at, changing, mine = 0, False, frozenset(about)
         for a, b, c in zip(*tokens, strict=True):
@@ -91,7 +96,7 @@ class Binder:
             if reference is None:
                 return ["?", now]
             changing = True
-            parts += [now[at : a.start()], [*reference, _style(a[0], row, kept)]]
+            parts += [now[at : a.start()], [*reference, _style(a[0], row)]]
             at = a.end()
         return [*parts, now[at:]] if changing else None
 
@@ -125,12 +130,10 @@ def _decimals(token: str) -> int:
     return len(token.partition(".")[2])
 
 
-def _style(token: str, row: bool, kept: bool) -> str:
-    """How a number is written: "" as everywhere, "m" the same in the width of its column, "f3" with that many decimals: where zeros
-    are kept."""
-    if "·" in token:
-        return "m" if row else ""
-    if _decimals(token) and (kept or (not row and token.endswith("0"))):
+def _style(token: str, row: bool) -> str:
+    """How a number is written: "" as everywhere, "m" the same in the width of its column, "f3" with that many decimals: in matrices, and
+    where zeros are kept."""
+    if _decimals(token) and "·" not in token and (row or token.endswith("0")):
         return f"f{_decimals(token)}"
     return "m" if row else ""
 

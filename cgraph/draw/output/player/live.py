@@ -32,9 +32,9 @@ def live(pictures: Sequence[Picture], rate: float | None, again: Again | None) -
     found["digits"] = builder.options.precision
     found["chain"] = rules(builder)
     found["expect"] = expected(builder)
-    if again is not None:
-        found |= bindings(pictures, builder, rate, again)
-    return found
+    if again is None:
+        return found | {"still": "its numbers could not be traced"}
+    return found | bindings(pictures, builder, rate, again)
 
 
 def facts(builder: Builder) -> dict[str, Any]:

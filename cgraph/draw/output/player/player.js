@@ -85,6 +85,7 @@ function CGraphPlayer(root, wholePage) {
       case 'v': return now.V[a[0]];
       case 'g': return now.G[a[0]];
       case 'u': return now.V[a[0]].map(function (v, k) { return v - live.rate * now.G[a[0]][k]; });
+      case 'q': return now.V[a[0]].map(function (v) { return CGraphInterpreter.ELEMENTWISE.sigmoid[0](v); });
       case 'l': return now.local(a[0], a[1]);
       case 's': return now.share(a[0], a[1]);
       case 'e': return now.localAt(a[0], a[1]);
@@ -99,7 +100,7 @@ function CGraphPlayer(root, wholePage) {
   function written(part, original, before) {  // the number behind a part, in the width and manner of the picture
     var factor = part.length === 3 ? part[1] : 1, style = part[part.length - 1], s = number(look(part[0]) / factor, live.digits, style);
     if (s[0] === '−' && original[0] !== '−' && /[·×+−⊙] ?$/.test(before) && style !== 'm') s = '(' + s + ')';
-    if (style === 'm') while (s.length < original.length) s = '\u00a0' + s;
+    if (style === 'm' || (style[0] === 'f' && original)) while (s.length < original.length) s = '\u00a0' + s;
     return s;
   }
   function rewrite() {
@@ -210,10 +211,10 @@ function CGraphPlayer(root, wholePage) {
   }
 
   // --- what is in view: the node at work and what comes out of it -------------------------------------------------------------------
-  function region(k) {  // in the units of the drawing: [left, top, right, bottom]; of arrows, the texts
+  function region(k, ids) {  // in the units of the drawing: [left, top, right, bottom]; of arrows, the texts
     var found = null, viewed = svg.viewBox.baseVal, shift = svg.firstElementChild.getCTM(), own = svg.getCTM();
     var tx = shift && own ? (shift.e - own.e) / (own.a || 1) : 0, ty = shift && own ? (shift.f - own.f) / (own.d || 1) : 0;
-    data.frames[k].see.forEach(function (id) {
+    (ids || data.frames[k].see).forEach(function (id) {
       var g = group(id);
       if (!g) return;
       var inner = g.classList.contains('edge') ? [].slice.call(g.querySelectorAll('text')) : [g];
@@ -229,14 +230,14 @@ function CGraphPlayer(root, wholePage) {
   var whole = false;
   function place(jump) {
     var full = data.film.size, view = svg.viewBox.baseVal;
-    var high = Math.max(260, window.innerHeight - top.offsetHeight - Math.max(56, chain.offsetHeight) - 24), wide = stage.clientWidth - 2;
+    var high = Math.max(260, window.innerHeight - (wholePage ? root.offsetTop : 0) - top.offsetHeight - Math.max(56, chain.offsetHeight) - 24), wide = stage.clientWidth - 2;
     if (wide <= 0) return;
     var fit = Math.min(1, wide / full[0], high / full[1]), scale = fit;
     if (!whole && fit < 0.72) {  // then a part of it, as large as its steps allow
       scale = Math.min(1, Math.max(fit, 0.9));
       for (var k = 0; k < n; k++) {
         var r = region(k), w = (r[2] - r[0] + 24) * full[0] / view.width, h = (r[3] - r[1] + 24) * full[1] / view.height;
-        scale = Math.min(scale, Math.max(wide / w, 0.5), Math.max(high / h, 0.5));
+        scale = Math.min(scale, Math.max(wide / w, 0.62), Math.max(high / h, 0.62));
       }
       scale = Math.max(scale, fit);
     }
@@ -246,7 +247,10 @@ function CGraphPlayer(root, wholePage) {
     zoom.hidden = fit >= 0.72 && !whole;
     zoom.textContent = whole ? 'larger' : 'whole picture';
     zoom.setAttribute('aria-pressed', whole);
-    var box = region(i).map(function (v) { return v * full[0] / view.width * scale; });
+    var sight = region(i), unit = full[0] / view.width * scale;
+    // What does not fit around the node at work is written below the picture, too: the node itself stays in the middle.
+    if ((sight[2] - sight[0]) * unit > stage.clientWidth && data.frames[i].active) sight = region(i, [data.frames[i].active]);
+    var box = sight.map(function (v) { return v * unit; });
     var left = (box[0] + box[2]) / 2 - stage.clientWidth / 2, topmost = (box[1] + box[3]) / 2 - stage.clientHeight / 2;
     stage.scrollTo({ left: left, top: topmost, behavior: jump || calm ? 'instant' : 'smooth' });
   }
@@ -283,14 +287,15 @@ function CGraphPlayer(root, wholePage) {
     about.appendChild(make('p', 'sum'));
   }
   function digits(v) { return Number.isInteger(v) && Math.abs(v) < 1e6 ? String(v).replace('-', '−') : String(+v.toPrecision(12)).replace('-', '−'); }
-  function entries(key, s) {  // an array as a table whose entries can be pointed at
+  function entries(key, s, decimals) {  // an array as a table whose entries can be pointed at
     var a = array(key);
     if (a.length > 48 || s.length > 2) return null;
     if (a.length === 1) return digits(a[0]);
+    var largest = Math.max.apply(null, [].map.call(a, Math.abs)), style = decimals && largest >= 0.01 && largest < 1e4 ? 'f' + decimals : '';
     var table = make('table', 'matrix'), columns = s.length ? s[s.length - 1] : 1, tr;
     a.forEach(function (v, k) {
       if (k % columns === 0) { tr = make('tr'); table.appendChild(tr); }
-      var td = make('td'), b = make('button', 'entry', number(v, 5));
+      var td = make('td'), b = make('button', 'entry', number(v, decimals || 5, style));
       b.type = 'button';
       b.title = digits(v);
       b.setAttribute('data-q', key + '.' + k);
@@ -346,8 +351,11 @@ function CGraphPlayer(root, wholePage) {
     if (found.more) chain.appendChild(make('span', 'op', '+ ' + found.more + ' more paths'));
     var arrived = !hidden('grad', program.nodes[target].x);
     if (scalar) chain.appendChild(make('span', 'result', '= ' + (arrived ? number(now.G[target][0]) : '…')));
-    else if (arrived && now.G[target].length <= 8 && dims(target)[0] === 1) {
-      chain.appendChild(make('span', 'result', '= ' + (now.G[target].length > 1 ? '[ ' + [].map.call(now.G[target], function (v) { return number(v); }).join('  ') + ' ]' : number(now.G[target][0]))));
+    else if (arrived) {
+      var table = now.G[target].length <= 16 && entries('g' + target, program.nodes[target].s, 3);
+      chain.appendChild(make('span', 'result', '='));
+      if (table) chain.appendChild(typeof table === 'string' ? make('span', 'result', number(now.G[target][0])) : table);
+      else chain.lastChild.remove();
     }
     // what else this step hands out: each opens its own chain
     if (c >= 0 && live.chain[c].length > 1) {
