@@ -8,7 +8,7 @@ import numpy as np
 
 from cgraph import shapes
 from cgraph.errors import UnsupportedError
-from cgraph.op import Op, is_node
+from cgraph.op import OPS, Op, is_node
 from cgraph.operators import public
 from cgraph.ops.define import F, like, linear_op
 from cgraph.ops.structure import target_shape
@@ -51,20 +51,40 @@ scatter_op: Op = linear_op(
 # fmt: on
 
 
+def _computed(parts: tuple[Any, ...]) -> int | None:
+    """The axis that a computed index of whole numbers picks along, if everything else is ``:``."""
+    nodes = [i for i, part in enumerate(parts) if is_node(part)]
+    if len(nodes) != 1 or parts[nodes[0]].dtype.kind not in "iu":
+        return None
+    others = [p for i, p in enumerate(parts) if i != nodes[0]]
+    return nodes[0] if all(isinstance(p, slice) and p == slice(None) for p in others) else None
+
+
 @public
 def getitem(x: Any, index: Any, *, name: str | None = None) -> Any:
     """``x[index]``: basic and fancy indexing as in NumPy. Entries picked twice get both gradients.
 
+    An index of whole numbers for one axis may be a node, as `argmax` and `argsort` give it: ``x[i]``, ``x[:, i]``.
+
     Raises:
         ShapeError: when the index is out of range.
-        UnsupportedError: when a node is used as an index.
+        UnsupportedError: when a node is used as a mask, or beside another index.
+
+    >>> import numpy as np
+    >>> import cgraph as cg
+    >>> cg.getitem(np.array([1.0, 2.0, 3.0]), [2, 0])
+    array([3., 1.])
     """
     parts = index if isinstance(index, tuple) else (index,)
+    axis = _computed(parts)
+    if axis is not None:
+        return OPS["take"](x, parts[axis], axis=axis, name=name)
     kept = []
     for part in parts:
         if is_node(part):
             raise UnsupportedError(
-                "an index must be known when the graph is built; use its .value, or cg.where for a mask"
+                "an index must be known when the graph is built, unless it is one node of whole numbers for one axis; use its .value, "
+                "cg.take_along_axis for an index into each line, or cg.where for a mask"
             )
         if isinstance(part, list | np.ndarray):
             part = np.array(part)

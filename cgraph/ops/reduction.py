@@ -40,6 +40,7 @@ from cgraph.ops.elementwise import (
     not_equal,
     sqrt,
     square,
+    subtract,
     where,
 )
 from cgraph.ops.joining import concatenate, stack
@@ -569,7 +570,7 @@ def std(
     mean: Any = None,
     name: str | None = None,
 ) -> Any:
-    """The standard deviation over `axis`: the root of `var`; like the root, it has no finite gradient at 0.
+    """The standard deviation over `axis`: the root of `var`; like the root, it has no finite gradient where entries do not differ.
 
     Raises:
         ShapeError: when an axis is out of range, naming the node.
@@ -578,6 +579,14 @@ def std(
     >>> float(cg.std([1.0, 2.0, 3.0], ddof=1))
     1.0
     """
+    if (
+        ddof == 0
+        and not correction
+        and shapes.size(tuple(shape_of(x)[a] for a in axes_of(x, axis))) == 1
+    ):
+        # Of one number it is 0 whatever the number, and so is its gradient.
+        only = mean_op(x, axes=axes_of(x, axis), keepdims=bool(keepdims))
+        return subtract(only, only, name=name)
     variance = var(
         x, axis, ddof, keepdims, dtype=dtype, correction=correction, where=where, mean=mean
     )

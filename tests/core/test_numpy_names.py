@@ -263,6 +263,17 @@ def test_an_index_may_be_computed() -> None:
     assert cg.sum(best).backward().grad(x).tolist() == [[1, 0, 0], [1, 0, 0]]
 
 
+def test_picking_with_a_computed_place() -> None:
+    x = cg.parameter("x", X)
+    rows, columns = x[cg.argmax(x, axis=0)], x[:, cg.argsort(x[0])]
+    assert cg.run(rows).value(rows).tolist() == X[[1, 1, 0]].tolist()
+    assert cg.run(columns).value(columns).tolist() == X[:, [1, 2, 0]].tolist()
+    with pytest.raises(cg.UnsupportedError, match=r"cg\.where for a mask"):
+        x[x > 0]
+    with pytest.raises(cg.UnsupportedError, match="take_along_axis"):
+        x[[0, 1], cg.argmax(x, axis=1)]
+
+
 def test_weighted_counts_and_joined_nodes() -> None:
     a, b = cg.parameter("a", 1.0), cg.parameter("b", 2.0)
     table = cg.array([[a, b], [0.0, a * b]])
