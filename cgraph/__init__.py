@@ -42,6 +42,7 @@ from cgraph.node import (
     Node as Node,
     scope as scope,
 )
+from cgraph.numpy_names import ALIASES as _ALIASES
 from cgraph.op import (
     Formula as Formula,
     Interval as Interval,
@@ -111,6 +112,8 @@ def __getattr__(name: str) -> Any:
         return import_module(_LAZY[name])
     if name in _LAZY_NAMES:
         return getattr(import_module(_LAZY_NAMES[name]), name)
+    if name in _ALIASES:  # NumPy's other names: cg.acos, cg.absolute, cg.concat
+        return ops.PUBLIC[_ALIASES[name]]
     raise AttributeError(f"module 'cgraph' has no attribute {name!r}")
 
 

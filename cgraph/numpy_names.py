@@ -68,7 +68,8 @@ REFUSED = {
     **dict.fromkeys(
         "save savez savetxt savez_compressed array2string array_repr array_str shares_memory may_share_memory apply_along_axis "
         "apply_over_axes piecewise lexsort sort_complex nextafter spacing frexp fromfunction poly roots polyfit ix_ isin in1d packbits "
-        "unpackbits gcd lcm array_equiv bitwise_count".split(), _NUMBERS),
+        "unpackbits gcd lcm array_equiv bitwise_count polyadd polysub polymul polydiv polyint polyder "
+        "einsum_path ravel_multi_index unravel_index resize".split(), _NUMBERS),
     **dict.fromkeys("iscomplexobj_ complex".split(), _COMPLEX),
     "matrix_power": "multiply it out", "busday_offset": _NUMBERS,
 }  # fmt: skip
@@ -131,6 +132,9 @@ _OF_SHAPES: dict[str, Callable[..., Any]] = {
     "allclose": lambda a, b, *tolerances, **k: PUBLIC["all"](
         PUBLIC["isclose"](a, b, *tolerances, **k)
     ),
+    "tril_indices_from": lambda arr, k=0: np.tril_indices_from(np.empty(arr.shape, bool), k),
+    "triu_indices_from": lambda arr, k=0: np.triu_indices_from(np.empty(arr.shape, bool), k),
+    "diag_indices_from": lambda arr: np.diag_indices_from(np.empty(arr.shape, bool)),
     "polyval": lambda p, x: _polyval(p, x),
     "nan_to_num": lambda x, **k: PUBLIC["nan_to_num"](x, **k),
 }
@@ -240,7 +244,10 @@ def namesake(function: Any) -> Callable[..., Any] | None:
         home = _NAMESAKES.get(function.__module__)
     if home is None:
         return None
-    found: Callable[..., Any] | None = getattr(import_module(home), function.__name__, None)
+    try:
+        found: Callable[..., Any] | None = getattr(import_module(home), function.__name__, None)
+    except ModuleNotFoundError:
+        return None
     return found
 
 

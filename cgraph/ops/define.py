@@ -234,3 +234,22 @@ def dtype_of(x: Any) -> Any:
 def along(axis: int, part: Any) -> tuple[Any, ...]:
     """The index that picks `part` along one axis and everything along the others."""
     return (*(slice(None),) * axis, part)
+
+
+def batched_along(*counted: str) -> Callable[..., Any]:
+    """The batching rule (cgraph/batching.py) of an op that goes line by line along ``axis=``: every operand gets the new axis in front,
+    and parameters among `counted` that are shapes get its size."""
+
+    def rule(node: Any, operands: list[Any], has: list[bool], size: int) -> Any:
+        wide = []
+        for x, there in zip(operands, has, strict=True):
+            if not there and not shapes.is_static(x.shape):
+                return None
+            wide.append(x if there else OPS["broadcast_to"](x, shape=(size, *x.shape)))
+        params = {**node.params, "axis": node.params["axis"] + 1}
+        for name in counted:
+            if params.get(name) is not None:
+                params[name] = (size, *params[name])
+        return Op.build_node(node.op, tuple(wide), params)
+
+    return rule

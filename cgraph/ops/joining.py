@@ -405,6 +405,47 @@ def linspace(
     return (result, (stop - start) / parts if parts else np.nan) if retstep else result
 
 
+@public
+def logspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    base: Any = 10.0,
+    dtype: Any = None,
+    axis: int = 0,
+    *,
+    name: str | None = None,
+) -> Any:
+    """`num` numbers from ``base**start`` to ``base**stop``, each the same multiple of the one before."""
+    exponents = linspace(start, stop, num, endpoint, axis=axis)
+    result = OPS["power"](base, exponents, name=None if dtype is not None else name)
+    return result if dtype is None else cast(result, dtype, name=name)
+
+
+@public
+def geomspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    dtype: Any = None,
+    axis: int = 0,
+    *,
+    name: str | None = None,
+) -> Any:
+    """`num` positive numbers from `start` to `stop`, each the same multiple of the one before.
+
+    >>> import numpy as np
+    >>> import cgraph as cg
+    >>> cg.geomspace(1.0, 8.0, 4).round(6)
+    array([1., 2., 4., 8.])
+    """
+    exponents = linspace(OPS["log"](start), OPS["log"](stop), num, endpoint, axis=axis)
+    result = OPS["exp"](exponents, name=None if dtype is not None else name)
+    return result if dtype is None else cast(result, dtype, name=name)
+
+
 class _Joined:
     """``r_[a, b]`` and ``c_[a, b]``: arrays and nodes joined along the first axis, or as columns."""
 

@@ -63,14 +63,26 @@ def _take_adjoint(u: Any, x: Any, index: Any, axis: int) -> Any:
     return add_taken_op(u, index, *reference, axis=axis, shape=own)
 
 
+def _take_batch(node: Any, operands: list[Any], has: list[bool], size: int) -> Any:
+    axis = node.params["axis"]
+    if has == [True, False]:
+        return Op.build_node(node.op, tuple(operands), {"axis": axis + 1})
+    return (
+        Op.build_node(node.op, tuple(operands), {"axis": 0})
+        if has == [False, True] and axis == 0
+        else None
+    )
+
+
 # fmt: off
 roll_op: Op = linear_op(
     "roll", lambda x, shift, axes: np.roll(x, shift, axes), _roll_adjoint, mask=_roll_adjoint, shape=lambda x, shift, axes: x, symbol="↻",
+    batch="axes",
     formula=F("$a, rolled", r"\operatorname{roll} $a", "1, rolled back"),
     example=lambda rng: ((rng.normal(size=(2, 3)),), {"shift": (1, -2), "axes": (0, 1)}),
 )
 take_op: Op = linear_op(
-    "take", lambda x, index, axis: np.take(x, index, axis), _take_adjoint, others=1, shape=_take_shape, symbol="[ ]",
+    "take", lambda x, index, axis: np.take(x, index, axis), _take_adjoint, others=1, shape=_take_shape, symbol="[ ]", batch=_take_batch,
     formula=F("$a[$b]", "$a_{$b}", "1 where picked", None),
     example=lambda rng: ((rng.normal(size=(2, 3)), rng.integers(0, 3, (2, 2))), {"axis": 1}),
     doc="Entries of `x` along an axis, by an index that is computed.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from cgraph.linear_maps import Adjoint, LinearMap
 from cgraph.op import Op
 from cgraph.operators import public
 from cgraph.ops.define import F, axis_of, known_shape, op, shape_of
-from cgraph.ops.elementwise import multiply
+from cgraph.ops.elementwise import add, multiply
 from cgraph.ops.indexing import getitem
 from cgraph.ops.joining import stack
 from cgraph.ops.linalg import dot, matmul
@@ -57,9 +58,20 @@ def _einsum_local(i: int, out: Any, *operands: Any, subscripts: str) -> LinearMa
     return Adjoint(forward, lambda u: einsum_op(u, *others, subscripts=back))
 
 
+def _einsum_batch(node: Any, operands: list[Any], has: list[bool], size: int) -> Any:
+    """One letter more, for the examples."""
+    terms, result = node.params["subscripts"].split("->")
+    letter = next(c for c in string.ascii_letters if c not in terms)
+    parts = [letter + t if there else t for t, there in zip(terms.split(","), has, strict=True)]
+    return Op.build_node(
+        node.op, tuple(operands), {"subscripts": f"{','.join(parts)}->{letter}{result}"}
+    )
+
+
 # fmt: off
 einsum_op: Op = op(
     "einsum", _einsum, _einsum_local, variadic=True, shape=_einsum_shape, family="linalg", role="linear", symbol="einsum",
+    batch=_einsum_batch,
     formula=F("einsum($a, $b, …)", r"\operatorname{einsum}($a, $b, \dots)", "einsum(upstream, the others)"),
     example=lambda rng: ((rng.normal(size=(2, 3)), rng.normal(size=(3, 2, 2))), {"subscripts": "ij,jik->k"}),
 )
@@ -307,6 +319,32 @@ def cross(
     x, y = [*x, zero][:3], [*y, zero][:3]
     first, second = x[1] * y[2] - x[2] * y[1], x[2] * y[0] - x[0] * y[2]
     return moveaxis(stack([first, second, last], -1), -1, axisc, name=name)
+
+
+@public
+def add_sequence(*terms: Any, name: str | None = None) -> Any:
+    """The sum of its operands, as MyGrad has it."""
+    return _chain(add, terms, name)
+
+
+@public
+def multiply_sequence(*factors: Any, name: str | None = None) -> Any:
+    """The product, entry by entry, of its operands, as MyGrad has it."""
+    return _chain(multiply, factors, name)
+
+
+@public
+def multi_matmul(matrices: Sequence[Any], *, name: str | None = None) -> Any:
+    """The product of matrices, from left to right; `cgraph.linalg.multi_dot` looks for the cheapest order."""
+    return _chain(matmul, tuple(matrices), name)
+
+
+def _chain(binary: Any, operands: tuple[Any, ...], name: str | None) -> Any:
+    if len(operands) < 2:
+        raise ShapeError(
+            f"{binary.name if isinstance(binary, Op) else binary.__name__} of fewer than two operands"
+        )
+    return binary(reduce(binary, operands[:-1]), operands[-1], name=name)
 
 
 # --- convolution ----------------------------------------------------------------------------------------------------------------

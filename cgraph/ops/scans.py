@@ -15,12 +15,34 @@ from cgraph.errors import ShapeError, UnsupportedError
 from cgraph.linear_maps import Adjoint, LinearMap
 from cgraph.op import Op, is_node
 from cgraph.operators import public
-from cgraph.ops.define import F, along, axis_of, dtype_of, known_shape, nonzero_after, op, shape_of
-from cgraph.ops.elementwise import divide, equal, multiply, not_equal, subtract, where
+from cgraph.ops.define import (
+    F,
+    along,
+    axis_of,
+    batched_along,
+    dtype_of,
+    known_shape,
+    nonzero_after,
+    op,
+    shape_of,
+)
+from cgraph.ops.elementwise import (
+    abs,
+    divide,
+    equal,
+    greater,
+    less,
+    logical_and,
+    multiply,
+    not_equal,
+    subtract,
+    where,
+)
 from cgraph.ops.indexing import getitem
 from cgraph.ops.joining import concatenate
 from cgraph.ops.reduction import _sum_dtype, cumsum, sum
-from cgraph.ops.structure import broadcast_to, cast, reshape
+from cgraph.ops.rounding import remainder
+from cgraph.ops.structure import broadcast_to, cast, reshape, stop_gradient
 
 
 def _recurrence(a: Any, b: Any, axis: int) -> Any:
@@ -103,7 +125,8 @@ def _example(rng: Any) -> Any:
 
 # fmt: off
 recurrence_op: Op = op(
-    "linear_recurrence", _recurrence, _recurrence_a, _recurrence_b, shape=lambda a, b, axis: b, family="reduction", role="linear",
+    "linear_recurrence", _recurrence, _recurrence_a, _recurrence_b, batch=batched_along(), shape=lambda a, b, axis: b,
+    family="reduction", role="linear",
     formula=F("h[i] = $a[i]·h[i−1] + $b[i]", "h_i = {$a}_i h_{i-1} + {$b}_i", "backwards, times h[i−1]", "the same, backwards"),
     example=lambda rng: ((rng.normal(size=(2, 3)), rng.normal(size=(2, 3))), {"axis": int(rng.integers(2))}),
 )
@@ -245,6 +268,33 @@ def diff(
 def _in_dtype(end: Any, x: Any) -> Any:
     """What is put beside `x` takes its dtype, as in NumPy."""
     return end if is_node(end) else np.asarray(end).astype(dtype_of(x), casting="same_kind")
+
+
+@public
+def unwrap(
+    p: Any,
+    discont: float | None = None,
+    axis: int = -1,
+    *,
+    period: float = 2 * np.pi,
+    name: str | None = None,
+) -> Any:
+    """Angles along `axis` without jumps of a `period`; the turns that are put in do not move, so the local gradient is 1.
+
+    >>> import numpy as np
+    >>> import cgraph as cg
+    >>> cg.unwrap(np.array([0.0, 3.0, -3.0])).round(3)
+    array([0.   , 3.   , 3.283])
+    """
+    axis = axis_of(p, axis)
+    steps = stop_gradient(diff(p, axis=axis))
+    half = period / 2.0
+    wrapped = remainder(steps + half, period) - half
+    wrapped = where(logical_and(equal(wrapped, -half), greater(steps, 0.0)), half, wrapped)
+    small = less(abs(steps), half if discont is None else discont)
+    turns = cumsum(where(small, 0.0, wrapped - steps), axis)
+    rest = getitem(p, along(axis, slice(1, None))) + turns
+    return concatenate([getitem(p, along(axis, slice(0, 1))), rest], axis, name=name)
 
 
 @public

@@ -19,6 +19,7 @@ from cgraph.operators import public
 from cgraph.ops.define import (
     F,
     axis_of,
+    batched_along,
     known_shape,
     like,
     linear_op,
@@ -104,8 +105,8 @@ def _margin(x: Any, axis: int, **params: Any) -> Any:
     return np.min((high - low) / np.maximum(np.maximum(np.abs(low), np.abs(high)), 1e-300))
 
 
-def _reduced(x: Shape, axis: int | None, keepdims: bool) -> Shape:
-    return shapes.reduce(x, tuple(range(len(x))) if axis is None else (axis,), keepdims)
+def _reduced(x: Shape, axis: int, keepdims: bool) -> Shape:
+    return shapes.reduce(x, (axis,), keepdims)
 
 
 def _example(rng: Any) -> Any:
@@ -116,19 +117,20 @@ def _example(rng: Any) -> Any:
 
 # fmt: off
 take_along_op: Op = linear_op(
-    "take_along_axis", lambda x, index, axis: np.take_along_axis(x, index, axis), _take_along_adjoint, others=1,
+    "take_along_axis", lambda x, index, axis: np.take_along_axis(x, index, axis), _take_along_adjoint, others=1, batch=batched_along(),
     shape=lambda x, index, axis: index,
     symbol="[ ]", formula=F("$a[$b]", "$a_{$b}", "1 where picked", None),
     example=lambda rng: ((rng.normal(size=(2, 3)), rng.integers(0, 3, (2, 4))), {"axis": 1}),
 )
 add_along_op: Op = linear_op(
-    "add_along_axis", _add_along, _add_along_adjoint, others=2, mask=_add_along_adjoint,
+    "add_along_axis", _add_along, _add_along_adjoint, others=2, batch=batched_along("shape"), mask=_add_along_adjoint,
     shape=lambda u, index, *like, axis, shape=None: like[0] if shape is None else shape,
     formula=F("$a added into zeros at $b", "$a", "1", None, None), doc="Zeros of `shape` with `x` added at an index along an axis.",
     example=lambda rng: ((rng.normal(size=(2, 4)), rng.integers(0, 3, (2, 4))), {"axis": 1, "shape": (2, 3)}),
 )
 tie_mean_op: Op = linear_op(
-    "tie_mean", tie_mean, lambda u, v, by, axis: tie_mean_op(u, by, axis=axis), others=1, shape=lambda v, by, axis: v,
+    "tie_mean", tie_mean, lambda u, v, by, axis: tie_mean_op(u, by, axis=axis), others=1, batch=batched_along(),
+    shape=lambda v, by, axis: v,
     formula=F("$a, the mean where $b ties", r"\bar $a", "1/k in a group of k", None),
     doc="The mean of `v` over entries whose `by` is equal: how ties share.",
     example=lambda rng: ((rng.normal(size=(2, 3)), rng.integers(0, 2, (2, 3))), {"axis": 1}),
@@ -137,28 +139,34 @@ argsort_op: Op = op(
     "argsort", lambda x, axis, kind="stable": np.argsort(x, axis, kind=kind), None, shape=lambda x, axis, kind="stable": x,
     dtype=lambda x: _INDEX,
     formula=F("order of $a", r"\operatorname{argsort} $a", None), example=_example,
+    batch="axes",
 )
 argpartition_op: Op = op(
     "argpartition", lambda x, axis, kth: np.argpartition(x, kth, axis), None, shape=lambda x, axis, kth: x, dtype=lambda x: _INDEX,
     formula=F("order of $a about the k-th", r"\operatorname{argpartition} $a", None),
+    batch="axes",
 )
 sort_op: Op = op(
     "sort", lambda x, axis: np.sort(x, axis), _gathered(argsort_op), shape=lambda x, axis: x, margin=_margin,
     formula=F("$a, sorted", r"\operatorname{sort} $a", "1 where it came from, ties share"), example=_example,
+    batch="axes",
 )
 partition_op: Op = op(
     "partition", lambda x, axis, kth: np.take_along_axis(x, np.argpartition(x, kth, axis), axis), _gathered(argpartition_op),
     shape=lambda x, axis, kth: x, margin=_margin,
     formula=F("$a, parted", r"\operatorname{partition} $a", "1 where it came from, ties share"),
     example=lambda rng: (_example(rng)[0], {"axis": 1, "kth": (1,)}),
+    batch="axes",
 )
 argmax_op: Op = op(
     "argmax", lambda x, axis, keepdims: np.argmax(x, axis, keepdims=keepdims), None, shape=_reduced, dtype=lambda x: _INDEX,
     formula=F("place of the largest of $a", r"\operatorname{argmax} $a", None),
+    batch="axes",
 )
 argmin_op: Op = op(
     "argmin", lambda x, axis, keepdims: np.argmin(x, axis, keepdims=keepdims), None, shape=_reduced, dtype=lambda x: _INDEX,
     formula=F("place of the smallest of $a", r"\operatorname{argmin} $a", None),
+    batch="axes",
 )
 searchsorted_op: Op = op(
     "searchsorted", lambda a, v, side: np.searchsorted(a, v, side), None, None, shape=lambda a, v, side: v, dtype=lambda a, v: _INDEX,
@@ -262,9 +270,10 @@ def _place(made: Op, text: str) -> Any:
     def function(
         x: Any, axis: int | None = None, *, keepdims: bool = False, name: str | None = None
     ) -> Any:
-        return made(
-            x, axis=None if axis is None else axis_of(x, axis), keepdims=bool(keepdims), name=name
-        )
+        if axis is not None:
+            return made(x, axis=axis_of(x, axis), keepdims=bool(keepdims), name=name)
+        place = made(reshape(x, -1), axis=0, keepdims=False, name=None if keepdims else name)
+        return reshape(place, (1,) * len(shape_of(x)), name=name) if keepdims else place
 
     function.__name__ = function.__qualname__ = made.name
     function.__doc__ = f"Where the {text} entry is along `axis` (among all by default): a whole number, without a derivative."
@@ -383,6 +392,33 @@ def select(condlist: Any, choicelist: Any, default: Any = 0, *, name: str | None
     for k in reversed(range(len(condlist))):
         result = where(condlist[k], choicelist[k], result, name=name if k == 0 else None)
     return result
+
+
+@public
+def choose(a: Any, choices: Any, mode: str = "raise", *, name: str | None = None) -> Any:
+    """Entry by entry one of the `choices`, by the whole numbers in `a`.
+
+    >>> import numpy as np
+    >>> import cgraph as cg
+    >>> cg.choose(np.array([1, 0]), [np.array([1.0, 2.0]), np.array([10.0, 20.0])])
+    array([10.,  2.])
+    """
+    from cgraph.ops.elementwise import equal
+
+    if mode != "raise":
+        raise UnsupportedError(
+            f"choose: mode={mode!r}; bring the numbers into range with % or cg.clip"
+        )
+    options = list(choices)
+    return select(
+        [
+            equal(a, float(k) if is_node(a) and a.dtype.kind == "f" else k)
+            for k in range(len(options))
+        ],
+        options,
+        np.nan,
+        name=name,
+    )
 
 
 @public
