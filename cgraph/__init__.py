@@ -82,6 +82,7 @@ _LAZY_NAMES = {
     "from_jax": "cgraph.interop",
     "from_onnx": "cgraph.interop",
     "from_torch": "cgraph.interop",
+    "lint": "cgraph.rewrite.lint",
     "load": "cgraph.io.store",
     "named_leaves": "cgraph.interop",
     "save": "cgraph.io.store",

@@ -4,6 +4,7 @@
     cgraph train     train a classifier on a data set or a CSV file, stop and resume
     cgraph predict   probabilities and classes for the lines of a CSV file
     cgraph draw      draw a saved graph, or one that a module holds
+    cgraph lint      find where a graph overflows, cancels, saturates or leaves a domain
     cgraph doctor    what engine, fonts and versions were found
 
 Here are only the parser and the dispatch; each subcommand is a module that is imported when it is asked for. Exit codes: 0 done,
@@ -29,6 +30,7 @@ COMMANDS = {
     "train": "train a binary classifier on a data set or a CSV file",
     "predict": "predict with a trained classifier: MODEL DATA.csv",
     "draw": "draw a graph: FILE.cgraph or MODULE:NAME",
+    "lint": "find where a graph overflows, cancels or leaves a domain: MODULE:NAME",
     "doctor": "say what engine, fonts and versions were found",
 }
 ELSEWHERE = {

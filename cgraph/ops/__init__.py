@@ -11,6 +11,7 @@ from cgraph.op import OPS, Formula, Interval, Op, register
 from cgraph.operators import PUBLIC
 from cgraph.ops import (
     activations,
+    cross_entropy,
     indexing,
     joining,
     linalg,
@@ -49,6 +50,7 @@ __all__ = [
     "axes_of",
     "axis_of",
     "broadcast_back",
+    "cross_entropy",
     "elementwise",
     "functions",
     "indexing",

@@ -21,6 +21,7 @@ import numpy as np
 from cgraph.linear_maps import Select
 from cgraph.op import REAL, Interval, Op, register
 from cgraph.operators import PUBLIC
+from cgraph.ops import kernels
 from cgraph.ops.define import NOT_NEGATIVE, POSITIVE, UNIT, F, elementwise
 
 
@@ -136,58 +137,26 @@ cosh: Op = elementwise("cosh", np.cosh, lambda out, x: sinh(x), scalar=math.cosh
 
 # --- activations --------------------------------------------------------------------------------------------------------------
 
-
-def _sigmoid(x: Any) -> Any:
-    """Each tail by the exponential that does not overflow: e^x / (1 + e^x) and 1 / (1 + e^−x)."""
-    small = np.exp(np.copysign(x, -1.0))  # e^−|x|
-    return np.where(np.less(x, 0), small, 1.0) / (1.0 + small)
-
-
-def _sigmoid_float(x: float) -> float:
-    if x >= 0.0:
-        return 1.0 / (1.0 + math.exp(-x))
-    small = math.exp(x)
-    return small / (1.0 + small)
-
-
-def _sigmoid_slope(x: Any) -> Any:
-    small = np.exp(np.copysign(x, -1.0))
-    return small / np.square(1.0 + small)
-
-
-def _sigmoid_slope_float(x: float) -> float:
-    small = math.exp(-math.fabs(x))
-    return small / ((1.0 + small) * (1.0 + small))
-
-
-def _softplus(x: Any) -> Any:
-    return np.maximum(x, 0.0) + np.log1p(np.exp(np.copysign(x, -1.0)))
-
-
-def _softplus_float(x: float) -> float:
-    return (x if x > 0.0 else 0.0) + math.log1p(math.exp(-math.fabs(x)))
-
-
 tanh: Op = elementwise(
-    "tanh", np.tanh, lambda out, x: tanh_slope(x), scalar=math.tanh, role="activation", formula=F("tanh $a", r"\tanh $a", "1 − $out²"),
+    "tanh", kernels.tanh, lambda out, x: tanh_slope(x), scalar=math.tanh, role="activation", formula=F("tanh $a", r"\tanh $a", "1 − $out²"),
 )
 tanh_slope: Op = elementwise(
-    "tanh_slope", lambda x: np.square(1.0 / np.cosh(x)), lambda out, x: -2.0 * out * tanh(x), scalar=lambda x: (1.0 / math.cosh(x)) ** 2,
+    "tanh_slope", kernels.tanh_slope, lambda out, x: -2.0 * out * tanh(x), scalar=kernels.tanh_slope_float,
     symbol="tanh′", formula=F("1 − tanh² $a", r"1 - \tanh^2 $a", "−2·$out·tanh $a"),
-    doc="The derivative of tanh, computed as 1/cosh²: 1 − tanh² has no digits left in the tails.",
+    doc="The derivative of tanh, computed as 4 σ′(2x): 1 − tanh² has no digits left in the tails.",
 )
 sigmoid: Op = elementwise(
-    "sigmoid", _sigmoid, lambda out, x: sigmoid_slope(x), scalar=_sigmoid_float, symbol="σ", role="activation",
+    "sigmoid", kernels.sigmoid, lambda out, x: sigmoid_slope(x), scalar=kernels.sigmoid_float, symbol="σ", role="activation",
     formula=F("1 / (1 + e^(−$a))", r"\frac{1}{1 + e^{-$a}}", "$out(1−$out)"),
     doc="The logistic function, accurate in both tails. Its partial out·(1−out) is computed by `sigmoid_slope`, where 1 − out has no digits left.",
 )
 sigmoid_slope: Op = elementwise(
-    "sigmoid_slope", _sigmoid_slope, lambda out, x: -out * tanh(0.5 * x), scalar=_sigmoid_slope_float, symbol="σ′",
+    "sigmoid_slope", kernels.sigmoid_slope, lambda out, x: -out * tanh(0.5 * x), scalar=kernels.sigmoid_slope_float, symbol="σ′",
     formula=F("σ($a)(1−σ($a))", r"\sigma($a)(1 - \sigma($a))", "−$out·tanh($a/2)"),
     doc="The derivative of the sigmoid, e^−|x| / (1 + e^−|x|)², accurate in both tails.",
 )
 softplus: Op = elementwise(
-    "softplus", _softplus, lambda out, x: sigmoid(x), scalar=_softplus_float, role="activation",
+    "softplus", kernels.softplus, lambda out, x: sigmoid(x), scalar=kernels.softplus_float, role="activation",
     formula=F("ln(1 + e^$a)", r"\ln(1 + e^{$a})", "σ($a)"),
 )
 relu: Op = elementwise(

@@ -6,31 +6,19 @@ rows do not. Accuracy and how it is proved: docs/numerics.md.
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
-import numpy as np
-
 from cgraph.op import Formula, Interval, Op
+from cgraph.ops import kernels
 from cgraph.ops.define import elementwise
 from cgraph.ops.elementwise import expm1, sigmoid, sigmoid_slope
 
 OPEN_UNIT = Interval(0.0, 1.0, open_low=True, open_high=True)
 
 
-def _log_sigmoid(x: Any) -> Any:
-    return np.minimum(x, 0.0) - np.log1p(np.exp(np.copysign(x, -1.0)))
-
-
-def _log_sigmoid_float(x: float) -> float:
-    return (x if x < 0.0 else 0.0) - math.log1p(math.exp(-math.fabs(x)))
-
-
 log_sigmoid: Op = elementwise(
     "log_sigmoid",
-    _log_sigmoid,
+    kernels.log_sigmoid,
     lambda out, x: sigmoid(-x),
-    scalar=_log_sigmoid_float,
+    scalar=kernels.log_sigmoid_float,
     symbol="ln σ",
     role="activation",
     formula=Formula("ln σ($a)", r"\ln \sigma($a)", ("σ(−$a)",)),
@@ -38,38 +26,20 @@ log_sigmoid: Op = elementwise(
 )
 
 
-def _logit(p: Any) -> Any:
-    q = 1.0 - p
-    # Near 1/2 the ratio is near 1, and its logarithm near 0 would lose what makes the difference; 2p − 1 is exact there.
-    near = np.log1p((p - q) / q)
-    far = np.log(p / q)
-    return np.where(np.abs(p - 0.5) < 0.25, near, far)
-
-
-def _logit_float(p: float) -> float:
-    q = 1.0 - p
-    return math.log1p((p - q) / q) if math.fabs(p - 0.5) < 0.25 else math.log(p / q)
-
-
 logit: Op = elementwise(
     "logit",
-    _logit,
+    kernels.logit,
     lambda out, p: 1.0 / (p * (1.0 - p)),
-    scalar=_logit_float,
+    scalar=kernels.logit_float,
     domain=(OPEN_UNIT,),
     formula=Formula("ln($a/(1−$a))", r"\ln \frac{$a}{1 - $a}", ("1/($a(1−$a))",)),
     doc="The logit of which a probability is the sigmoid, accurate also near 1/2; −inf at 0 and inf at 1.",
 )
 
 
-def _log1mexp(x: Any) -> Any:
-    # Each half by the function that does not cancel there (Mächler, "Accurately computing log(1 − exp(−|a|))", 2012).
-    return np.where(np.greater(x, -math.log(2.0)), np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
-
-
 log1mexp: Op = elementwise(
     "log1mexp",
-    _log1mexp,
+    kernels.log1mexp,
     lambda out, x: -1.0 / expm1(-x),
     domain=(Interval(high=0.0, open_high=True),),
     formula=Formula("ln(1 − e^$a)", r"\ln(1 - e^{$a})", ("−1/(e^(−$a) − 1)",)),
@@ -77,14 +47,9 @@ log1mexp: Op = elementwise(
 )
 
 
-def _logaddexp_slope(a: Any, b: Any) -> Any:
-    same = np.equal(a, b)  # also where both are infinite and a − b is not a number
-    return sigmoid.forward(np.where(same, 0.0, np.subtract(a, np.where(same, 0.0, b))))
-
-
 logaddexp_slope: Op = elementwise(
     "logaddexp_slope",
-    _logaddexp_slope,
+    kernels.logaddexp_slope,
     lambda out, a, b: sigmoid_slope(a - b),
     lambda out, a, b: -sigmoid_slope(a - b),
     symbol="σ(a − b)",
@@ -94,7 +59,7 @@ logaddexp_slope: Op = elementwise(
 
 logaddexp: Op = elementwise(
     "logaddexp",
-    np.logaddexp,
+    kernels.logaddexp,
     lambda out, a, b: logaddexp_slope(a, b),
     lambda out, a, b: logaddexp_slope(b, a),
     commutative=True,

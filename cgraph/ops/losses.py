@@ -14,6 +14,7 @@ import numpy as np
 
 from cgraph.op import Formula, Interval, Op
 from cgraph.operators import public
+from cgraph.ops import kernels
 from cgraph.ops.define import elementwise
 from cgraph.ops.elementwise import clip, divide, log, sigmoid_slope, subtract
 
@@ -50,44 +51,12 @@ bce: Op = elementwise(
 )
 
 
-def _stable_bce(z: Any, y: Any) -> Any:
-    # y·softplus(−z) + (1−y)·softplus(z) = ln(1 + e^−|z|) + |z| times the weight of the wrong answer: nothing cancels in either tail.
-    minus = np.copysign(z, -1.0)
-    weight = np.where(np.less(z, 0.0), y, 1.0 - y)
-    tail = np.log1p(np.exp(minus))
-    result = tail - weight * minus
-    if not math.isfinite(np.add.reduce(result, axis=None)):
-        # At z = ±inf a term whose weight is 0 would be 0 x inf; it is not there.
-        with np.errstate(invalid="ignore"):
-            result = tail - np.where(np.equal(weight, 0), 0.0, weight * minus)
-    return result
-
-
-def _stable_bce_float(z: float, y: float) -> float:
-    size = math.fabs(z)
-    weight = y if z < 0.0 else 1.0 - y
-    result = math.log1p(math.exp(-size)) + weight * size
-    return result if result == result else float(_stable_bce(np.float64(z), np.float64(y)))
-
-
-def _stable_bce_slope(z: Any, y: Any) -> Any:
-    # σ(z) and σ(−z) are 1/(1+s) and s/(1+s), one way round or the other, with s = e^−|z|.
-    small = np.exp(np.copysign(z, -1.0))
-    not_y = 1.0 - y
-    return np.where(np.less(z, 0.0), not_y * small - y, not_y - y * small) / (1.0 + small)
-
-
-def _stable_bce_slope_float(z: float, y: float) -> float:
-    small = math.exp(-math.fabs(z))
-    return ((1.0 - y) * small - y if z < 0.0 else (1.0 - y) - y * small) / (1.0 + small)
-
-
 stable_bce_slope: Op = elementwise(
     "stable_bce_slope",
-    _stable_bce_slope,
+    kernels.stable_bce_slope,
     lambda out, z, y: sigmoid_slope(z),
     -1,
-    scalar=_stable_bce_slope_float,
+    scalar=kernels.stable_bce_slope_float,
     symbol="σ − y",
     domain=(Interval(), LABEL),
     formula=Formula("σ($a) − $b", r"\sigma($a) - $b", ("σ($a)(1−σ($a))", "−1")),
@@ -96,10 +65,10 @@ stable_bce_slope: Op = elementwise(
 
 stable_bce: Op = elementwise(
     "stable_bce",
-    _stable_bce,
+    kernels.stable_bce,
     lambda out, z, y: stable_bce_slope(z, y),
     lambda out, z, y: -z,
-    scalar=_stable_bce_float,
+    scalar=kernels.stable_bce_float,
     symbol="BCE∘σ",
     role="loss",
     domain=(Interval(), LABEL),

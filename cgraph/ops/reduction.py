@@ -19,6 +19,7 @@ from cgraph.errors import UnsupportedError
 from cgraph.linear_maps import Adjoint, LinearMap, WeightedSum
 from cgraph.op import Op, is_node
 from cgraph.operators import PUBLIC, public
+from cgraph.ops import kernels
 from cgraph.ops.define import (
     F,
     axes_of,
@@ -373,11 +374,16 @@ def _floating(x: Any) -> Any:
     return x if x.dtype.kind == "f" else x.astype(np.float64)
 
 
-def _softmax(x: Any, axes: Axes) -> Any:
-    x = _floating(x)
-    top = np.max(x, axis=axes, keepdims=True, initial=-np.inf)
-    e = np.exp(x - np.where(np.isfinite(top), top, 0))
-    return e / np.add.reduce(e, axis=axes, keepdims=True)
+def _in_double(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel on float64, its result in the dtype of `x`: narrow floats are rounded once, at the end."""
+
+    def forward(x: Any, axes: Axes) -> Any:
+        x = _floating(x)
+        if x.dtype.itemsize >= 8:
+            return kernel(x, axes)
+        return kernel(x.astype(np.float64), axes).astype(x.dtype)
+
+    return forward
 
 
 def _softmax_local(out: Any, x: Any, axes: Axes) -> LinearMap:
@@ -397,32 +403,16 @@ def _softmax_local(out: Any, x: Any, axes: Axes) -> LinearMap:
 
 # fmt: off
 softmax_op: Op = op(
-    "softmax", _softmax, _softmax_local, shape=lambda x, axes: x, family="reduction", role="activation", dtype=_floating_dtype,
+    "softmax", _in_double(kernels.softmax), _softmax_local,
+    shape=lambda x, axes: x, family="reduction", role="activation", dtype=_floating_dtype,
     formula=F("e^$a / Σ e^$a", r"\frac{e^{$a}}{\sum e^{$a}}", "$out ⊙ (upstream − Σ($out ⊙ upstream))"),
 )
 # fmt: on
 
 
-def _logsumexp_below(x: Any, axes: Axes) -> Any:
-    """ln Σ e^x, its axes kept, where the largest entry is 0, or nothing is finite."""
-    # The largest term is exactly 1: leaving it to log1p keeps what the others add, however small they are.
-    e = np.exp(x)
-    largest = np.equal(x, 0)
-    ties = np.add.reduce(largest, axis=axes, keepdims=True)
-    rest = np.add.reduce(np.where(largest, 0, e), axis=axes, keepdims=True)
-    # Without a finite largest term there is nothing but −inf (log 0 is meant) or something that is not a number.
-    with np.errstate(divide="ignore"):
-        nothing = np.log(rest)
-    several = np.log(np.maximum(ties, 1)) + np.log1p(rest / np.maximum(ties, 1))
-    return np.where(ties > 0, several, nothing).astype(x.dtype)
-
-
 def _logsumexp(x: Any, axes: Axes, keepdims: bool) -> Any:
-    x = _floating(x)
-    top = np.max(x, axis=axes, keepdims=True, initial=-np.inf)
-    top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
-    result = top + _logsumexp_below(x - top, axes)
-    return result if keepdims else result.reshape(shapes.reduce(x.shape, axes, False))
+    result = _in_double(kernels.logsumexp)(x, axes)
+    return result if keepdims else result.reshape(shapes.reduce(np.shape(x), axes, False))
 
 
 # fmt: off
@@ -438,14 +428,6 @@ logsumexp = reduction(
 """,
 )
 # fmt: on
-
-
-def _log_softmax(x: Any, axes: Axes) -> Any:
-    x = _floating(x)
-    top = np.max(x, axis=axes, keepdims=True, initial=-np.inf)
-    away = x - np.where(np.isfinite(top), top, 0).astype(x.dtype)
-    # The logarithm of the sum with its largest term, 1, left to log1p: the largest entry keeps what the others take from it.
-    return away - _logsumexp_below(away, axes)
 
 
 def _log_softmax_local(out: Any, x: Any, axes: Axes) -> LinearMap:
@@ -464,7 +446,8 @@ def _log_softmax_local(out: Any, x: Any, axes: Axes) -> LinearMap:
 
 # fmt: off
 log_softmax_op: Op = op(
-    "log_softmax", _log_softmax, _log_softmax_local, shape=lambda x, axes: x, family="reduction", role="activation", dtype=_floating_dtype,
+    "log_softmax", _in_double(kernels.log_softmax), _log_softmax_local,
+    shape=lambda x, axes: x, family="reduction", role="activation", dtype=_floating_dtype,
     formula=F("$a − ln Σ e^$a", r"$a - \ln \sum e^{$a}", "identity − 1·softmax($a)ᵀ"),
     doc="The logarithm of softmax. The largest entry keeps its digits where the others are far below.",
 )

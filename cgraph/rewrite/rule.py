@@ -63,12 +63,14 @@ class Step(NamedTuple):
     Attributes:
         node: of the graph that was given; the expression there, or one that earlier steps made of it, was matched.
         before, after: nodes. What lies below the match is shared.
+        match: what the wildcards stand for.
     """
 
     rule: Rule
     node: Node
     before: Node
     after: Node
+    match: Match
 
 
 # A sum may be written as a difference, a square as a product or power.
@@ -201,7 +203,7 @@ class _Rewriter:
                 continue
             if node.name is not None and after.parents and after.name is None:
                 after = stand_in(build(after.op, after.parents, after.params), node)
-            self.steps.insert(place, Step(rule, self.here, node, after))
+            self.steps.insert(place, Step(rule, self.here, node, after, match))
             return after
         return None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from math import inf
 
+from cgraph.ops.cross_entropy import stable_cross_entropy
 from cgraph.ops.elementwise import (
     abs as absolute,
     cosh,
@@ -33,6 +34,7 @@ from cgraph.ops.elementwise import (
 from cgraph.ops.logistic import log1mexp, log_sigmoid, logaddexp, logit
 from cgraph.ops.losses import bce, stable_bce
 from cgraph.ops.reduction import log_softmax, logsumexp, max, mean, softmax, sum
+from cgraph.rewrite.numbering import params_key
 from cgraph.rewrite.pattern import Match, peel, wildcards
 from cgraph.rewrite.rule import Rule, Rules
 
@@ -98,12 +100,18 @@ CROSS_ENTROPIES = [
 ]  # fmt: skip
 
 
+def _all_of_a_matrix(match: Match) -> bool:
+    return bool(match.params["axes", params_key((0, 1))] == (0, 1))
+
+
 SUMS = [
     Rule("logsumexp", log(sum(exp(X), axis=1)), logsumexp(X, axis=1), "the exponentials overflow, or all underflow and log 0 is left"),
     Rule("softmax", exp(X) / sum(exp(X), axis=1, keepdims=True), softmax(X, axis=1), "inf / inf where an exponential overflows, 0 / 0 where all underflow"),
     Rule("softmax-of-shifted", softmax(X - max(X, axis=1, keepdims=True), axis=1), softmax(X, axis=1), "softmax takes the maximum away by itself"),
     Rule("log-softmax", log(softmax(X, axis=1)), log_softmax(X, axis=1), "small probabilities underflow: log 0; those near 1 have lost what is missing"),
     Rule("log-softmax-by-logsumexp", X - logsumexp(X, axis=1, keepdims=True), log_softmax(X, axis=1), "for the largest entry two equal numbers cancel"),
+    Rule("cross-entropy", sum(Y * log_softmax(X, axis=1), axis=1), -stable_cross_entropy(X, Y, axis=1), "the gradient softmax(x) - y cancels where the prediction is sure"),
+    Rule("cross-entropy-of-all", sum(Y * log_softmax(X, axis=1), axis=(0, 1)), -sum(stable_cross_entropy(X, Y, axis=1), axis=0), "the gradient softmax(x) - y cancels where the prediction is sure", when=_all_of_a_matrix),
     Rule("variance", mean(square(X), axis=1) - square(mean(X, axis=1)), mean(square(X - mean(X, axis=1, keepdims=True)), axis=1), "for a mean far from 0 two large numbers cancel, and the variance may come out negative"),
 ]  # fmt: skip
 

@@ -67,6 +67,16 @@ DYNAMIC: dict[int, list[tuple[tuple[Shape, ...], tuple[Shape, ...]]]] = {
 }  # fmt: skip
 DYNAMIC[2][3] = (((2, 1), (1, None)), ((2, 1), (1, 3)))
 
+
+def _cross_entropy(x: Array, y: Array, axis: int) -> Array:
+    total: Array = np.sum(y, axis=axis)
+    return scipy.special.logsumexp(x, axis) * total - np.sum(x * y, axis=axis)
+
+
+def _cross_entropy_slope(x: Array, y: Array, axis: int) -> Array:
+    return scipy.special.softmax(x, axis) * np.sum(y, axis=axis, keepdims=True) - y
+
+
 # The truth of rows that NumPy and SciPy do not have under the same name.
 TRUTH: dict[str, Callable[..., Array]] = {
     "sigmoid": scipy.special.expit,
@@ -266,6 +276,16 @@ def reductions() -> Iterator[Case]:
             lambda x, a=axis: scipy.special.log_softmax(x, a),
             (2, 3),
         )
+    for axis in (1, 0):
+        ce = OPS["stable_cross_entropy"], OPS["cross_entropy_slope"]
+        for op, truth in zip(ce, (_cross_entropy, _cross_entropy_slope), strict=True):
+            yield shaped(
+                f"{op.name}-{axis}",
+                lambda x, y, o=op, a=axis: o(x, y, axes=(a,)),
+                lambda x, y, t=truth, a=axis: t(x, y, a),
+                (2, 3),
+                (2, 3),
+            )
     yield shaped("softmax-?", cg.softmax, lambda x: scipy.special.softmax(x, -1), (2, None))
     for axis in (None, 0, -1):
         yield shaped(

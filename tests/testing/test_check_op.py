@@ -14,7 +14,13 @@ from cgraph import testing
 from cgraph.errors import CgraphError
 from cgraph.ops import OPS, PUBLIC
 
-BUILT_IN = sorted(name for name, op in OPS.items() if op.module.startswith("cgraph.ops"))
+BUILT_IN = sorted(
+    name
+    for name, op in OPS.items()
+    if op.module.startswith("cgraph.ops")
+    # Logits tens apart leave nothing to measure in a third of the examples; tests/core/test_accuracy.py has it against mpmath.
+    and name != "stable_cross_entropy"
+)
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """Where a graph goes wrong: the first value that is not finite, everything after it, and saturated nodes.
 
-Marks are text and shape first, colour second: ❶ on the first bad node, ▲ on a node whose local gradient is all but zero.
+Marks are text and shape first, colour second: ❶ on the first bad node, ▲ on a node whose local gradient is all but zero, ⚠ where
+`cgraph.lint` finds something.
 """
 
 from __future__ import annotations
@@ -46,6 +47,9 @@ def words(picture: Picture) -> str:
         said.append("what it spoils is tinted")
     if "saturated" in found:
         said.append("▲ saturated: the local gradient is below 10⁻⁶, next to nothing goes back")
+    warned = {box.badge for box in picture.boxes if box.badge.startswith("⚠")}
+    if warned:
+        said.append("⚠ is what cgraph.lint finds")
     return "; ".join(said) or "every value is finite and nothing is saturated"
 
 
@@ -53,7 +57,7 @@ def diagnose(builder: Builder) -> dict[str, tuple[str, Health]]:
     """Box id -> (badge, health)."""
     run, ids = builder.run, builder.ids
     if run is None:
-        return {}
+        return _warned(builder, {})
     marks: dict[str, tuple[str, Health]] = {}
     none: tuple[str, Health] = ("", "")
     bad: set[Node] = set()
@@ -74,6 +78,22 @@ def diagnose(builder: Builder) -> dict[str, tuple[str, Health]]:
         id = ids.get(card.root, "")
         if id and marks.get(id, none)[1] != "bad" and saturated(builder, card.root):
             marks[id] = ("▲ saturated", "saturated")
+    return _warned(builder, marks)
+
+
+def _warned(
+    builder: Builder, marks: dict[str, tuple[str, Health]]
+) -> dict[str, tuple[str, Health]]:
+    """The marks, and a warning at what `cgraph.lint` finds: in the values of the run, or, without one, whatever the inputs may be."""
+    from cgraph.rewrite.lint import lint
+
+    used = {p for node in builder.order for p in node.parents}
+    roots = [node for node in builder.order if node not in used]
+    inner = {n: card.root for card in builder.cards for n in card.inner}
+    for finding in lint(roots, run=builder.run):
+        id = builder.ids.get(inner.get(finding.node, finding.node), "")
+        if id and id not in marks and finding.kind != "saturation":
+            marks[id] = (f"⚠ {finding.kind}", "")
     return marks
 
 

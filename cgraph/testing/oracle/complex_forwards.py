@@ -199,6 +199,14 @@ def _log_softmax(x: Array, axes: Any) -> Array:
     return x - _logsumexp(x, axes, True)
 
 
+def _cross_entropy(x: Array, y: Array, axes: Any) -> Array:
+    return -_sum(y * _log_softmax(x, axes), axis=axes)
+
+
+def _cross_entropy_slope(x: Array, y: Array, axes: Any) -> Array:
+    return _softmax(x, axes) * _sum(y, axis=axes, keepdims=True) - y
+
+
 # Rows whose NumPy forward may be fed complex numbers as it stands (worst relative error 1e-13, tests/testing/test_twins.py).
 ANALYTIC = frozenset(
     """add subtract multiply divide negative square sqrt reciprocal exp expm1 log log1p sin cos tan arcsin arccos arctan sinh cosh
@@ -227,9 +235,11 @@ TWINS: dict[str, Callable[..., Array]] = {
     "remainder": lambda a, b: a - b * np.floor(re(a) / re(b)),
     "clip": _clip,
     "log_sigmoid": lambda x: -_softplus(-x),
+    "cross_entropy_slope": _cross_entropy_slope,
     "log_softmax": _log_softmax,
     "logaddexp_slope": lambda a, b: _sigmoid(a - b),
     "logsumexp": _logsumexp,
+    "stable_cross_entropy": _cross_entropy,
     "max": _extreme(np.maximum),
     "maximum": maximum,
     "min": _extreme(np.minimum),
