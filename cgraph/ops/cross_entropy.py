@@ -97,7 +97,8 @@ def _slope_by_labels(out: Any, x: Any, y: Any, axes: Axes) -> LinearMap:
 # fmt: off
 cross_entropy_slope: Op = op(
     "cross_entropy_slope", _slope, _slope_by_logits, _slope_by_labels, shape=lambda x, y, axes: x, dtype=_dtype, family="reduction",
-    domain=(Interval(), LABEL), symbol="s − y", formula=F("softmax($a) − $b", r"\operatorname{softmax}($a) - $b", "diag(s) − s·sᵀ", "s·1ᵀ − identity"),
+    domain=(Interval(), LABEL), symbol="s − y", formula=F("softmax($a) − $b", r"\operatorname{softmax}($a) - $b",
+              "diag(s) − s·sᵀ", "s·1ᵀ − identity"),
     doc="softmax(x) Σy − y, the derivative of `stable_cross_entropy`, without the difference.",
 )
 cross_entropy: Op = op(
