@@ -40,14 +40,22 @@ def run(options: argparse.Namespace) -> int:
     evaluation = _evaluate(found) if options.values or isinstance(found, Run) else None
     if options.values and evaluation is None:
         raise CgraphError("--values: an input has no value")
-    roots = list(found.roots) if isinstance(found, Run) else [found] if isinstance(found, Node) else list(found)
+    roots = (
+        list(found.roots)
+        if isinstance(found, Run)
+        else [found]
+        if isinstance(found, Node)
+        else list(found)
+    )
     leaves = {n.name: n for n in order(*roots) if not n.parents and n.name}
     ranges = {}
     for text in options.range:
         name, _, bounds = text.partition("=")
         low, colon, high = bounds.partition(":")
         if name not in leaves:
-            raise CgraphError(f"--range {text}: there is no leaf {name!r}; there are {', '.join(sorted(leaves))}")
+            raise CgraphError(
+                f"--range {text}: there is no leaf {name!r}; there are {', '.join(sorted(leaves))}"
+            )
         try:
             ranges[leaves[name]] = float(low), float(high if colon else low)
         except ValueError:

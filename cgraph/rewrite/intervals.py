@@ -1,9 +1,9 @@
 """Ranges: between which bounds the values of a graph lie, worked out forward from those of its leaves.
 
-Interval arithmetic, with what is known of operands that depend on each other: ``x - x.max()`` is at most 0 and reaches it, so that the sum of
-its exponentials is at least 1; ``x * x`` is a square; ``e / e.sum()`` is at most 1. Elementwise ops are asked on a grid that holds the ends
-of every operand, 0 and numbers of every size between, in the dtype of the node: exact where the op is monotone, close elsewhere, and it
-holds for ops that others have added.
+Interval arithmetic, with what is known of operands that depend on each other: ``x - x.max()`` is at most 0 and reaches it, so that the
+sum of its exponentials is at least 1; ``x * x`` is a square; ``e / e.sum()`` is at most 1. Elementwise ops are asked on a grid that holds
+the ends of every operand, 0 and numbers of every size between, in the dtype of the node: exact where the op is monotone, close elsewhere,
+and it holds for ops that others have added.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from cgraph.rewrite.pattern import MOVES
 ASSUMED = 1000.0  # the size of values about which nothing is known
 MANY = 1000.0  # entries along an axis whose size is not known
 _THROUGH = (*MOVES, "stop_gradient")
-_SIZES = np.array([1e-300, 1e-30, 1e-16, 1e-12, 1e-8, 1e-4, 1e-2, 0.1, 0.5, 1, 2, 5, 10, 16, 20, 30, 40, 60, 80, 100, 150, 300, 500, 700, 710, 740, 800, 1e4, 1e6, 1e10, 1e20, 1e40, 1e100])  # fmt: skip
+_SIZES = np.array([
+    1e-300, 1e-30, 1e-16, 1e-12, 1e-8, 1e-4, 1e-2, 0.1, 0.5, 1, 2, 5, 10, 16, 20, 30, 40, 60, 80, 100, 150, 300, 500, 700, 710, 740, 800,
+    1e4, 1e6, 1e10, 1e20, 1e40, 1e100,
+])  # fmt: skip
 
 
 class Range(NamedTuple):
@@ -39,17 +42,24 @@ class Range(NamedTuple):
 def grid(r: Range, dtype: Any, points: int) -> Any:
     """Numbers of every size in a range, its ends and 0 among them."""
     limit = float(np.finfo(dtype).max) if dtype.kind == "f" else 1e300
-    low, high = max(r.low, -limit) if math.isfinite(r.low) else r.low, min(r.high, limit) if math.isfinite(r.high) else r.high
+    low, high = (
+        max(r.low, -limit) if math.isfinite(r.low) else r.low,
+        min(r.high, limit) if math.isfinite(r.high) else r.high,
+    )
     if low == high:
         return np.array([low], dtype if dtype.kind == "f" else np.float64)
     inner_low, inner_high = max(low, -limit), min(high, limit)
-    spread = np.concatenate([np.linspace(inner_low / 2, inner_high / 2, points) * 2, _SIZES, -_SIZES, [0.0]])
+    spread = np.concatenate(
+        [np.linspace(inner_low / 2, inner_high / 2, points) * 2, _SIZES, -_SIZES, [0.0]]
+    )
     spread = spread[(spread >= low) & (spread <= high)]
     # Next to an end, too: where 1 is taken from something close to it.
     both = np.unique(np.concatenate([spread, [low, high]]))
     if points < 20 and both.size > 2 * points:
         keep = np.unique(np.linspace(0, both.size - 1, 2 * points).astype(int))
-        both = np.unique(np.concatenate([both[keep], [0.0] if low <= 0 <= high else [], [low, high]]))
+        both = np.unique(
+            np.concatenate([both[keep], [0.0] if low <= 0 <= high else [], [low, high]])
+        )
     with np.errstate(over="ignore"):
         return both.astype(dtype if dtype.kind == "f" else np.float64)
 
@@ -62,12 +72,16 @@ class Ranges:
         values: node -> array, of a run: then nothing is assumed and nothing is worked out where there is a value.
     """
 
-    def __init__(self, given: Mapping[Node, Any] | None = None, values: Mapping[Node, Any] | None = None) -> None:
+    def __init__(
+        self, given: Mapping[Node, Any] | None = None, values: Mapping[Node, Any] | None = None
+    ) -> None:
         self.given = dict(given or {})
         self.values = values
         self.numbers = Numbering()
         self.of: dict[Node, Range] = {}
-        self.attained: dict[Node, tuple[tuple[int, ...], float]] = {}  # along these axes, some entry has this value
+        self.attained: dict[
+            Node, tuple[tuple[int, ...], float]
+        ] = {}  # along these axes, some entry has this value
         self.leaf_uses: dict[Node, Range] = {}
 
     def __getitem__(self, node: Node) -> Range:
@@ -77,11 +91,18 @@ class Ranges:
         return self.of[node]
 
     def presume(self, nodes: Iterable[Node]) -> None:
-        """Leaves that are handed to an op as labels or probabilities are presumed to lie in the bounds it states."""
+        """Leaves that are handed to a loss as labels or probabilities are presumed to lie in the bounds it states."""
         for node in nodes:
+            if node.op.role != "loss":
+                continue
             for parent, interval in zip(node.parents, node.op.domain, strict=False):
                 leaf = bare(parent)
-                if not leaf.parents and leaf.kind != "constant" and math.isfinite(interval.low) and math.isfinite(interval.high):
+                if (
+                    not leaf.parents
+                    and leaf.kind != "constant"
+                    and math.isfinite(interval.low)
+                    and math.isfinite(interval.high)
+                ):
                     self.leaf_uses.setdefault(leaf, Range(interval.low, interval.high, False))
 
     def _range(self, node: Node) -> Range:
@@ -95,7 +116,7 @@ class Ranges:
         special = self._dependent(node, parents)
         if special is not None:
             return Range(*special, known)
-        if name in _THROUGH or node.op.family in ("structure", "indexing") and len(parents) == 1:
+        if name in _THROUGH or (node.op.family in ("structure", "indexing") and len(parents) == 1):
             if name == "stop_gradient" or name in MOVES:
                 self._pass_on(node)
             return parents[0]
@@ -138,7 +159,10 @@ class Ranges:
                 return 0.0, 0.0
             for whole, part, sign in ((a, b, 1.0), (b, a, -1.0)):
                 extreme = bare(part)
-                if extreme.op.name in ("max", "min") and self.numbers[bare(extreme.parents[0])] == self.numbers[bare(whole)]:
+                if (
+                    extreme.op.name in ("max", "min")
+                    and self.numbers[bare(extreme.parents[0])] == self.numbers[bare(whole)]
+                ):
                     spread = max(x.high, y.high) - min(x.low, y.low)
                     self.attained[node] = tuple(extreme.params["axes"]), 0.0
                     below = (extreme.op.name == "max") == (sign > 0)
@@ -147,7 +171,11 @@ class Ranges:
             total = bare(b)
             if same and not x.low <= 0 <= x.high:
                 return 1.0, 1.0
-            if total.op.name == "sum" and x.low >= 0 and self.numbers[bare(total.parents[0])] == self.numbers[bare(a)]:
+            if (
+                total.op.name == "sum"
+                and x.low >= 0
+                and self.numbers[bare(total.parents[0])] == self.numbers[bare(a)]
+            ):
                 return 0.0, 1.0
         return None
 
@@ -197,7 +225,17 @@ class Ranges:
                 if fact is not None and set(fact[0]) <= set(node.params["axes"]):
                     low = max(low, fact[1])
             return low, high
-        if name in ("mean", "max", "min", "cummax", "cummin", "sort", "median", "quantile", "partition"):
+        if name in (
+            "mean",
+            "max",
+            "min",
+            "cummax",
+            "cummin",
+            "sort",
+            "median",
+            "quantile",
+            "partition",
+        ):
             return x.low, x.high
         if name == "softmax":
             return 0.0, 1.0
@@ -216,7 +254,17 @@ class Ranges:
             top = size ** min(n, 300.0) if size < 1e3 or n < 30 else math.inf
             return (-min(top, 1e300) if x.low < 0 else 0.0), min(top, 1e300)
         sizes = [max(abs(r.low), abs(r.high)) for r in parents]
-        if len(parents) == 2 and name in ("matmul", "dot", "inner", "outer", "einsum", "tensordot", "convolve", "kron", "vdot"):
+        if len(parents) == 2 and name in (
+            "matmul",
+            "dot",
+            "inner",
+            "outer",
+            "einsum",
+            "tensordot",
+            "convolve",
+            "kron",
+            "vdot",
+        ):
             inner = node.parents[0].shape[-1:] or (1,)
             top = min(sizes[0], 1e100) * min(sizes[1], 1e100) * (inner[0] or MANY)
             return (0.0 if parents[0].low >= 0 and parents[1].low >= 0 else -top), top

@@ -25,7 +25,11 @@ from cgraph.rewrite.rule import Rule, Step, rewrite
 from cgraph.rewrite.stability import STABILITY
 from cgraph.rewrite.text import expression
 
-DIGITS_LOST = {8: 1e-9, 4: 1e-4, 2: 0.1}  # relative error that is a finding, by the size of the dtype: half the digits
+DIGITS_LOST = {
+    8: 1e-9,
+    4: 1e-4,
+    2: 0.1,
+}  # relative error that is a finding, by the size of the dtype: half the digits
 SATURATED = 1e-6  # a local gradient below this passes nothing on; as in the health view
 _GROWS = ("exp", "exp2", "expm1", "sinh", "cosh", "power", "float_power", "square", "prod")
 # Formulas whose left side is only inexact where the result is next to nothing: findings if they break or mislead, not for digits.
@@ -34,11 +38,22 @@ _HARMLESS = {
     "log-softmax-by-logsumexp", "cross-entropy", "cross-entropy-of-all", "logaddexp-of-zero", "logit", "logit-by-difference", "log-of-sqrt",
     "exp-of-log", "softmax-of-shifted", "log-of-exp", "sigmoid-of-logit", "sinh-by-half", "cosh-by-half", "tanh-by-sigmoid", "odds",
     "x-over-root", "log-likelihood", "sigmoid-slope", "exp-times-sigmoid", "difference-of-squares",
-    "logsumexp", "logaddexp", "softmax", "log-softmax",
+    "logsumexp", "logaddexp", "softmax", "log-softmax", "log-sigmoid", "log1p-of-minus-sigmoid",
 }  # fmt: skip
 # What is lost in 1 - sigmoid(x) where it is next to 0 does not matter to what is then added to or multiplied.
 _IN_PASSING = {"sigmoid-of-minus", "tanh-slope"}
-_FORGIVING = {"multiply", "add", "subtract", "sum", "mean", "where", "matmul", "broadcast_to", "reshape", "transpose"}
+_FORGIVING = {
+    "multiply",
+    "add",
+    "subtract",
+    "sum",
+    "mean",
+    "where",
+    "matmul",
+    "broadcast_to",
+    "reshape",
+    "transpose",
+}
 # Rules that are about digits only: they do not mend an overflow.
 _DIGITS_ONLY = {"expm1", "log1p", "sinh", "sinh-by-half"}
 _REMEDIES = {
@@ -195,20 +210,23 @@ def _gradient(
         if op.role == "activation" and len(operands) == 1 and sound.any():
             flat = np.abs(slope) < SATURATED
             if values is not None:
-                if flat.mean() > 0.99:
+                if flat.mean() > 0.99 and op.name != "exp":
                     return _finding("saturation", node, operands, flat)
             elif known[node.parents[0]].known and op.name != "relu":
                 r = known[node.parents[0]]
                 even = np.linspace(r.low, r.high, 201).astype(node.dtype)
                 slopes = np.abs(np.asarray(partial(op.forward(even), even), np.float64))
-                if (slopes < SATURATED).mean() > 0.9:
+                # Flat at both ends: an exponential that comes to nothing on one side is not saturated.
+                if (slopes < SATURATED).mean() > 0.9 and max(slopes[0], slopes[-1]) < SATURATED:
                     return _finding("saturation", node, [even], slopes < SATURATED)
     if op.margin is not None and node.active:
         if values is not None:
             on = np.broadcast_to(np.asarray(op.margin(*operands)) == 0, out.shape)
             if on.any():
                 return _finding("kink", node, operands, on)
-        elif all(known[p].low == known[p].high for p in node.parents) and np.all(np.asarray(op.margin(*operands)) == 0):
+        elif all(known[p].low == known[p].high for p in node.parents) and np.all(
+            np.asarray(op.margin(*operands)) == 0
+        ):
             return _finding("kink", node, operands, np.ones(out.shape, bool))
     return None
 
@@ -222,9 +240,14 @@ def _collective(node: Node, known: Ranges, values: Any) -> Finding | None:
     """Ops that are not elementwise: products that overflow; in a run, whatever is not finite."""
     if values is not None and node.dtype.kind == "f":
         operands = [np.asarray(values[p]) for p in node.parents]
-        if all(np.isfinite(x).all() for x in operands if x.dtype.kind == "f") and not np.isfinite(values[node]).all():
+        if (
+            all(np.isfinite(x).all() for x in operands if x.dtype.kind == "f")
+            and not np.isfinite(values[node]).all()
+        ):
             text = ", ".join(f"{p.label} in {known[p]}" for p in node.parents)
-            return Finding("overflow", node, (node, *node.parents), text, "keep the operands smaller")
+            return Finding(
+                "overflow", node, (node, *node.parents), text, "keep the operands smaller"
+            )
     elif node.op.name == "prod" and known[node].high >= 1e299:
         text = f"{node.parents[0].label} in {known[node.parents[0]]}"
         return Finding("overflow", node, (node, *node.parents), text, "add logarithms instead")
@@ -243,12 +266,18 @@ def _finding(kind: str, node: Node, operands: list[Any], bad: Any) -> Finding:
         if len(node.parents) == 1 and low != high:
             low, high = _edge(node, kind, x.ravel(), low, high)
         name = _short(parent)
-        parts.append(f"{name} = {low:.6g}" if low == high else f"{name} from {low:.6g} to {high:.6g}")
-    count = f" ({int(bad.sum())} of {bad.size} entries)" if kind in ("kink",) and bad.size > 1 else ""
+        parts.append(
+            f"{name} = {low:.6g}" if low == high else f"{name} from {low:.6g} to {high:.6g}"
+        )
+    count = (
+        f" ({int(bad.sum())} of {bad.size} entries)" if kind in ("kink",) and bad.size > 1 else ""
+    )
     if kind == "kink":
         remedy = "the gradient there is a convention (docs/conventions.md); start elsewhere, or use a smooth function"
     elif kind == "saturation":
-        remedy = "next to nothing goes back: scale the operand down, or use a loss that takes logits"
+        remedy = (
+            "next to nothing goes back: scale the operand down, or use a loss that takes logits"
+        )
     else:
         remedy = _REMEDIES.get(node.op.name, "keep the operand inside")
     return Finding(kind, node, (node, *node.parents), ", ".join(parts) + count, remedy)
@@ -307,7 +336,10 @@ def _with_rules(
         trigger = _breaks(step, known)
         if trigger is not None:
             kind, text = trigger
-            by_node[step.node] = Finding(kind, step.node, (step.node, *(n for n in covered if n is not step.node)), text, step.rule.why, step.rule.name)
+            others = tuple(n for n in covered if n is not step.node)
+            by_node[step.node] = Finding(
+                kind, step.node, (step.node, *others), text, step.rule.why, step.rule.name
+            )
     result = []
     seen: set[tuple[int, str]] = set()
     for finding in by_node.values():
@@ -325,7 +357,9 @@ def _with_rules(
 
 def _covered(step: Step) -> list[Node]:
     """Nodes of the given graph that a step's left side takes in: down to what its wildcards stand for."""
-    stop = {peel(v).node for v in step.match.wildcards.values()} | {v.node for v in step.match.wildcards.values()}
+    stop = {peel(v).node for v in step.match.wildcards.values()} | {
+        v.node for v in step.match.wildcards.values()
+    }
     found = [step.node]
     depth = {step.node: 0}
     for node in found:
@@ -351,8 +385,17 @@ def _breaks(step: Step, known: Ranges) -> tuple[str, str] | None:
         kind = "cancellation"
         if not wrong.any():
             for left, right in _slopes(rule.before, rule.after):
-                wrong = _differ(_evaluated(left, samples), _evaluated(right, samples), 1e-3 if dtype.itemsize < 8 else 1e-6, True)
-                kind = "infinite gradient" if not np.isfinite(_evaluated(left, samples)[wrong]).all() else "kink"
+                wrong = _differ(
+                    _evaluated(left, samples),
+                    _evaluated(right, samples),
+                    1e-3 if dtype.itemsize < 8 else 1e-6,
+                    True,
+                )
+                kind = (
+                    "infinite gradient"
+                    if not np.isfinite(_evaluated(left, samples)[wrong]).all()
+                    else "kink"
+                )
                 if wrong.any():
                     break
         elif not np.isfinite(np.broadcast_to(before, wrong.shape)[wrong]).all():
@@ -361,16 +404,24 @@ def _breaks(step: Step, known: Ranges) -> tuple[str, str] | None:
         return None
     parts = []
     for wildcard, x in samples.items():
-        values = np.broadcast_to(x, wrong.shape)[wrong] if np.ndim(x) == np.ndim(wrong) else np.asarray(x)
+        values = (
+            np.broadcast_to(x, wrong.shape)[wrong]
+            if np.ndim(x) == np.ndim(wrong)
+            else np.asarray(x)
+        )
         node = step.match.wildcards[wildcard]
         sign = "-" if node.sign < 0 else ""
         if node.node.kind != "constant":
-            parts.append(f"{sign}{_short(node.node)} from {float(values.min()):.4g} to {float(values.max()):.4g}")
+            parts.append(
+                f"{sign}{_short(node.node)} from {float(values.min()):.4g} to {float(values.max()):.4g}"
+            )
     return kind, ", ".join(parts)
 
 
 def _differ(before: Any, after: Any, limit: float, mild: bool) -> Any:
-    before, after = np.broadcast_arrays(np.asarray(before, np.float64), np.asarray(after, np.float64))
+    before, after = np.broadcast_arrays(
+        np.asarray(before, np.float64), np.asarray(after, np.float64)
+    )
     scale = np.abs(after)
     scale = np.maximum(scale, 1.0) if mild else np.maximum(scale, np.finfo(np.float64).tiny)
     return np.isfinite(after) & ~(np.abs(before - after) <= limit * scale)
@@ -391,7 +442,9 @@ def _samples(rule: Rule, step: Step, known: Ranges, dtype: Any) -> dict[Node, An
         points = grid(Range(low, high), dtype, 40 if len(wildcards) == 1 else 9)
         if wildcard.shape:  # rows of four entries
             rows = rng.choice(points, (400, 4))
-            rows[:200] = rows[:200, :1] * (1.0 + 1e-6 * rng.normal(size=(200, 4)))  # a mean far from 0, a small spread
+            rows[:200] = rows[:200, :1] * (
+                1.0 + 1e-6 * rng.normal(size=(200, 4))
+            )  # a mean far from 0, a small spread
             fact = known.attained.get(view.node)
             if fact is not None and view.sign > 0:
                 rows[:, 0] = fact[1]  # x - x.max() is 0 somewhere in every row
@@ -409,7 +462,11 @@ def _evaluated(root: Node, samples: Mapping[Node, Any]) -> Any:
             continue
         if not node.parents:
             values[node] = node._value
-        elif node.op.name == "broadcast_to" and node.params["shape"] is not None and node.params["shape"] == ():
+        elif (
+            node.op.name == "broadcast_to"
+            and node.params["shape"] is not None
+            and node.params["shape"] == ()
+        ):
             values[node] = values[node.parents[0]]
         else:
             values[node] = node.op.forward(*[values[p] for p in node.parents], **node.params)

@@ -57,8 +57,13 @@ def net(act):
     rng = np.random.default_rng(0)
     h = cg.input("x", shape=(10, 16))
     for i in range(5):
-        h = act(h @ cg.parameter(f"W{i}", rng.normal(size=(16, 16)) / 4) + cg.parameter(f"b{i}", np.zeros(16)))
-    return cg.mean((h @ cg.parameter("W", rng.normal(size=(16, 1))) - cg.input("t", shape=(10, 1))) ** 2)
+        h = act(
+            h @ cg.parameter(f"W{i}", rng.normal(size=(16, 16)) / 4)
+            + cg.parameter(f"b{i}", np.zeros(16))
+        )
+    return cg.mean(
+        (h @ cg.parameter("W", rng.normal(size=(16, 1))) - cg.input("t", shape=(10, 1))) ** 2
+    )
 
 
 def attention(by_hand):
@@ -116,7 +121,9 @@ def test_ranges_decide():
     assert finding.trigger == "z from 709.783 to 800"
     assert found(cg.sigmoid(1000 * z, name="s"), ranges={z: (-1, 1)}) == [("saturation", "s")]
     assert found(cg.sigmoid(z), ranges={z: (-8, 8)}) == []
-    assert found(cg.exp(z) - 1, ranges={z: (1, 5)}) == [] != found(cg.exp(z) - 1, ranges={z: (-1, 1)})
+    assert (
+        found(cg.exp(z) - 1, ranges={z: (1, 5)}) == [] != found(cg.exp(z) - 1, ranges={z: (-1, 1)})
+    )
     assert found(1 / z, ranges={z: np.array([0.5, 2.0])}) == []
 
 
@@ -146,7 +153,9 @@ def test_many_nodes_no_recursion():
 
 
 def test_command(tmp_path, monkeypatch, capsys):
-    (tmp_path / "mylosses.py").write_text("import cgraph as cg\nz = cg.input('z')\nloss = cg.log(cg.sigmoid(z), name='L')\n")
+    (tmp_path / "mylosses.py").write_text(
+        "import cgraph as cg\nz = cg.input('z')\nloss = cg.log(cg.sigmoid(z), name='L')\n"
+    )
     monkeypatch.chdir(tmp_path)
     assert main(["lint", "mylosses:loss"]) == 1
     assert "domain at 'L'" in capsys.readouterr().out
