@@ -133,7 +133,7 @@ def test_nothing_tells_the_future(tmp_path):
     assert "∂C/∂W₂ = ∂C/∂Z₂ · A₁ᵀ" in sight["End"] and "local gradient" not in sight["Home"]
     assert "<title" not in path.read_text().partition("<svg")[2].partition("</svg>")[0]
     assert "✓" in sight["End"] and "✗" not in sight["End"]  # the witness agrees
-    assert 'W = cg.parameter("W2"' in sight["End"] or "W2" in sight["End"]
+    assert 'cg.parameter("W2", rs.randn(1, 3)' in sight["End"]  # the line that built it
 
 
 CHANGE = """document.querySelector('.numbers').open=true;

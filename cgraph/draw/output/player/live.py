@@ -1,4 +1,4 @@
-"""What makes a picture answer back: its graph, the numbers behind its texts, the chain rule, sources and witnesses, as one JSON record.
+"""What makes a picture answer back: its graph, the numbers behind its texts, the chain rule and witnesses, as one JSON record.
 
 The record is optional everywhere: a picture of structure alone, of a graph too large or of an op that the page cannot compute is shown
 with its steps and its facts, and the page says why its numbers stand still.
@@ -23,11 +23,11 @@ def live(pictures: Sequence[Picture], rate: float | None, again: Again | None) -
     builder = pictures[-1].builder
     if builder is None or builder.run is None:
         return {"still": "there are no numbers in this picture"}
-    found: dict[str, Any] = facts(builder)
     try:
-        found["program"] = program.program(builder)
+        found: dict[str, Any] = {"program": program.program(builder)}
     except program.NotLive as why:
-        return found | {"still": str(why)}
+        return {"still": str(why)}
+    found["witness"] = program.witnesses(builder)
     found["rate"] = rate
     found["digits"] = builder.options.precision
     found["chain"] = rules(builder)
@@ -35,20 +35,6 @@ def live(pictures: Sequence[Picture], rate: float | None, again: Again | None) -
     if again is None:
         return found | {"still": "its numbers could not be traced"}
     return found | bindings(pictures, builder, rate, again)
-
-
-def facts(builder: Builder) -> dict[str, Any]:
-    """Sources and witnesses of what is drawn."""
-    number = {node: i for i, node in enumerate(builder.order)}
-    sources = {
-        builder.ids[node]: told
-        for node in builder.order
-        if node in builder.ids and node.kind != "constant" and (told := program.source(node))
-    }
-    return {
-        "sources": sources,
-        "witness": program.witnesses(builder) if len(number) <= program.MOST_NODES else {},
-    }
 
 
 def expected(builder: Builder) -> dict[str, list[Any]]:

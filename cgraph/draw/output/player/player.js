@@ -47,7 +47,7 @@ function CGraphPlayer(root, wholePage) {
 
   // --- the graph, its values now, and the numbers that stand for them ---------------------------------------------------------------
   var program = live.program, base = null, now = null, edited = {}, bound = [], lines = live.lines || [], still = live.still || '';
-  if (program && !still) start();
+  if (program) start();
   function start() {
     var lacks = CGraphInterpreter.missing(program);
     if (lacks.length) { still = 'the page has no rule for ' + lacks.join(', '); return; }
@@ -121,7 +121,7 @@ function CGraphPlayer(root, wholePage) {
     return parts.map(function (p) { return typeof p === 'string' ? p : written(p, '', ''); }).join('').split('\n')[0];
   }
   function change(node, k, v) {
-    if (!isFinite(v) || !now) return;
+    if (!isFinite(v) || !now || still) return;
     var moved = edited[node] || Float64Array.from(program.nodes[node].d);
     moved[k] = v;
     edited[node] = moved;
@@ -185,7 +185,7 @@ function CGraphPlayer(root, wholePage) {
     });
   }
   function spoken(id) {
-    return known(id).filter(function (p) { return p[0] !== 'shape' && p[1].length < 120; }).map(function (p) { return p[0] + ' ' + p[1]; }).join(', ');
+    return known(id).filter(function (p) { return p[0] !== 'shape' && p[0] !== 'built by' && p[1].length < 120; }).map(function (p) { return p[0] + ' ' + p[1]; }).join(', ');
   }
   // What happens in a frame, told: "σ received 2; its slope for z is 0.25, so it hands 0.5 to z."
   function story() {
@@ -272,16 +272,13 @@ function CGraphPlayer(root, wholePage) {
       var gradient = pair[0][0] === '∂', key = pair[0] === 'value' ? 'v' : gradient ? 'g' : '';
       if (key && now && node >= 0 && array(key + node)) {
         row(pair[0], entries(key + node, program.nodes[node].s) || pair[1]);
-        if (gradient) witness(node, row);
+        if (gradient) witness(node, row, now.G[node]);
+      } else if (gradient && program && (live.expect || {})['g' + node]) {
+        row(pair[0], pair[1]);
+        witness(node, row, live.expect['g' + node].map(Number));
       } else if (pair[0] === 'local gradient' && isEdited()) row(pair[0], pair[1].replace(/ = [−\d.·⁻⁰-⁹]+$/, ''));
-      else row(pair[0], pair[1]);
+      else row(pair[0], pair[1], pair[0] === 'built by' ? 'code' : '');
     });
-    if (live.sources && live.sources[id]) {
-      var code = make('span');
-      code.appendChild(make('code', '', live.sources[id][0]));
-      code.appendChild(make('small', '', '  ' + live.sources[id][1]));
-      row('built by', code);
-    }
     about.textContent = '';
     about.appendChild(list);
     about.appendChild(make('p', 'sum'));
@@ -305,8 +302,8 @@ function CGraphPlayer(root, wholePage) {
     return table;
   }
   // The witness: what a difference of two forward passes says about a gradient, entry by entry.
-  function witness(node, row) {
-    var w = [], k, worst = 0, error = 0, g = now.G[node], leaf = !program.nodes[node].o;
+  function witness(node, row, g) {
+    var w = [], k, worst = 0, error = 0, leaf = !program.nodes[node].o;
     if (!isEdited()) w = (live.witness || {})[node] || [];
     else if (leaf && g.length <= 24) for (k = 0; k < g.length; k++) { var d = CGraphInterpreter.difference(program, node, k, now); w.push([d.value, d.error]); }
     if (!w.length) return;
@@ -516,7 +513,7 @@ function CGraphPlayer(root, wholePage) {
   }
   function offer() {
     var inner = $('.numbers div');
-    if (!now || !numbers) {
+    if (!now || still || !numbers) {
       if (numbers && live.program) numbers.replaceWith(make('p', 'still', 'Its numbers cannot be changed here: ' + still + '.'));
       else if (numbers) numbers.remove();
       return;
@@ -552,7 +549,7 @@ function CGraphPlayer(root, wholePage) {
   }
   var drag = null;
   root.addEventListener('pointerdown', function (e) {
-    var leaf = now && e.button === 0 && leafAt(e.target);
+    var leaf = now && !still && e.button === 0 && leafAt(e.target);
     if (leaf) drag = { leaf: leaf, x: e.clientX, from: now.V[leaf[0]][leaf[1]], on: false };
   });
   window.addEventListener('pointermove', function (e) {

@@ -1,4 +1,4 @@
-"""The graph behind a picture as data for the page's interpreter, with the facts that only Python knows: sources and witnesses.
+"""The graph behind a picture as data for the page's interpreter, with the witnesses that only Python can call.
 
 Whatever only moves entries is written out here, by asking the op's own `forward` where each entry went, so that the interpreter needs
 no rule for it and ops that are added to the tables later are carried over by themselves. See `interpreter.js` for the form.
@@ -6,10 +6,8 @@ no rule for it and ops that are added to the tables later are carried over by th
 
 from __future__ import annotations
 
-import linecache
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -138,17 +136,7 @@ def _groups(node: Node, x: Array, out: Array) -> dict[str, Any]:
     return found
 
 
-# --- facts that only Python knows ---------------------------------------------------------------------------------------------
-
-
-def source(node: Node) -> list[str] | None:
-    """The line that built a node, and where it stands: file name and number, no directories."""
-    place, _, line = node.site.rpartition(":")
-    if not place or not line.isdigit():
-        return None
-    words = linecache.getline(place, int(line)).strip()
-    name = "notebook" if place.startswith("<ipython") or "ipykernel" in place else Path(place).name
-    return [words, f"{name}, line {line}"] if words else None
+# --- witnesses ----------------------------------------------------------------------------------------------------------------
 
 
 def witnesses(builder: Builder) -> dict[int, list[list[float]]]:
