@@ -11,6 +11,7 @@ from typing import Any
 
 from cgraph.testing.compare.adapters import as_subject
 from cgraph.testing.compare.comparison import Check
+from cgraph.testing.compare.frameworks import ModuleSubject
 from cgraph.testing.report import GradientMismatch, Report, Verdict
 
 
@@ -30,7 +31,8 @@ def check_gradients(
 
     Args:
         checked: a node; a function of nodes; a NumPy function, with `vjp` or `gradient` beside it; or a function that returns
-            ``(value, gradient)`` or ``(value, pullback)``, as PyTorch- and JAX-style code does.
+            ``(value, gradient)`` or ``(value, pullback)``, as PyTorch- and JAX-style code does; a function of torch tensors or JAX
+            arrays, in any nesting; a `torch.nn.Module`, which is checked with respect to its parameters by name, too.
         inputs: the point. For a node: values of its inputs in order, or one mapping ``{node: array}``; may be left out.
         wrt: what to differentiate by: nodes, or positions of inputs. Default: the parameters, else all floating point inputs.
         vjp: ``vjp(upstream, *inputs)`` -> one gradient an input (None for an input without).
@@ -62,6 +64,8 @@ def check_gradients(
     _refuse(order, modes, reference, projections, vjp, gradient)
     subject = as_subject(checked, inputs, wrt, vjp, gradient)
     report = Check(subject, seed, projections, modes, reference).judge()
+    if report.verdict is Verdict.FAIL and isinstance(subject, ModuleSubject):
+        subject.locate(report)
     if order > 1 and report.verdict in (Verdict.PASS, Verdict.KINK):
         from cgraph.testing.second import second_order
 

@@ -63,6 +63,7 @@ class Blame:
     reason: str = ""
     hint: str = ""
     sentence: str = ""
+    label: str = ""  # of the argument of a function
 
     @property
     def op(self) -> str:
@@ -72,7 +73,7 @@ class Blame:
     def headline(self, names: Any) -> str:
         """One line: op, node, edge."""
         if self.node is None:
-            where = "" if self.operand is None else f", argument {self.operand}"
+            where = "" if self.operand is None else f", {self.label or f'argument {self.operand}'}"
             return f"function {self.name!r}{where}"
         line = f"op {self.op!r}, node {names(self.node)}"
         if self.parent is not None:

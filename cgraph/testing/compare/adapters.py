@@ -17,6 +17,8 @@ from cgraph.errors import CgraphError, GradientError
 from cgraph.leaves import input as input_leaf
 from cgraph.node import Node
 from cgraph.op import INPUT
+from cgraph.testing.compare import frameworks
+from cgraph.testing.compare.frameworks import name_of as _name
 from cgraph.testing.compare.subject import FunctionSubject, GraphSubject, topological
 
 Subject = GraphSubject | FunctionSubject
@@ -37,12 +39,14 @@ def as_subject(
     if getattr(checked, "root", None).__class__ is Node:  # a RandomGraph
         return GraphSubject(checked.root)
     torch = sys.modules.get("torch")
-    if torch is not None and (
-        _is_torch_function(checked, torch) or any(isinstance(x, torch.Tensor) for x in inputs)
-    ):
-        return _torch(checked, inputs, wrt, torch)
-    if any(type(x).__module__.split(".")[0] in ("jax", "jaxlib") for x in inputs):
-        return _jax(checked, inputs, wrt)
+    if torch is not None:
+        if isinstance(checked, torch.nn.Module):
+            return frameworks.module_subject(checked, inputs, wrt, torch)
+        is_class = isinstance(checked, type) and issubclass(checked, torch.autograd.Function)
+        if is_class or frameworks.holds(list(inputs), ("torch",)):
+            return frameworks.torch_subject(checked, inputs, wrt, torch)
+    if frameworks.holds(list(inputs), ("jax", "jaxlib")):
+        return frameworks.jax_subject(checked, inputs, wrt)
     positions = None if wrt is None else [wrt] if isinstance(wrt, int) else list(wrt)
     if vjp is None and gradient is None:
         vjp = getattr(checked, "vjp", None)
@@ -133,10 +137,6 @@ def _traced(
     return GraphSubject(out, [n for n in wanted if n in there])
 
 
-def _name(function: Any) -> str:
-    return getattr(function, "__name__", type(function).__name__)
-
-
 def _value_of(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *xs: function(*xs)[0]
 
@@ -160,64 +160,3 @@ def _plain(x: Any) -> Any:
     if x is None or isinstance(x, np.ndarray | np.generic | float):
         return x
     return x.detach().cpu().numpy() if hasattr(x, "detach") else np.asarray(x)
-
-
-def _is_torch_function(checked: Any, torch: Any) -> bool:
-    return isinstance(checked, type) and issubclass(checked, torch.autograd.Function)
-
-
-def _torch(checked: Any, inputs: Sequence[Any], wrt: Any, torch: Any) -> FunctionSubject:
-    call = checked.apply if _is_torch_function(checked, torch) else checked
-
-    def tensors(xs: Sequence[Any], track: bool) -> list[Any]:
-        return [
-            torch.tensor(x, requires_grad=track and x.dtype.kind == "f") for x in map(np.array, xs)
-        ]
-
-    def value(*xs: Any) -> Any:
-        if any(np.iscomplexobj(x) for x in xs):
-            raise TypeError("torch takes real numbers here")
-        with torch.no_grad():
-            return _plain(call(*tensors(xs, False)))
-
-    def pullback(w: Any, *xs: Any) -> list[Any]:
-        given = tensors(xs, True)
-        out = call(*given)
-        real = [t for t in given if t.requires_grad]
-        found = iter(
-            torch.autograd.grad(out, real, torch.tensor(w, dtype=out.dtype), allow_unused=True)
-        )
-        return [_plain(next(found)) if t.requires_grad else None for t in given]
-
-    plain = [_plain(x) if isinstance(x, torch.Tensor) else np.asarray(x) for x in inputs]
-    positions = (
-        [i for i, x in enumerate(plain) if x.dtype.kind == "f"]
-        if wrt is None
-        else ([wrt] if isinstance(wrt, int) else list(wrt))
-    )
-    return FunctionSubject(
-        value,
-        plain,
-        lambda w, *xs: [pullback(w, *xs)[i] for i in positions],
-        positions,
-        _name(checked),
-    )
-
-
-def _jax(checked: Any, inputs: Sequence[Any], wrt: Any) -> FunctionSubject:
-    import jax
-
-    positions = None if wrt is None else [wrt] if isinstance(wrt, int) else list(wrt)
-
-    def pullback(w: Any, *xs: Any) -> list[Any]:
-        value, back = jax.vjp(checked, *(jax.numpy.asarray(x) for x in xs))
-        return [np.asarray(g) for g in back(jax.numpy.asarray(w, value.dtype))]
-
-    def value(*xs: Any) -> Any:
-        if any(np.iscomplexobj(x) for x in xs):
-            raise TypeError("jax.jit answers complex numbers with other code")
-        return np.asarray(checked(*(jax.numpy.asarray(x) for x in xs)))
-
-    return FunctionSubject(
-        value, [np.asarray(x) for x in inputs], pullback, positions, _name(checked)
-    )

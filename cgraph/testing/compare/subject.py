@@ -285,6 +285,7 @@ class FunctionSubject:
         self.seeds = list(self.wrt)
         self.unit = max([EPS, *(float(np.finfo(arrays[i].dtype).eps) for i in self.wrt)])
         self.last: list[Array] = []  # the very arrays that the gradient answered last
+        self.names: list[str] = []  # of the arguments, where they have some
         self.raised = ""  # what the function itself raised at a point beside
 
     def call(self, *inputs: Any) -> Any:
@@ -297,7 +298,7 @@ class FunctionSubject:
         return np.concatenate([np.ravel(o) for o in out]) if isinstance(out, tuple | list) else out
 
     def labels(self) -> list[str]:
-        return [f"argument {i}" for i in self.wrt]
+        return [self.names[i] if self.names else f"argument {i}" for i in self.wrt]
 
     def dtypes(self) -> list[Any]:
         return [self.inputs[i].dtype for i in self.wrt]
@@ -336,9 +337,11 @@ class FunctionSubject:
         inputs = list(self.inputs)
         for i, step in zip(self.wrt, by, strict=True):
             inputs[i] = same_layout(inputs[i], inputs[i] + step)
-        return FunctionSubject(
+        moved = FunctionSubject(
             self.function, inputs, self.pullback, self.wrt, self.name, self.margin
         )
+        moved.names = self.names
+        return moved
 
     def kinks(self, values: Sequence[Array]) -> list[tuple[int, float]]:
         if self.margin is None:

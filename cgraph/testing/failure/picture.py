@@ -95,7 +95,7 @@ def _function(blame: Any, case: Any) -> list[str]:
         "  f -> out",
     ]
     for k, line in enumerate(case.lines):
-        wrong = blame is not None and f"argument {blame.operand} =" in line
+        wrong = blame is not None and line.startswith(f"{blame.label} =")
         style = (
             f' [color="{RED}", penwidth=3, fontcolor="{RED}", dir=both, label="{_escape(_wrong(blame))}"]'
             if wrong

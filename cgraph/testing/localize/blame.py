@@ -108,7 +108,8 @@ def blame_error(subject: Any, rng: Any, error: Exception, kind: str = "error") -
 def blame_contract(subject: Any, i: int, what: str) -> Blame:
     """The edge that hands a gradient of the wrong shape or dtype to input `i`."""
     if not subject.is_graph:
-        return Blame("contract", subject.name, operand=subject.wrt[i], sentence=what)
+        label = subject.labels()[i]
+        return Blame("contract", subject.name, operand=subject.wrt[i], sentence=what, label=label)
     shape_at = {n: np.shape(v) for n, v in subject.run._values.items()}
     wanted = leading(subject)
     for node in reversed(subject.nodes):
@@ -182,6 +183,7 @@ def function_blame(
         expected_array=expected,
         upstream=w,
         tolerance=bound,
+        label=subject.labels()[subject.wrt.index(i)],
     )
     if got.shape == expected.shape:
         blame.got, blame.expected = got[k], expected[k]
