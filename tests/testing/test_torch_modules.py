@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 from cgraph import testing  # noqa: E402
 from cgraph.testing import Verdict  # noqa: E402
 
+torch.set_num_threads(1)  # small tensors: more threads only wait for each other
 nn = torch.nn
 
 
