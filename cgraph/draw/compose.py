@@ -72,7 +72,12 @@ def full(builder: Builder) -> Picture:
     picture = builder.picture()
     boxes = len(picture.boxes)
     asked = builder.options.numbers
-    crowded = boxes > MOST_WORDS or builder.options.direction == "TB" or width(picture) > WIDEST
+    shared = any(
+        builder.fans.get(card.root, 0) > 1 for card in builder.cards
+    )  # labels would stand between several lines
+    crowded = (
+        shared or boxes > MOST_WORDS or builder.options.direction == "TB" or width(picture) > WIDEST
+    )
     builder.settle("boxes" if asked == "boxes" or (asked == "auto" and crowded) else "arrows")
     if builder.inside:
         builder.compact = boxes > MOST_ROWS

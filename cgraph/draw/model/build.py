@@ -76,14 +76,15 @@ class Builder(Facts):
             tip=self.sentence(node),
             detail=self.detail(node),
             site=self.site(node),
+            css=("ordered",) if self.ordered(card) else (),
         )
 
     # --- arrows ---------------------------------------------------------------------------------------------------------------
 
-    def forward(self, operand: Node, card: Card, side: str = "") -> Arrow:
+    def forward(self, operand: Node, card: Card, row: int = 0) -> Arrow:
         """The value that goes from an operand into a card. What comes from a leaf stands in the leaf, and is not written again."""
         chain = operand.kind == "op"
-        words, shape = (side,) if side else _NONE, ""
+        words, shape = _NONE, ""
         if chain and not self.inside:
             value = self.value(operand)
             word = self.names[operand]
@@ -93,23 +94,24 @@ class Builder(Facts):
                 word = f"{word} = {self.number(value)}"
             elif not self.names.has_own(operand):
                 word = ""
-            words = (f"{word}  ({side})" if side else word,) if word else words
+            words = (word,) if word else words
         aside = operand.kind != "parameter" and self.meets_chain(card)
         return Arrow(
             self.ids[operand], self.ids[card.root], "value", words, shape,
-            tail_port="h", head_port=self.entry(operand, card),
+            tail_port="h" if chain or self.fans.get(operand, 0) == 1 else "", head_port=self.entry(operand, card, row),
             weight=3 if self.parked(operand) else 50 if chain or (self.layered and not aside) else 0 if aside else 1,
             sideways=self.side(operand, card),
             tip=f"{self.names[operand]} goes into {self.names[card.root]}",
             css=("spine",) if operand is self.main(card) else (),
         )  # fmt: skip
 
-    def entry(self, operand: Node, card: Card) -> str:
+    def entry(self, operand: Node, card: Card, row: int = 0) -> str:
         """Where a value enters a card: the chain at the middle of its header, a parameter above its own row, data above the chain."""
         if operand is self.main(card):
             return "h"
-        if operand.kind == "parameter" and (row := self.row_of(operand, card)):
-            return f"i{row[1:]}"
+        if operand.kind == "parameter" and (port := self.row_of(operand, card)):
+            twice = not card.inner and len(card.entries[operand]) > 1
+            return f"i{row}" if twice else f"i{port[1:]}"
         aside = self.meets_chain(card) or (operand.kind != "parameter" and bool(self.rows(card)))
         return "side" if operand.kind != "op" and aside else ""
 
@@ -146,7 +148,7 @@ class Builder(Facts):
         chain = operand.kind == "op"
         label: tuple[str, ...] = ()
         shape, lines = "", _NONE
-        if (chain and not self.inside) or (several and not self.inside and operand.shape == ()):
+        if chain and not self.inside:
             label = (name + (" (share)" if several else ""),)
             if not self.options.values:  # the chain rule itself, in symbols
                 down = f"∂{names[card.root]}/∂{names[operand]}"
@@ -157,7 +159,13 @@ class Builder(Facts):
                     label += (product,)
             else:
                 shape, lines = self.shape(operand), self.lines(share)
-        tail = ("g0" if self.rows(self.card_of[operand]) else "") if chain else "t"
+        tail = (
+            ("g0" if self.rows(self.card_of[operand]) else "")
+            if chain
+            else "t"
+            if self.fans.get(operand, 0) == 1
+            else ""
+        )
         return Arrow(
             self.ids[operand], self.ids[card.root], "gradient", label, shape, lines,
             tail_port=tail, head_port=self.row_of(operand, card) if port is None else port,
@@ -184,9 +192,8 @@ class Builder(Facts):
                 if operand not in self.ids:
                     continue
                 twice = not card.inner and len(places) > 1
-                sides = ("left", "right") if twice else (self.which(card, places[0][1]),)
-                for place, side in zip(places if twice else places[:1], sides, strict=False):
-                    found.append(self.forward(operand, card, side))
+                for place in places if twice else places[:1]:
+                    found.append(self.forward(operand, card, row))
                     flow = self.flows[card.root]
                     share = flow.share_at(*place) if twice else flow.share(operand)
                     if self.backward and share is not None:
@@ -199,18 +206,21 @@ class Builder(Facts):
             found += self.ends(root, f"out{i}")
         return found
 
-    def which(self, card: Card, i: int) -> str:
-        """Left or right, where the order of two operands matters and no formula tells it."""
-        if any(lends_shape(card.root, k) for k in range(len(card.root.parents))):
-            return ""
-        ordered = (
-            self.expanded
-            and not card.inner
-            and len(card.root.parents) == 2
-            and not card.root.op.commutative
+    def ordered(self, card: Card) -> bool:
+        """Whether the order of two drawn operands matters, which a circle has to say: a card has its formula."""
+        root = card.root
+        if (
+            not self.expanded
+            or card.inner
+            or root.op.commutative
+            or root.op.role == "loss"
+            or len(root.parents) != 2
+        ):
+            return False
+        return (
+            not any(lends_shape(root, k) for k in range(2))
+            and sum(p in self.ids for p in root.parents) == 2
         )
-        drawn = sum(p in self.ids for p in card.root.parents) == 2
-        return ("left", "right")[i] if ordered and drawn and card.root.op.role != "loss" else ""
 
     def ends(self, root: Node, end: str) -> list[Arrow]:
         """The result leaving the picture, and the seed coming in."""

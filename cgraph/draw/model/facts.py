@@ -324,10 +324,26 @@ class Facts:
             return (head, *self.lines(arrived)), ""
         shares = [s for card in users for s in self.shares(card, node)]
         if 1 < len(shares) <= 6:
-            return (f"{head} = {self.added(shares, arrived)}",), ""
+            parts = [self.product(card, node, place) for card, place in self._places(users, node)]
+            note = (
+                " + ".join(f"({p})" if p.startswith(text.MINUS) else p for p in parts)
+                if len(parts) <= 4 and all(parts) and not any("≈" in p for p in parts)
+                else ""
+            )
+            return (f"{head} = {self.added(shares, arrived)}",), note
         return (f"{head} = {self.number(arrived)}",), self.product(users[0], node) if len(
             users
         ) == 1 else ""
+
+    def _places(
+        self, users: Sequence[Card], node: Node
+    ) -> list[tuple[Card, tuple[Node, int] | None]]:
+        """Where a node enters the cards that use it; all places of a card with folded nodes are one."""
+        return [
+            (card, place)
+            for card in users
+            for place in ([None] if card.inner else card.entries[node])
+        ]
 
     def product(self, card: Card, operand: Node, place: tuple[Node, int] | None = None) -> str:
         """`2 × 0.25`: upstream and local gradient of what a card hands to a scalar operand; "" where it is no such product."""

@@ -169,7 +169,10 @@ class _Writer:
             if fused
             else (colors.group_line, colors.group_fill)
         )
-        label = font(group.label, 12, line if fused else colors.muted, style="" if fused else "B")
+        words = (
+            group.label if self.sideways or not fused else group.label.partition("   ")[0]
+        )  # lines come in from above, beside it
+        label = font(words, 12, line if fused else colors.muted, style="" if fused else "B")
         lines = [
             f"{indent}subgraph cluster_{group.id} {{",
             f"{indent} graph [label=<{label}>, labeljust=l, "
