@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = ("png", "svg", "pdf", "dot", "html", "txt", "mmd")
 _shown = count(1)
+DPI = 144  # sharp on a screen
+_PAGE = (3000, 4500)  # pixels that a PNG has at most, unless it is asked for with dpi=
 
 
 class Diagram:
@@ -39,7 +41,7 @@ class Diagram:
         dpi: dots per inch of a PNG.
     """
 
-    def __init__(self, picture: Picture, *, dpi: int = 144, source: Any = None) -> None:
+    def __init__(self, picture: Picture, *, dpi: int = DPI, source: Any = None) -> None:
         if not 1 <= dpi <= 10_000:
             raise DrawError(f"dpi={dpi}: dots per inch, 1 to 10,000; 144 is sharp on a screen")
         self.picture = picture
@@ -80,14 +82,23 @@ class Diagram:
         return f"g{zlib.crc32(self.dot.encode()):08x}-"
 
     def png(self, dpi: int | None = None, *, engine_name: str | None = None) -> bytes:
-        """The picture as a PNG on opaque paper, its caption inside as the alternative text."""
-        dpi = dpi or self.dpi
+        """The picture as a PNG on opaque paper, its caption inside as the alternative text; not larger than a page holds, unless
+        `dpi` is given."""
+        dpi = dpi or self._dpi_that_fits()
         sized = self.dot.replace(" graph [", f" graph [dpi={dpi}, ", 1)
         return _described(
             engine.render(sized, ["png"], engine=engine_name)[0],
             f"{self.title}. {self.caption}",
             dpi,
         )
+
+    def _dpi_that_fits(self) -> int:
+        """The dots per inch of the PNG: those asked for, or fewer where the picture would be larger than a page."""
+        if self.dpi != DPI:
+            return self.dpi
+        width, height = svg.size(engine.render(self.dot, ["svg"])[0].decode())
+        most = min(_PAGE[0] * 72 / max(width, 1), _PAGE[1] * 72 / max(height, 1))
+        return max(min(self.dpi, int(most)), 72)
 
     def pdf(self) -> bytes:
         """The picture as a PDF."""
@@ -181,7 +192,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 def draw(
     root: Node | Sequence[Node] | Run | Program | Profile, run: Run | None = None, *, step: int | str | None = None,
     focus: Node | None = None,
-    around: Node | None = None, hops: int = 2, dpi: int = 144, **options: Any,
+    around: Node | None = None, hops: int = 2, dpi: int = DPI, **options: Any,
 ) -> Diagram:  # fmt: skip
     """A diagram of everything that `root` depends on.
 

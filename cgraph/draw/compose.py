@@ -72,9 +72,11 @@ def full(builder: Builder) -> Picture:
     picture = builder.picture()
     boxes = len(picture.boxes)
     asked = builder.options.numbers
+    # Where lines branch or meet, a label would stand between several of them.
     shared = any(
-        builder.fans.get(card.root, 0) > 1 for card in builder.cards
-    )  # labels would stand between several lines
+        builder.fans.get(c.root, 0) > 1 or sum(p.kind == "op" for p in c.entries) > 1
+        for c in builder.cards
+    )
     crowded = (
         shared or boxes > MOST_WORDS or builder.options.direction == "TB" or width(picture) > WIDEST
     )

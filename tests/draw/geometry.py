@@ -18,7 +18,7 @@ from cgraph.draw.model.text import parse_number
 from cgraph.draw.output import engine
 
 NUMBER = r"−?(?:(?:\d+(?:\.\d+)?·)?10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+|\d+(?:\.\d+)?|∞)|NaN"
-WIDEST, HIGHEST = 1900, 4200  # pixels at 96 dpi
+WIDEST, HIGHEST = 2050, 4200  # pixels at 96 dpi
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,10 @@ def _labels(edges, nodes):
             if other is edge or not other.points:
                 continue
             far = min(label.distance(*p) for p in other.points)
-            if far < own - 0.5 or (far < 1.5 and other.ends != edge.ends):
+            twin = other.ends == edge.ends and ("gradient" in other.css) != (
+                "gradient" in edge.css
+            )  # told apart by colour and dashes
+            if far < own - (6 if twin else 0.5) or (far < 1.5 and not twin):
                 yield f"{words!r} stands {far:.1f} pt from {_name(other)} and {own:.1f} from its own line"
         for node in nodes:
             if node.outline.meets(label):

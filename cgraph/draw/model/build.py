@@ -76,7 +76,8 @@ class Builder(Facts):
             tip=self.sentence(node),
             detail=self.detail(node),
             site=self.site(node),
-            css=("ordered",) if self.ordered(card) else (),
+            named=names.has_own(node),
+            ordered=self.ordered(card),
         )
 
     # --- arrows ---------------------------------------------------------------------------------------------------------------

@@ -69,6 +69,8 @@ class Box:
     bypassed: bool = False
     tip: str = ""  # a sentence, for tooltips and screen readers
     detail: tuple[tuple[str, str], ...] = ()  # everything known about it, for the player
+    named: bool = True  # whether its name is the user's
+    ordered: bool = False  # whether the order of its operands has to be said
     site: str = ""  # file:line of the code that built it, for the SVG
     css: tuple[str, ...] = ()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from cgraph.draw.model import text
 from cgraph.draw.model.diagram import Arrow, Box, Picture
 
-WIDEST = 1400.0  # points, some 1,850 pixels of a screen: before numbers go inside, and before a picture is turned
+WIDEST = 1392.0  # points, some 1,850 pixels of a screen: before numbers go inside, and before a picture is turned
 _LAVISH = 0.94  # widths of texts are estimated from above
 
 

@@ -173,8 +173,10 @@ class BoxWriter:
         )
         if box.number_shown and box.number:
             seen = "transparent" if box.value_state == "hidden" else colors.ink
-            rows.append(row(font(f"{box.name} = {box.number}", 11, seen)))
-        if "ordered" in box.css and box.formula:
+            rows.append(
+                row(font(f"{box.name} = {box.number}" if box.named else box.number, 11, seen))
+            )
+        if box.ordered and box.formula:
             rows.append(row(font(box.formula, 10, colors.ink)))
         ink = "transparent" if box.rows_state == "hidden" else colors.local
         for local in box.rows:

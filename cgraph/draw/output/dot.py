@@ -67,13 +67,9 @@ class _Writer:
             for arrow in picture.arrows
             if self.boxes[arrow.head].kind != "end"
         )
-        gaps = (
-            (0.36, 0.5)
-            if picture.groups
-            else (0.22, 0.62)
-            if wordy or self.sideways
-            else (0.22, 0.4)
-        )
+        matrices = any(box.value for box in picture.boxes)  # wide boxes are far enough apart
+        roomy = (0.22, 0.5 if matrices and self.sideways else 0.62)
+        gaps = (0.36, 0.5) if picture.groups else roomy if wordy or self.sideways else (0.22, 0.4)
         lines = [
             "digraph cgraph {",
             f' graph [rankdir={picture.direction}, bgcolor="{colors.paper}", pad=0.25, nodesep={gaps[0]}, ranksep={gaps[1]}, '
@@ -170,7 +166,7 @@ class _Writer:
             else (colors.group_line, colors.group_fill)
         )
         words = (
-            group.label if self.sideways or not fused else group.label.partition("   ")[0]
+            group.label if self.sideways or not fused else ""
         )  # lines come in from above, beside it
         label = font(words, 12, line if fused else colors.muted, style="" if fused else "B")
         lines = [

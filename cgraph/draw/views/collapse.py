@@ -369,24 +369,28 @@ class Overview:
 
     def _above(self, over: Iterable[tuple[str, str]]) -> dict[str, str]:
         pairs = list(over)
-        kinds = {unit.id: unit.kind for unit in self.units.values()}
-        only = {
-            u.id
-            for u in self.units.values()
-            if u.nodes and all(n.kind == "parameter" for n in u.nodes)
-        }
+        alone = {u.id: {n.kind for n in u.nodes} for u in self.units.values()}
+        parameters = {id for id, kinds in alone.items() if kinds == {"parameter"}}
+        data = {id for id, kinds in alone.items() if kinds == {"input"}}
         heads: dict[str, list[str]] = {}
         for tail, head in pairs:
             heads.setdefault(tail, []).append(head)
-        chained = {head for tail, head in pairs if tail not in only and kinds[tail] != "leaf"}
-        chained |= {head for tail, head in pairs if tail not in only}
-        above = {
-            tail: found[0]
-            for tail, found in heads.items()
-            if len(found) == 1 and tail in only and found[0] in chained
-        }
-        crowded = {head for head, n in Counter(above.values()).items() if n > 1}
-        return {tail: head for tail, head in above.items() if head not in crowded}
+        fed = {head for tail, head in pairs if tail not in parameters}
+        chained = {head for tail, head in pairs if tail not in parameters | data}
+        above: dict[str, str] = {}
+        taken: Counter[str] = Counter()
+        for kind, wanted in ((parameters, fed), (data, chained)):
+            found = {
+                tail: to[0]
+                for tail, to in heads.items()
+                if tail in kind and len(to) == 1 and to[0] in wanted
+            }
+            crowd = Counter(found.values())
+            above |= {
+                tail: head for tail, head in found.items() if crowd[head] == 1 and not taken[head]
+            }
+            taken.update(found.values())
+        return above
 
     def _one(self, tail: str, head: str, source: Node, cards: Sequence[Card]) -> list[Arrow]:
         builder = self.builder
@@ -426,7 +430,7 @@ class Overview:
                 "value",
                 words,
                 width=1.3 * thick,
-                weight=5,
+                weight=200 if sideways else 5,
                 sideways=sideways,
                 tip=f"{uses} values go over",
             )

@@ -1,0 +1,150 @@
+"""Every picture measures itself: labels beside their own lines, nothing over anything else, numbers that add up as printed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from draw import zoo
+from draw.geometry import faults
+from draw.nets import random_graph
+
+import cgraph as cg
+
+HERE = Path(__file__).parent
+WAYS = {
+    "as it comes": {},
+    "top to bottom": {"direction": "TB"},
+    "every op": {"view": "expanded"},
+    "health": {"view": "health"},
+}
+OVERVIEWS = (
+    "tanh_net",
+    "chain",
+    "pattern",
+    "recurrent",
+    "unrolled",
+    "scalar_recurrent",
+    "overview",
+    "levels",
+)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", sorted(zoo.ZOO))
+def test_the_zoo(name, way):
+    if way != "as it comes" and name in OVERVIEWS:
+        pytest.skip("an overview is drawn one way")
+    run = zoo.ZOO[name]().backward()
+    assert not faults(cg.draw(run, **WAYS[way]), limits=way == "as it comes")
+
+
+@pytest.mark.parametrize("name", sorted(zoo.ZOO))
+def test_the_zoo_without_numbers(name):
+    root = zoo.ZOO[name]()
+    assert not faults(cg.draw(root))
+    assert not faults(cg.draw(cg.run(root)))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_graphs(seed):
+    run = random_graph(seed).backward()
+    assert not faults(cg.draw(run))
+    assert not [
+        f
+        for f in faults(cg.draw(run, view="expanded"), limits=False)
+        if " runs through node " not in f
+    ]
+
+
+def test_the_gallery():
+    """Every diagram of the gallery, and the last frame of every series: the frames of one share their places."""
+    pytest.importorskip("matplotlib")
+    found = {f"{name}": why for name, diagram in gallery() if (why := faults(diagram))}
+    assert not found
+
+
+def gallery():
+    """The diagrams of the gallery, without drawing them."""
+    import cgraph.gallery as gallery
+    from cgraph.draw import Diagram
+    from cgraph.draw.motion import Frames
+    from cgraph.gallery.writer import FigureWriter
+
+    shown = []
+
+    class Collector(FigureWriter):
+        def __init__(self):
+            self.items, self.numbers, self.missing = [], {}, []
+
+        def show(self, name, what, title=""):
+            what = what() if callable(what) and not isinstance(what, Diagram) else what
+            if isinstance(what, Diagram | Frames):
+                shown.append((name, what[-1] if isinstance(what, Frames) else what))
+
+    for figure in gallery.FIGURES:
+        if not TRAINS & set(gallery.singly(figure.number)):
+            figure.run(gallery._names(Collector()))
+    assert len(shown) > 40
+    return shown
+
+
+TRAINS = {"9", "41", "47", "65", "73", "100", "74"}  # figures of trained nets: plots
+
+
+# --- a checker that finds nothing proves nothing ------------------------------------------------------------------------------
+
+
+def drawn(*lines):
+    return SimpleNamespace(
+        dot="digraph {" + ";".join(('node [shape=box, label="\\N"]', *lines)) + "}"
+    )
+
+
+def test_it_finds_a_label_beside_a_foreign_line():
+    """The pictures of the first edition had them: the value of the last leaf stood nearer to its neighbour's arrow."""
+    assert not faults(drawn('a -> b [label="mine", id=e]'))
+    for name, what in (
+        ("neuron", "'0' stands"),
+        ("fused", "'0' stands"),
+        ("batch", "'b 1×1' stands"),
+    ):
+        dot = (HERE / "first_edition" / f"{name}.dot").read_text(encoding="utf-8")
+        assert any(said.startswith(what) for said in faults(SimpleNamespace(dot=dot))), name
+
+
+def test_it_finds_what_overlaps():
+    assert any(
+        "touches the border" in s
+        for s in faults(drawn('a [width=0.4, fixedsize=true, label="a long text"]'))
+    )
+    assert any(
+        "runs through" in s or "lies on" in s
+        for s in faults(
+            drawn("splines=false; {rank=same; a -> b -> c}", "a -> c [constraint=false]")
+        )
+    )
+    assert any(
+        "pixels" in s for s in faults(drawn("rankdir=LR", " -> ".join(f"n{i}" for i in range(60))))
+    )
+
+
+def test_it_finds_products_and_sums_that_do_not_add_up():
+    label = (
+        '<<TABLE BORDER="0"><TR><TD>∂L/∂x = 0.768</TD></TR><TR><TD>4.306 × 0.178</TD></TR></TABLE>>'
+    )
+    assert any("is not" in s for s in faults(drawn(f"a -> b [label={label}]")))
+    assert any(
+        "does not add up" in s
+        for s in faults(drawn('a [label="∂f/∂x = (−2.733) + (−2.733) = −5.467", width=6]'))
+    )
+    assert not faults(drawn('a [label="∂f/∂x = (−2.7333) + (−2.7333) = −5.467", width=6]'))
+
+
+def test_products_are_written_with_enough_digits():
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        a, b, c = (cg.parameter(n, float(rng.normal())) for n in "abc")
+        assert not faults(cg.draw(cg.square(cg.tanh(a * b, name="t") * c, name="loss").backward()))
