@@ -82,10 +82,8 @@ def _texts(ops):
             size = op["size"]
         elif op["op"] in "cC":
             hidden = (
-                op.get("color", "").endswith("00")
-                and len(op.get("color", "")) == 9
-                or op.get("color") == "transparent"
-            )
+                op.get("color", "").endswith("00") and len(op.get("color", "")) == 9
+            ) or op.get("color") == "transparent"
         elif op["op"] == "T" and op["text"].strip():
             (x, y), width = op["pt"], op["width"]
             left = {"l": x, "c": x - width / 2, "r": x - width}[op["align"]]
