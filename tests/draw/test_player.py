@@ -188,6 +188,9 @@ def test_the_chain_rule_and_one_entry_of_a_matrix(tmp_path):
     )
     assert "∂L/∂b =∂L/∂p̂…·∂p̂/∂z…·∂z/∂b…= …" in seen[1]["chain"]
     assert "∂L/∂b =∂L/∂p̂2·∂p̂/∂z0.25·∂z/∂b1= 0.5" in seen[2]["chain"]
+    # Arrows as wide as their gradients are large, by orders of magnitude: 2, 0.5 (twice), 0 (twice), and the seed as it is.
+    wide = 7 + 2.2 * np.log10(0.25)
+    assert sorted(seen[3]) == pytest.approx([0.0, 0.5, 0.5, wide, wide, 7.0], abs=1e-3)
     path = cg.animate(batch().backward(), tmp_path / "batch.html")
     entry = "[].filter.call(r.querySelectorAll('.stage [data-q]'),function(t){return t.textContent==='0.048';})[0].dispatchEvent("
     entry += "new MouseEvent('mouseover',{bubbles:true}));look('entry');"

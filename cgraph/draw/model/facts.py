@@ -252,7 +252,7 @@ class Facts:
             if len(rows) > self.most_rows:
                 more += 1
             elif card.inner or len(places) == 1:
-                row = self._alone(card, operand, flow.row(operand, self.objective))
+                row = self.alone(card, operand, flow.row(operand, self.objective))
                 rows.append(
                     row
                     if self.options.values
@@ -276,7 +276,7 @@ class Facts:
         """The operands of a card as its rows list them: ops first, whose lines run straight from row to row."""
         return sorted(card.entries.items(), key=lambda item: item[0].kind != "op")
 
-    def _alone(self, card: Card, operand: Node, row: Row) -> Row:
+    def alone(self, card: Card, operand: Node, row: Row) -> Row:
         """Where an operand reaches an op in another way too, ∂y/∂x is the sum of all ways: the local one is called ∂(m + x)/∂x."""
         if row.rule or not self.also(card, operand):
             return row

@@ -108,6 +108,11 @@ def _section(pictures: list[Picture], id: str, frames: Any, title: str, *, whole
     )
     slider = f'<input type="range" min="0" max="{len(pictures) - 1}" value="0" aria-label="Step">'
     zoom = '<button type="button" class="zoom" aria-pressed="false" hidden>whole picture</button>'
+    widths = (
+        '<button type="button" class="widths" aria-pressed="false" hidden '
+        'title="each gradient arrow as wide as its gradient is large: a step in width for an order of magnitude">'
+        "sizes</button>"
+    )
     steps = f'{buttons}{slider}<span class="at"></span>' if many else ""
     legend = "".join(
         f'<span><span style="color:{color}" class="mark">{escape(mark)}</span> {escape(words)}</span>'
@@ -118,7 +123,7 @@ def _section(pictures: list[Picture], id: str, frames: Any, title: str, *, whole
     return (
         f'<section class="cgraph-player{" page" if whole else ""}" id="{id}" tabindex="0" role="region" aria-label="{escape(title)}">'
         f"<style>{''.join(f'#{id} {rule}' + '}' for rule in drawn.css.split('}') if rule)}</style>"
-        f'<div class="top"><div class="bar">{steps}{zoom}</div>'
+        f'<div class="top"><div class="bar">{steps}{zoom}{widths}</div>'
         f'<div class="words"><h2>{escape(first.title)}</h2><p>{escape(first.caption.partition(chr(10))[0])}</p></div></div>'
         f'<div class="stage">{drawn.drawing}</div>'
         f'<div class="chain" role="group" aria-label="chain rule"></div><div class="legend">{legend}</div>'

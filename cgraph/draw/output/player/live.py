@@ -32,6 +32,7 @@ def live(pictures: Sequence[Picture], rate: float | None, again: Again | None) -
     found["digits"] = builder.options.precision
     found["chain"] = rules(builder)
     found["expect"] = expected(builder)
+    found["arrows"] = arrows(pictures[-1])
     if again is None:
         return found | {"still": "its numbers could not be traced"}
     return found | bindings(pictures, builder, rate, again)
@@ -49,6 +50,22 @@ def expected(builder: Builder) -> dict[str, list[Any]]:
     return found
 
 
+def arrows(picture: Picture) -> dict[str, list[int]]:
+    """The gradient arrows: which card's share for which node each of them carries."""
+    builder = picture.builder
+    number = {node: i for i, node in enumerate(builder.order)}
+    pairs = {
+        (builder.ids.get(operand), builder.ids.get(card.root)): [c, number[operand]]
+        for c, card in enumerate(builder.cards)
+        for operand in card.entries
+    }
+    return {
+        arrow.id or f"e{i}": pairs[arrow.tail, arrow.head]
+        for i, arrow in enumerate(picture.arrows)
+        if arrow.kind == "gradient" and (arrow.tail, arrow.head) in pairs
+    }
+
+
 def rules(builder: Builder) -> list[list[list[Any]]]:
     """For each card, for each operand that gets a gradient: its node, and the local gradient in words (left side, formula)."""
     number = {node: i for i, node in enumerate(builder.order)}
@@ -58,6 +75,7 @@ def rules(builder: Builder) -> list[list[list[Any]]]:
         for operand in card.entries:
             if builder.backward and builder.receives(card, operand):
                 row = builder.flows[card.root].row(operand, builder.objective)
+                row = builder.alone(card, operand, row)
                 rows.append([number[operand], row.left, row.formula or row.value])
         found.append(rows)
     return found

@@ -128,10 +128,25 @@ function CGraphPlayer(root, wholePage) {
     if (moved.every(function (x, j) { return x === program.nodes[node].d[j]; })) delete edited[node];
     recompute();
   }
+  // Widths: how large each gradient is, against the largest of the picture, by orders of magnitude.
+  var widths = $('.widths');
+  function swell() {
+    var on = widths && widths.getAttribute('aria-pressed') === 'true', sizes = {}, largest = 0;
+    Object.keys(live.arrows || {}).forEach(function (id) {
+      var s = now && now.share(live.arrows[id][0], live.arrows[id][1]);
+      sizes[id] = s ? Math.max.apply(null, [].map.call(s, Math.abs)) : 0;
+      largest = Math.max(largest, isFinite(sizes[id]) ? sizes[id] : 0);
+    });
+    Object.keys(sizes).forEach(function (id) {
+      var g = group(id), line = g && g.querySelector('path');
+      if (line) line.style.strokeWidth = on ? (sizes[id] > 0 ? Math.max(0.5, Math.min(9, 7 + 2.2 * Math.log10(sizes[id] / largest))) : 0.5) + 'px' : '';
+    });
+  }
   function recompute() {
     now = isEdited() ? CGraphInterpreter.compute(program, edited) : base;
     root.classList.toggle('edited', isEdited());
     rewrite();
+    swell();
     words();
     strip();
     if (chosen) tell(chosen);
@@ -341,7 +356,7 @@ function CGraphPlayer(root, wholePage) {
         path.forEach(function (e, j) {
           if (j || program.seed[0] !== 1) chain.appendChild(make('span', 'op', '·'));
           var open = !hidden('local', program.nodes[e.from].x);
-          chain.appendChild(pair(e, '∂' + name(e.from) + '/∂' + name(e.to), open ? number(now.local(e.card, e.to)[0]) : '…', found.list.length > 1 && path.length > 1));
+          chain.appendChild(pair(e, symbol(e), open ? number(now.local(e.card, e.to)[0]) : '…', found.list.length > 1 && path.length > 1));
         });
       } else chain.appendChild(formula(path, objective));
     });
@@ -366,6 +381,11 @@ function CGraphPlayer(root, wholePage) {
       });
       chain.appendChild(row);
     }
+  }
+  function symbol(e) {  // as its card writes it: where an operand also arrives otherwise, the local gradient has a name of its own
+    var row = live.chain[e.card].filter(function (r) { return r[0] === e.to; })[0], end = '/∂' + name(e.to);
+    var own = row[1].slice(-end.length) === end && (e.from === program.root || row[1].indexOf('∂' + name(program.root) + '/') !== 0);
+    return own ? row[1] : '∂' + name(e.from) + end;
   }
   function pair(e, symbol, value) {
     var b = make('button', 'factor' + (e ? ' tone-' + (data.tones[program.nodes[e.from].x] || 'other') : ''));
@@ -592,6 +612,10 @@ function CGraphPlayer(root, wholePage) {
     for (var k = 0; k < n; k++) if (data.frames[k].active === id && data.frames[k].phase === 'back') { stop(); var keep = chosen; show(k); chosen = keep; break; }
     var g = group(id);
     if (g) { g.classList.add('pointed'); setTimeout(function () { g.classList.remove('pointed'); }, 1200); }
+  }
+  if (widths) {
+    widths.hidden = !now || !Object.keys(live.arrows || {}).length;
+    widths.addEventListener('click', function () { widths.setAttribute('aria-pressed', widths.getAttribute('aria-pressed') !== 'true'); swell(); });
   }
   zoom.addEventListener('click', function () { whole = !whole; place(true); });
   root.addEventListener('mouseover', pick);
