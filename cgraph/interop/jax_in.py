@@ -19,7 +19,8 @@ from cgraph.interop.building import Line, framework, leaf, refuse, scoped, set_l
 from cgraph.interop.jax_rules import Missing, rule_of
 from cgraph.node import Node
 
-MOST_STEPS = 10_000  # of a loop that is unrolled
+MOST_STEPS = 10_000  # of a while loop that is unrolled
+MOST_UNROLLED = 100  # longer scans become a loop, `cg.scan`
 SAME_NAME = (
     "relu",
     "silu",
@@ -188,12 +189,18 @@ class _Reader:
     def _scan(self, eqn: Any, operands: list[Any]) -> list[Any]:
         p = eqn.params
         length, consts, carried = p["length"], p["num_consts"], p["num_carry"]
-        if length > MOST_STEPS:
-            raise Missing(f"scan of {length} steps (at most {MOST_STEPS} are unrolled)")
         fixed, carry = operands[:consts], operands[consts : consts + carried]
         rows = operands[consts + carried :]
         stacked: list[list[Any]] = []
         inner = p["jaxpr"]
+        if length > MOST_UNROLLED:
+
+            def step(state: list[Any], row: list[Any]) -> tuple[list[Any], list[Any]]:
+                results = self.read(inner.jaxpr, inner.consts, [*fixed, *state, *row])
+                return results[:carried], results[carried:]
+
+            state, ys = cg.scan(step, list(carry), list(rows), length=length, reverse=p["reverse"])
+            return [*state, *ys]
         steps = range(length)
         for t in reversed(steps) if p["reverse"] else steps:
             with cg.scope(f"step{t}"):

@@ -16,6 +16,7 @@ import numpy as np
 
 from cgraph import graph
 from cgraph.build import build
+from cgraph.control.body import Body
 from cgraph.errors import StoreError
 from cgraph.io.archive import Arrays, damage_is_told, read_archive, write_archive
 from cgraph.leaves import constant, input, parameter
@@ -205,6 +206,17 @@ def _encode(value: Any, node: Node, arrays: Arrays) -> Any:
         return {"array": name}
     if isinstance(value, np.dtype):
         return {"dtype": value.str.lstrip("<>=|")}
+    if isinstance(value, Body):
+        # A graph inside a node; the bodies of its own loops are encoded in their turn, one level a call.
+        inner = graph.order(*value.outputs, *value.leaves)
+        number = {n: i for i, n in enumerate(inner)}
+        return {
+            "body": {
+                "nodes": [_encode_node(n, number, arrays) for n in inner],
+                "leaves": [number[n] for n in value.leaves],
+                "outputs": [number[n] for n in value.outputs],
+            }
+        }
     raise StoreError(f"{node!r} has a parameter that cannot be saved: {value!r}")
 
 
@@ -229,6 +241,12 @@ def _decode(value: Any, arrays: Arrays) -> Any:
         return array
     if kind == "dtype":
         return np.dtype(inner)
+    if kind == "body":
+        nodes: list[Node] = []
+        for entry in inner["nodes"]:
+            nodes.append(_decode_node(entry, nodes, arrays))
+        leaves, outputs = ([_at(nodes, i) for i in inner[key]] for key in ("leaves", "outputs"))
+        return Body(leaves, outputs)
     raise StoreError(f"a parameter is of unknown kind {kind!r}")
 
 

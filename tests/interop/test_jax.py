@@ -109,6 +109,23 @@ def test_values_and_gradients_are_jaxs(name: str) -> None:
             np.testing.assert_allclose(run.grad(found[key]), gradient, atol=1e-12 * scale)
 
 
+def test_a_long_scan_becomes_a_loop() -> None:
+    w = normal(3, 3) / 3
+
+    def f(w: Any, xs: Any) -> Any:
+        h, ys = jax.lax.scan(lambda h, x: (jnp.tanh(w @ h + x), h.sum()), jnp.zeros(3), xs)
+        return h.sum() + (ys**2).sum()
+
+    with jax.enable_x64(True):
+        xs = normal(300, 3)
+        root = cg.from_jax(f, w, xs)
+        assert len(cg.run(root).order) < 30
+        run, truth = root.backward(), jax.grad(f, argnums=(0, 1))(w, xs)
+        for name, gradient in zip(("w", "xs"), truth, strict=True):
+            found = run.grad(cg.named_leaves(root)[name])
+            np.testing.assert_allclose(found, gradient, atol=1e-12 * np.abs(gradient).max())
+
+
 def test_float32_stays_float32() -> None:
     root = cg.from_jax(lambda w: jnp.mean(jnp.tanh(w @ w.T)), np.float32(normal(3, 3)))
     assert root.dtype == np.float32
