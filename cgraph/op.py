@@ -432,7 +432,7 @@ OPS: dict[str, Op] = {}
 
 # Where ops with a dotted name are defined: `linalg.inv` in `cgraph.linalg`. Those modules load when they are touched.
 HOMES = {"linalg": "cgraph.linalg", "nn": "cgraph.nn.functional"}
-HOMES = {"linalg": "cgraph.linalg"} | dict.fromkeys(("scan", "cond", "part"), "cgraph.control")
+HOMES |= dict.fromkeys(("scan", "cond", "part"), "cgraph.control")
 
 
 def find(name: str) -> Op | None:
