@@ -248,6 +248,8 @@ def cond(
         told = [", ".join(f"{a.shape} {a.dtype}" for a in body.outputs) for body in (yes, no)]
         raise ShapeError(f"cond: one branch returns {told[0]}, the other {told[1]}")
     operand_values = [x for x, _ in pairs] + list(outer)
+    if isinstance(condition, Node) and condition.dtype.kind != "b":
+        condition = OPS["not_equal"](condition, 0)  # nothing is differentiated through it
     named = {} if name is None else {"name": name}
     packed = COND(
         condition, *operand_values, bodies=(no, yes), dtype=_result_dtype(yes.outputs), **named

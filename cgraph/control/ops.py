@@ -306,6 +306,6 @@ def _cond_map(
 COND: Op = op(
     "cond", _run_cond, _cond_map, variadic=True, family="control", symbol="if",
     shape=lambda condition, *shapes, bodies, dtype: (sum(math.prod(out.shape) for out in bodies[0].outputs),),
-    formula=Formula("one of two branches, as $a says", r"\text{if } $a", (None, "of the branch taken")),
+    formula=Formula("one of two branches, as $a says", r"\text{if } $a", ("of the branch taken",)),
     doc="A branch: only the one that the condition says is computed. Made by `cg.cond`.",
 )  # fmt: skip
