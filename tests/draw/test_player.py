@@ -183,9 +183,10 @@ def test_the_chain_rule_and_one_entry_of_a_matrix(tmp_path):
     over = "[].filter.call(r.querySelectorAll('.node'),function(g){return g.id.endsWith(ID);})[0]"
     over += ".dispatchEvent(new MouseEvent('mouseover',{bubbles:true}));"
     b = next(box.id for box in cg.draw(neuron()).picture.boxes if box.symbol == "b")
-    seen = click(
-        path, tmp_path, over.replace("ID", f"'-{b}'") + "look('early');key('End');look('late');"
-    )
+    steps = over.replace("ID", f"'-{b}'") + "look('early');key('End');look('late');"
+    steps += "r.querySelector('.widths').click();seen.push([].map.call(r.querySelectorAll('.edge.gradient'),"
+    steps += "function(e){return parseFloat(e.querySelector('path').style.strokeWidth)||0;}));"
+    seen = click(path, tmp_path, steps)
     assert "∂L/∂b =∂L/∂p̂…·∂p̂/∂z…·∂z/∂b…= …" in seen[1]["chain"]
     assert "∂L/∂b =∂L/∂p̂2·∂p̂/∂z0.25·∂z/∂b1= 0.5" in seen[2]["chain"]
     # Arrows as wide as their gradients are large, by orders of magnitude: 2, 0.5 (twice), 0 (twice), and the seed as it is.
