@@ -156,10 +156,37 @@ def _signature(function: Any) -> inspect.Signature | None:
         return None
 
 
+_NOTHING = object()
+
+
+@lru_cache(maxsize=512)
+def _plain(function: Any) -> tuple[int, tuple[str, ...], dict[str, Any]] | None:
+    """How many arguments have no default, all that may be given by position, and the defaults; None for signatures with more to them."""
+    signature = _signature(function)
+    if signature is None:
+        return None
+    parameters = list(signature.parameters.values())
+    by_position = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    required = [p for p in by_position if p.default is p.empty]
+    odd = any(
+        p.kind is p.VAR_POSITIONAL or (p.kind is p.POSITIONAL_ONLY and p.default is not p.empty)
+        for p in parameters
+    )
+    if odd or by_position[: len(required)] != required:
+        return None
+    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+    return len(required), tuple(p.name for p in by_position), defaults
+
+
 def _by_name(
     function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """What has a default by name, the rest by position; without what is given as its default anyway."""
+    plain = _plain(function)
+    if plain is not None and plain[0] <= len(args) <= len(plain[1]):
+        count, names, standard = plain
+        given = dict(zip(names[count:], args[count:], strict=False)) | kwargs
+        return args[:count], {k: v for k, v in given.items() if v is not standard.get(k, _NOTHING)}
     signature = _signature(function)
     if signature is None:
         return args, kwargs

@@ -44,6 +44,11 @@ def distance_from(*points: float) -> Callable[..., Any]:
     return margin
 
 
+def _inverse(b: Any) -> Any:
+    """1 / b; a Python number may be 0, where Python refuses what NumPy answers with inf."""
+    return 1.0 / b if b.__class__ is not float or b else math.copysign(math.inf, b)
+
+
 def _power_partial(a: Any, b: Any) -> Any:
     """b·a^(b−1), but 0 for b = 0, also at a = 0. A known exponent keeps the gradient graph free of the case distinction."""
     known = b if type(b) is float else b._value if getattr(b, "weak", False) else None
@@ -74,7 +79,7 @@ multiply: Op = elementwise(
     symbol="×", role="linear", commutative=True, formula=F("$a·$b", r"$a \cdot $b", "$b", "$a"),
 )
 divide: Op = elementwise(
-    "divide", np.divide, lambda out, a, b: 1.0 / b, lambda out, a, b: -out / b, scalar=operator.truediv,
+    "divide", np.divide, lambda out, a, b: _inverse(b), lambda out, a, b: -out / b, scalar=operator.truediv,
     symbol="÷", formula=F("$a / $b", r"\frac{$a}{$b}", "1/$b", "−$out/$b"), domain=(REAL, REAL),
 )
 negative: Op = elementwise(

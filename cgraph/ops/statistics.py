@@ -199,6 +199,8 @@ def median(
     >>> cg.median(x).backward().grad(x)
     array([0., 0., 1.])
     """
+    if 0 in (shape_of(x)[a] for a in axes_of(x, axis)):
+        return mean(x, axis, keepdims, name=name)  # NaN over nothing
     return quantile(x, 0.5, axis, keepdims=keepdims, name=name)
 
 

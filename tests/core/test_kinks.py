@@ -125,3 +125,18 @@ def test_margins_see_the_kinks() -> None:
         margin = cg.ops.OPS[name].margin
         assert float(margin(*map(np.float64, on))) == 0.0
         assert float(margin(*map(np.float64, off))) > 0.3
+
+
+def test_division_by_the_number_zero() -> None:
+    x = cg.parameter("x", [1.0, -2.0])
+    assert cg.sum(x / 0.0).backward().grad(x).tolist() == [np.inf, np.inf]
+    assert cg.sum(x / -0.0).backward().grad(x).tolist() == [-np.inf, -np.inf]
+
+
+def test_nothing_to_reduce() -> None:
+    empty = cg.parameter("empty", np.zeros((3, 0)))
+    middle = cg.median(empty, axis=1)
+    run = middle.backward(upstream=np.ones(3))
+    assert np.isnan(run.value(middle)).all() and run.grad(empty).shape == (3, 0)
+    with pytest.raises(cg.ShapeError, match="nothing"):
+        cg.quantile(empty, 0.3, axis=1)
