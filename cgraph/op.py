@@ -33,11 +33,13 @@ class Formula(NamedTuple):
         text: with Unicode, e.g. ``"1 / (1 + e^(−$a))"``.
         latex: the same in LaTeX.
         partials: the local gradient with respect to each parent, as text; None where there is none.
+        adjoint: what an op that moves or adds entries does with `UPSTREAM` on the way back, e.g. ``"UPSTREAM rolled back"``.
     """
 
     text: str = ""
     latex: str = ""
     partials: tuple[str | None, ...] = ()
+    adjoint: str = ""
 
     @staticmethod
     def fill(template: str, operands: tuple[str, ...], out: str = "") -> str:

@@ -26,8 +26,8 @@ NOT_NEGATIVE = Interval(0.0)
 UNIT = Interval(-1.0, 1.0)
 
 
-def F(text: str, latex: str, *partials: str | None) -> Formula:
-    return Formula(text, latex, partials)
+def F(text: str, latex: str, *partials: str | None, adjoint: str = "") -> Formula:
+    return Formula(text, latex, partials, adjoint)
 
 
 def calling_module() -> str:

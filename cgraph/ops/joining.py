@@ -13,7 +13,7 @@ from cgraph.linear_maps import Adjoint, LinearMap
 from cgraph.op import OPS, Op, is_node
 from cgraph.operators import PUBLIC, public
 from cgraph.ops.define import F, along, axis_of, dtype_of, known_shape, op, shape_of
-from cgraph.ops.structure import broadcast_to, cast, expand_dims, reshape, zeros_like
+from cgraph.ops.structure import broadcast_to, cast, expand_dims, flattened, reshape, zeros_like
 
 
 def _concatenate_local(i: int, out: Any, *operands: Any, axis: int) -> LinearMap:
@@ -58,7 +58,7 @@ def concatenate(
     if dtype is not None:
         arrays = [cast(x, dtype) for x in arrays]
     if axis is None:  # NumPy flattens
-        arrays, axis = [reshape(x, -1) for x in arrays], 0
+        arrays, axis = [flattened(x) for x in arrays], 0
     ndim = len(shape_of(arrays[0]))
     if ndim == 0:
         raise ShapeError("concatenate: scalars have no axis to join along; use stack")
@@ -276,7 +276,7 @@ def delete(x: Any, obj: Any, axis: int | None = None, *, name: str | None = None
             "delete: which entries go has to be known; use the .value of the index"
         )
     if axis is None:
-        x, axis = reshape(x, -1), 0
+        x, axis = flattened(x), 0
     axis = axis_of(x, axis)
     kept = np.delete(np.arange(known_shape(x, "delete")[axis]), obj)
     return OPS["getitem"](x, index=along(axis, kept), name=name)
@@ -296,7 +296,7 @@ def insert(
     if is_node(obj):
         raise UnsupportedError("insert: the places have to be known; use the .value of the index")
     if axis is None:
-        x, axis = reshape(x, -1), 0
+        x, axis = flattened(x), 0
     axis = axis_of(x, axis)
     shape = known_shape(x, "insert")
     n = shape[axis]

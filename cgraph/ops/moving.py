@@ -31,7 +31,14 @@ from cgraph.ops.elementwise import where
 from cgraph.ops.indexing import getitem, scatter_op
 from cgraph.ops.joining import concatenate
 from cgraph.ops.reduction import max, mean, min, sum
-from cgraph.ops.structure import broadcast_to, expand_dims, reshape, target_shape, transpose
+from cgraph.ops.structure import (
+    broadcast_to,
+    expand_dims,
+    flattened,
+    reshape,
+    target_shape,
+    transpose,
+)
 
 Shape = shapes.Shape
 
@@ -78,19 +85,19 @@ def _take_batch(node: Any, operands: list[Any], has: list[bool], size: int) -> A
 roll_op: Op = linear_op(
     "roll", lambda x, shift, axes: np.roll(x, shift, axes), _roll_adjoint, mask=_roll_adjoint, shape=lambda x, shift, axes: x, symbol="↻",
     batch="axes",
-    formula=F("$a, rolled", r"\operatorname{roll} $a", "1, rolled back"),
+    formula=F("$a, rolled", r"\operatorname{roll} $a", "1, rolled back", adjoint="UPSTREAM rolled back"),
     example=lambda rng: ((rng.normal(size=(2, 3)),), {"shift": (1, -2), "axes": (0, 1)}),
 )
 take_op: Op = linear_op(
     "take", lambda x, index, axis: np.take(x, index, axis), _take_adjoint, others=1, shape=_take_shape, symbol="[ ]", batch=_take_batch,
-    formula=F("$a[$b]", "$a_{$b}", "1 where picked", None),
+    formula=F("$a[$b]", "$a_{$b}", "1 where picked", None, adjoint="UPSTREAM added at [$b]"),
     example=lambda rng: ((rng.normal(size=(2, 3)), rng.integers(0, 3, (2, 2))), {"axis": 1}),
     doc="Entries of `x` along an axis, by an index that is computed.",
 )
 add_taken_op: Op = linear_op(
     "add_taken", _add_taken, _add_taken_adjoint, others=2, mask=_add_taken_adjoint,
     shape=lambda u, index, *like, axis, shape=None: like[0] if shape is None else shape,
-    formula=F("$a added into zeros at $b", "$a", "1", None, None),
+    formula=F("$a added into zeros at $b", "$a", "1", None, None, adjoint="UPSTREAM[$b]"),
     example=lambda rng: ((rng.normal(size=(2, 4)), rng.integers(0, 3, 4)), {"axis": 1, "shape": (2, 3)}),
     doc="Zeros of `shape` with `x` added at an index along an axis: the adjoint of `take`.",
 )
@@ -106,7 +113,7 @@ def roll(x: Any, shift: Any, axis: Any = None, *, name: str | None = None) -> An
     array([3., 1., 2.])
     """
     if axis is None:
-        flat = roll(reshape(x, -1), int(np.sum(shift)), 0)
+        flat = roll(flattened(x), int(np.sum(shift)), 0)
         return reshape(flat, known_shape(x, "roll without an axis"), name=name)
     shifts, axes = np.broadcast_arrays(shift, axis)
     return roll_op(
@@ -196,7 +203,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None, *, name: str | None = 
     array([1., 1., 2., 2.])
     """
     if axis is None:
-        x, axis = reshape(x, -1), 0
+        x, axis = flattened(x), 0
     axis = axis_of(x, axis)
     shape = known_shape(x, "repeat")
     counts = np.asarray(repeats)
@@ -371,7 +378,7 @@ def take(
     array([3., 1.])
     """
     if axis is None:
-        x, axis = reshape(x, -1), 0
+        x, axis = flattened(x), 0
     axis = axis_of(x, axis)
     if is_node(indices):
         if indices.dtype.kind not in "iu":
@@ -405,7 +412,7 @@ def compress(condition: Any, x: Any, axis: int | None = None, *, name: str | Non
 def extract(condition: Any, x: Any, *, name: str | None = None) -> Any:
     """Entries of `x` where `condition`, an array that is known, is true, in order."""
     return compress(
-        np.ravel(condition) if not is_node(condition) else condition, reshape(x, -1), 0, name=name
+        np.ravel(condition) if not is_node(condition) else condition, flattened(x), 0, name=name
     )
 
 
@@ -491,7 +498,7 @@ def diag(x: Any, k: int = 0, *, name: str | None = None) -> Any:
 @public
 def diagflat(x: Any, k: int = 0, *, name: str | None = None) -> Any:
     """A matrix with all entries of `x`, in order, on its diagonal."""
-    return diag(reshape(x, -1), k, name=name)
+    return diag(flattened(x), k, name=name)
 
 
 def _triangle(x: Any, mask: Any, name: str | None) -> Any:

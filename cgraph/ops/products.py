@@ -21,7 +21,7 @@ from cgraph.ops.joining import stack
 from cgraph.ops.linalg import dot, matmul
 from cgraph.ops.moving import diagonal, flip, moveaxis
 from cgraph.ops.reduction import sum
-from cgraph.ops.structure import broadcast_to, cast, expand_dims, reshape, transpose
+from cgraph.ops.structure import broadcast_to, cast, expand_dims, flattened, reshape, transpose
 
 # --- einsum ---------------------------------------------------------------------------------------------------------------------
 
@@ -72,7 +72,8 @@ def _einsum_batch(node: Any, operands: list[Any], has: list[bool], size: int) ->
 einsum_op: Op = op(
     "einsum", _einsum, _einsum_local, variadic=True, shape=_einsum_shape, family="linalg", role="linear", symbol="einsum",
     batch=_einsum_batch,
-    formula=F("einsum($a, $b, …)", r"\operatorname{einsum}($a, $b, \dots)", "einsum(upstream, the others)"),
+    formula=F("einsum($a, $b, …)", r"\operatorname{einsum}($a, $b, \dots)", "einsum(upstream, the others)",
+        adjoint="einsum(UPSTREAM, the others)"),
     example=lambda rng: ((rng.normal(size=(2, 3)), rng.normal(size=(3, 2, 2))), {"subscripts": "ij,jik->k"}),
 )
 # fmt: on
@@ -250,7 +251,7 @@ def inner(a: Any, b: Any, *, name: str | None = None) -> Any:
 @public
 def vdot(a: Any, b: Any, *, name: str | None = None) -> Any:
     """The dot product of all entries of `a` and `b`, in order."""
-    return dot(reshape(a, -1), reshape(b, -1), name=name)
+    return dot(flattened(a), flattened(b), name=name)
 
 
 @public
@@ -374,7 +375,8 @@ def _convolve_shape(a: shapes.Shape, b: shapes.Shape) -> shapes.Shape:
 # fmt: off
 convolve_op: Op = op(
     "convolve", np.convolve, _convolve_left, _convolve_right, shape=_convolve_shape, family="linalg", role="linear", symbol="∗",
-    formula=F("$a ∗ $b", "$a * $b", "upstream correlated with $b", "upstream correlated with $a"),
+    formula=F("$a ∗ $b", "$a * $b", "upstream correlated with $b", "upstream correlated with $a",
+        adjoint="UPSTREAM correlated with the other"),
     example=lambda rng: ((rng.normal(size=int(rng.integers(1, 5))), rng.normal(size=int(rng.integers(1, 4)))), {}),
 )
 # fmt: on
@@ -389,7 +391,7 @@ def convolve(a: Any, v: Any, mode: str = "full", *, name: str | None = None) -> 
     >>> cg.convolve(np.array([1.0, 2.0, 3.0]), np.array([1.0, -1.0]))
     array([ 1.,  1.,  1., -3.])
     """
-    a, v = reshape(a, -1) if not shape_of(a) else a, reshape(v, -1) if not shape_of(v) else v
+    a, v = flattened(a) if not shape_of(a) else a, flattened(v) if not shape_of(v) else v
     if mode == "full":
         return convolve_op(a, v, name=name)
     n, m = known_shape(a, "convolve")[0], known_shape(v, "convolve")[0]

@@ -45,7 +45,7 @@ from cgraph.ops.elementwise import (
     where,
 )
 from cgraph.ops.joining import concatenate, stack
-from cgraph.ops.structure import cast, reshape
+from cgraph.ops.structure import cast, flattened, reshape
 
 Axis = int | Sequence[int] | None
 Axes = tuple[int, ...]
@@ -590,5 +590,5 @@ def cumsum(x: Any, axis: int | None = None, *, dtype: Any = None, name: str | No
     if dtype is not None:
         x = cast(x, dtype)
     if axis is None:
-        x, axis = reshape(x, -1), 0
+        x, axis = flattened(x), 0
     return cumsum_op(x, axis=axis_of(x, axis), name=name)

@@ -42,7 +42,7 @@ from cgraph.ops.indexing import getitem
 from cgraph.ops.joining import concatenate
 from cgraph.ops.reduction import _sum_dtype, cumsum, sum
 from cgraph.ops.rounding import remainder
-from cgraph.ops.structure import broadcast_to, cast, reshape, stop_gradient
+from cgraph.ops.structure import broadcast_to, cast, flattened, reshape, stop_gradient
 
 
 def _recurrence(a: Any, b: Any, axis: int) -> Any:
@@ -127,24 +127,28 @@ def _example(rng: Any) -> Any:
 recurrence_op: Op = op(
     "linear_recurrence", _recurrence, _recurrence_a, _recurrence_b, batch=batched_along(), shape=lambda a, b, axis: b,
     family="reduction", role="linear",
-    formula=F("h[i] = $a[i]·h[i−1] + $b[i]", "h_i = {$a}_i h_{i-1} + {$b}_i", "backwards, times h[i−1]", "the same, backwards"),
+    formula=F("h[i] = $a[i]·h[i−1] + $b[i]", "h_i = {$a}_i h_{i-1} + {$b}_i", "backwards, times h[i−1]", "the same, backwards",
+        adjoint="the same recurrence of UPSTREAM, from the end"),
     example=lambda rng: ((rng.normal(size=(2, 3)), rng.normal(size=(2, 3))), {"axis": int(rng.integers(2))}),
 )
 cumprod_op: Op = op(
     "cumprod", lambda x, axis: np.cumprod(x, axis=axis), _cumprod_local, shape=lambda x, axis: x, dtype=_sum_dtype,
     family="reduction", symbol="Π",
-    formula=F("running product of $a", r"\prod_{j \le i} {$a}_j", "products of the others"),
+    formula=F("running product of $a", r"\prod_{j \le i} {$a}_j", "products of the others",
+        adjoint="running sums of UPSTREAM times products of the others"),
     example=lambda rng: ((rng.normal(size=(2, 3)) * (rng.random((2, 3)) < 0.8),), {"axis": int(rng.integers(2))}),
 )
 cummax_op: Op = op(
     "cummax", lambda x, axis: np.maximum.accumulate(x, axis=axis), _running_extreme, shape=lambda x, axis: x, family="reduction",
     margin=_extreme_margin(1.0),
-    formula=F("running maximum of $a", r"\max_{j \le i} {$a}_j", "1 at the maximum so far, ties share"), example=_example,
+    formula=F("running maximum of $a", r"\max_{j \le i} {$a}_j", "1 at the maximum so far, ties share",
+        adjoint="UPSTREAM where $a is the largest so far"), example=_example,
 )
 cummin_op: Op = op(
     "cummin", lambda x, axis: np.minimum.accumulate(x, axis=axis), _running_extreme, shape=lambda x, axis: x, family="reduction",
     margin=_extreme_margin(-1.0),
-    formula=F("running minimum of $a", r"\min_{j \le i} {$a}_j", "1 at the minimum so far, ties share"), example=_example,
+    formula=F("running minimum of $a", r"\min_{j \le i} {$a}_j", "1 at the minimum so far, ties share",
+        adjoint="UPSTREAM where $a is the smallest so far"), example=_example,
 )
 # fmt: on
 
@@ -175,7 +179,7 @@ def _running(made: Op, text: str) -> Any:
         if dtype is not None:
             x = cast(x, dtype)
         if axis is None:
-            x, axis = reshape(x, -1), 0
+            x, axis = flattened(x), 0
         return made(x, axis=axis_of(x, axis), name=name)
 
     function.__name__ = function.__qualname__ = made.name
@@ -300,7 +304,7 @@ def unwrap(
 @public
 def ediff1d(x: Any, to_end: Any = None, to_begin: Any = None, *, name: str | None = None) -> Any:
     """Differences of neighbours among all entries in order, with something before and after them."""
-    parts = [diff(reshape(x, -1))]
+    parts = [diff(flattened(x))]
     if to_begin is not None:
         parts.insert(0, reshape(_in_dtype(to_begin, x), -1))
     if to_end is not None:

@@ -29,7 +29,7 @@ from cgraph.ops.define import (
 )
 from cgraph.ops.elementwise import not_equal
 from cgraph.ops.reduction import _reducing, sum
-from cgraph.ops.structure import broadcast_to, reshape, target_shape
+from cgraph.ops.structure import broadcast_to, flattened, reshape, target_shape
 
 Shape = shapes.Shape
 _INDEX = np.dtype(np.intp)
@@ -119,19 +119,20 @@ def _example(rng: Any) -> Any:
 take_along_op: Op = linear_op(
     "take_along_axis", lambda x, index, axis: np.take_along_axis(x, index, axis), _take_along_adjoint, others=1, batch=batched_along(),
     shape=lambda x, index, axis: index,
-    symbol="[ ]", formula=F("$a[$b]", "$a_{$b}", "1 where picked", None),
+    symbol="[ ]", formula=F("$a[$b]", "$a_{$b}", "1 where picked", None, adjoint="UPSTREAM added at [$b]"),
     example=lambda rng: ((rng.normal(size=(2, 3)), rng.integers(0, 3, (2, 4))), {"axis": 1}),
 )
 add_along_op: Op = linear_op(
     "add_along_axis", _add_along, _add_along_adjoint, others=2, batch=batched_along("shape"), mask=_add_along_adjoint,
     shape=lambda u, index, *like, axis, shape=None: like[0] if shape is None else shape,
-    formula=F("$a added into zeros at $b", "$a", "1", None, None), doc="Zeros of `shape` with `x` added at an index along an axis.",
+    formula=F("$a added into zeros at $b", "$a", "1", None, None,
+        adjoint="UPSTREAM[$b]"), doc="Zeros of `shape` with `x` added at an index along an axis.",
     example=lambda rng: ((rng.normal(size=(2, 4)), rng.integers(0, 3, (2, 4))), {"axis": 1, "shape": (2, 3)}),
 )
 tie_mean_op: Op = linear_op(
     "tie_mean", tie_mean, lambda u, v, by, axis: tie_mean_op(u, by, axis=axis), others=1, batch=batched_along(),
     shape=lambda v, by, axis: v,
-    formula=F("$a, the mean where $b ties", r"\bar $a", "1/k in a group of k", None),
+    formula=F("$a, the mean where $b ties", r"\bar $a", "1/k in a group of k", None, adjoint="UPSTREAM, the mean where $b ties"),
     doc="The mean of `v` over entries whose `by` is equal: how ties share.",
     example=lambda rng: ((rng.normal(size=(2, 3)), rng.integers(0, 2, (2, 3))), {"axis": 1}),
 )
@@ -148,13 +149,15 @@ argpartition_op: Op = op(
 )
 sort_op: Op = op(
     "sort", lambda x, axis: np.sort(x, axis), _gathered(argsort_op), shape=lambda x, axis: x, margin=_margin,
-    formula=F("$a, sorted", r"\operatorname{sort} $a", "1 where it came from, ties share"), example=_example,
+    formula=F("$a, sorted", r"\operatorname{sort} $a", "1 where it came from, ties share",
+        adjoint="UPSTREAM put back where it came from"), example=_example,
     batch="axes",
 )
 partition_op: Op = op(
     "partition", lambda x, axis, kth: np.take_along_axis(x, np.argpartition(x, kth, axis), axis), _gathered(argpartition_op),
     shape=lambda x, axis, kth: x, margin=_margin,
-    formula=F("$a, parted", r"\operatorname{partition} $a", "1 where it came from, ties share"),
+    formula=F("$a, parted", r"\operatorname{partition} $a", "1 where it came from, ties share",
+        adjoint="UPSTREAM put back where it came from"),
     example=lambda rng: (_example(rng)[0], {"axis": 1, "kth": (1,)}),
     batch="axes",
 )
@@ -188,7 +191,7 @@ all = _reducing(all_op, 1)
 
 
 def _flat(x: Any, axis: int | None) -> tuple[Any, int]:
-    return (reshape(x, -1), 0) if axis is None else (x, axis_of(x, axis))
+    return (flattened(x), 0) if axis is None else (x, axis_of(x, axis))
 
 
 def _no_order(kind: Any, order: Any, what: str) -> None:
@@ -272,7 +275,7 @@ def _place(made: Op, text: str) -> Any:
     ) -> Any:
         if axis is not None:
             return made(x, axis=axis_of(x, axis), keepdims=bool(keepdims), name=name)
-        place = made(reshape(x, -1), axis=0, keepdims=False, name=None if keepdims else name)
+        place = made(flattened(x), axis=0, keepdims=False, name=None if keepdims else name)
         return reshape(place, (1,) * len(shape_of(x)), name=name) if keepdims else place
 
     function.__name__ = function.__qualname__ = made.name

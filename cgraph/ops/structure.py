@@ -146,6 +146,13 @@ def _reshape_local(out: Any, x: Any, *operands: Any, shape: Shape | None = None)
     )
 
 
+def flattened(x: Any) -> Any:
+    """The entries of `x` along one axis, in order."""
+    if len(shape_of(x)) == 1:
+        return x if is_node(x) else np.asarray(x)
+    return reshape(x, -1)
+
+
 def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(int(i) for i in np.argsort(axes))
 

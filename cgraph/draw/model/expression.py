@@ -296,6 +296,8 @@ def adjoint(node: Node, operands: Sequence[str], out: str) -> str:
             return f"{out} ⊙ (UPSTREAM − Σ{along(node)}({out} ⊙ UPSTREAM))"
         case "logsumexp":
             return f"softmax{along(node)}({operands[0]}) ⊙ UPSTREAM"
+    if node.op.formula.adjoint:
+        return fill(node.op.formula.adjoint, operands, out)
     return f"{node.op.symbol}′ᵀ(UPSTREAM)"
 
 
