@@ -71,6 +71,10 @@ _LAZY = {
     "nn": "cgraph.nn",
     "optim": "cgraph.optim",
     "plots": "cgraph.plots",
+    "fft": "cgraph.fft",
+    "signal": "cgraph.signal",
+    "special": "cgraph.special",
+    "stats": "cgraph.stats",
     "testing": "cgraph.testing",
 }
 _LAZY_NAMES = {

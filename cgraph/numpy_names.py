@@ -273,7 +273,7 @@ def namesake(function: Any) -> Callable[..., Any] | None:
         return None
     try:
         found: Callable[..., Any] | None = getattr(import_module(home), function.__name__, None)
-    except ModuleNotFoundError:
+    except ImportError:  # somebody else's ufunc, and no SciPy
         return None
     return found
 

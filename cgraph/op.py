@@ -433,7 +433,12 @@ def _inside(interval: Interval, x: float) -> float:
 OPS: dict[str, Op] = {}
 
 # Where ops with a dotted name are defined: `linalg.inv` in `cgraph.linalg`. Those modules load when they are touched.
-HOMES = {"linalg": "cgraph.linalg", "nn": "cgraph.nn.functional"}
+HOMES = {
+    "fft": "cgraph.fft",
+    "linalg": "cgraph.linalg",
+    "nn": "cgraph.nn.functional",
+    "special": "cgraph.special",
+}
 HOMES |= dict.fromkeys(("scan", "cond", "part"), "cgraph.control")
 
 

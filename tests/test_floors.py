@@ -27,10 +27,10 @@ FLOORS = {
     "ops": 2,
     "explain": 2, "nan_check": 2, "backprop": 2, "plan": 2, "batching": 2, "mapping": 3, "run": 3, "autodiff": 3,
     "folding": 2, "control": 4, "rewrite": 4,
-    "linalg": 4, "special": 4, "fft": 4, "signal": 4, "stats": 4, "integrate": 4,
+    "linalg": 4, "special": 4, "fft": 4, "stats": 4, "integrate": 4,
     "io": 5, "compile": 5,
     "draw": 6, "testing": 6,
-    "nn": 7, "optim": 7, "datasets": 7, "metrics": 7, "plots": 7,
+    "nn": 7, "signal": 7, "optim": 7, "datasets": 7, "metrics": 7, "plots": 7,
     "": 8,  # cgraph/__init__.py re-exports
     "interop": 9, "gallery": 9, "commands": 9, "cli": 9, "__main__": 9,
 }  # fmt: skip
