@@ -337,7 +337,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 def _is_real(x: Any) -> bool:
     if is_node(x):
         return True
-    return isinstance(x, Number | np.ndarray | np.generic) and not np.iscomplexobj(x)
+    return isinstance(x, Number | np.ndarray | np.generic) and not np.iscomplexobj(np.asarray(x))
 
 
 def _pair(x: Any) -> Any:
@@ -379,7 +379,9 @@ def _axes(x: Any, s: Any, axes: Any) -> tuple[Axes, list[int | None]]:
     if axes is None:
         axes = range(ndim) if s is None else range(ndim - len(s), ndim)
     found = tuple(int(a) % ndim for a in axes)
-    sizes = [None] * len(found) if s is None else [None if n in (None, -1) else int(n) for n in s]
+    sizes: list[int | None] = [None] * len(found)
+    if s is not None:
+        sizes = [None if n in (None, -1) else int(n) for n in s]
     if len(sizes) != len(found):
         raise ShapeError(f"fft: {len(sizes)} sizes for {len(found)} axes")
     return found, sizes

@@ -9,6 +9,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import numpy as np
+
 from cgraph.errors import ShapeError
 from cgraph.nn.functional.convolution import conv_op
 from cgraph.nn.functional.sliding import known
@@ -21,9 +23,10 @@ Axes = Sequence[int]
 
 
 def _operand(x: Any) -> Any:
-    import numpy as np
-
-    return x if is_node(x) else np.asarray(x, np.result_type(np.asarray(x), np.float32) if np.asarray(x).dtype.kind == "f" else np.float64)  # fmt: skip
+    if is_node(x):
+        return x
+    x = np.asarray(x)
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
 
 
 def _sizes(shape: Sequence[int], axes: Axes) -> list[int]:
@@ -63,7 +66,7 @@ def convolve(
     (array([0. , 1. , 2.5, 4. , 1.5]), array([2., 1., 0.]))
     """
     if isinstance(axes, str):
-        axes, mode = None, axes  # type: ignore[assignment]
+        axes, mode = None, axes
     mode = "full" if mode is None else mode
     if mode not in ("full", "valid", "same"):
         raise ValueError(f"convolve: mode is 'full', 'valid' or 'same', not {mode!r}")
@@ -109,7 +112,7 @@ def convolve(
     if swapped:
         y = transpose(y, (1, 0, *range(2, 2 + n)))
     outs = shape_of(y)[2:] if n else ()
-    return reshape(y, (*_sizes(sa, left_a), *_sizes(sb, left_b), *outs), name=name)  # type: ignore[arg-type]
+    return reshape(y, (*_sizes(sa, left_a), *_sizes(sb, left_b), *outs), name=name)
 
 
 def _arranged(x: Any, shape: Sequence[int], left: list[int], dot: list[int], conv: list[int]) -> Any:  # fmt: skip
@@ -157,7 +160,7 @@ def fftconvolve(
     sizes = [sa[i] + sb[i] - 1 for i in over]
     full = fft.irfftn(fft.rfftn(a, sizes, over) * fft.rfftn(b, sizes, over), sizes, over)
     if mode == "full":
-        return reshape(full, shape_of(full), name=name) if name else full  # type: ignore[arg-type]
+        return reshape(full, shape_of(full), name=name) if name else full
     index = [slice(None)] * len(sa)
     for i in over:
         start, size = (

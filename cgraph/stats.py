@@ -39,6 +39,7 @@ from cgraph.ops.logistic import log_sigmoid, logit
 from cgraph.ops.reduction import sum
 from cgraph.ops.structure import expand_dims, squeeze, swapaxes
 from cgraph.ops.transcendental import arctan2
+from cgraph.special.table import number
 
 LOG_ROOT_2PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -266,16 +267,16 @@ class _Chi2(_Gamma):
         return 0.5 * super()._pdf(0.5 * z, 0.5 * df)
 
     def _cdf(self, z: Any, df: Any) -> Any:
-        return super()._cdf(0.5 * z, 0.5 * special.number(df, "chi2.cdf: df"))
+        return super()._cdf(0.5 * z, 0.5 * number(df, "chi2.cdf: df"))
 
     def _sf(self, z: Any, df: Any) -> Any:
-        return super()._sf(0.5 * z, 0.5 * special.number(df, "chi2.sf: df"))
+        return super()._sf(0.5 * z, 0.5 * number(df, "chi2.sf: df"))
 
     def _ppf(self, q: Any, df: Any) -> Any:
-        return 2.0 * super()._ppf(q, 0.5 * special.number(df, "chi2.ppf: df"))
+        return 2.0 * super()._ppf(q, 0.5 * number(df, "chi2.ppf: df"))
 
     def _isf(self, q: Any, df: Any) -> Any:
-        return 2.0 * super()._isf(q, 0.5 * special.number(df, "chi2.isf: df"))
+        return 2.0 * super()._isf(q, 0.5 * number(df, "chi2.isf: df"))
 
 
 class _Beta(Continuous):
@@ -454,7 +455,7 @@ def _number_of(k: Any, like: Any) -> Any:
 
 
 def _floor(k: Any, like: Any) -> Any:
-    return np.floor(special.number(_number_of(k, like), "the number of events"))
+    return np.floor(number(_number_of(k, like), "the number of events"))
 
 
 class _Poisson:
