@@ -187,10 +187,10 @@ def _labels(edges, nodes):
             if other is edge or not other.points:
                 continue
             far = min(label.distance(*p) for p in other.points)
-            twin = other.ends == edge.ends and ("gradient" in other.css) != (
-                "gradient" in edge.css
-            )  # told apart by colour and dashes
-            if far < own - (6 if twin else 0.5) or (far < 1.5 and not twin):
+            # The two lines of one pair are told apart by colour and dashes; the seed's makes a bow around its label.
+            twin = other.ends == edge.ends and ("gradient" in other.css) != ("gradient" in edge.css)
+            slack = 20 if twin and "seed" in edge.css else 6 if twin else 0.5
+            if far < own - slack or (far < 1.5 and not twin):
                 yield f"{words!r} stands {far:.1f} pt from {_name(other)} and {own:.1f} from its own line"
         for node in nodes:
             if node.outline.meets(label):

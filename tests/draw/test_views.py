@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from draw.geometry import faults
 from draw.nets import batch, mlp, neuron, xor
 
 import cgraph as cg
@@ -216,10 +217,63 @@ def test_two_runs_side_by_side():
     b = next(n for n in before.order if n.name == "b")
     b.value = -0.5
     diagram = cg.draw.compare(before, loss.backward())
-    assert diagram.caption == "b: 0 → −0.5; z: 0 → −0.5; p̂: 0.5 → 0.378; L: 0.693 → 0.474"
-    assert len({box.id for box in diagram.picture.boxes}) == len(diagram.picture.boxes)
-    diagram.svg()
-    cg.draw.compare(neuron(), neuron("fused"), names=("textbook", "fused")).svg()
+    assert (
+        diagram.caption
+        == "before → after: b: 0 → −0.5; z: 0 → −0.5; p̂: 0.5 → 0.378; L: 0.693 → 0.474"
+    )
+    numbers = {box.symbol: box.number for box in diagram.picture.boxes}
+    assert numbers["b"] == "0 → −0.5" and numbers["w₁"] == "0.1"
+    labels = {arrow.label for arrow in diagram.picture.arrows}
+    assert ("z = 0 → −0.5",) in labels and ("∂L/∂z = 0.5 → 0.378",) in labels
+    sigma = next(box for box in diagram.picture.boxes if box.symbol == "σ")
+    assert sigma.rows[0].text == "∂p̂/∂z = p̂(1−p̂) = 0.25 → 0.235"
+    assert not faults(diagram)
+    two = cg.draw.compare(
+        batch().backward(), batch("fused").backward(), names=("textbook", "fused")
+    )
+    assert symbols(two) == [
+        "linear",
+        "σ",
+        "mean BCE",
+        "linear",
+        "σ",
+        "mean BCE from logits",
+    ] and not symbols(two, "data", "parameter")
+    assert [group.label for group in two.picture.groups][:2] == [
+        "textbook",
+        "fused",
+    ] and not faults(two)
+    assert cg.draw.compare(neuron(), neuron("fused")).title == "BCE and BCE from logits"
+
+
+def test_a_focus_adds_up():
+    run = mlp(10).backward()
+    w = next(n for n in run.order if n.kind == "parameter")
+    diagram = cg.draw(run, focus=w)
+    (line,) = next(box for box in diagram.picture.boxes if box.kind == "parameter").total
+    terms = line.partition(" = ")[2].replace("(other paths) ", "").replace(" ≈ ", " = ")
+    shares, whole = terms.split(" = ")
+    total = sum(cg.draw.model.text.parse_number(t.strip("()")) for t in shares.split(" + "))
+    assert abs(total - float(run.grad(w))) < 1e-3 and whole == cg.draw.model.text.number(
+        run.grad(w)
+    )
+    assert not faults(diagram)
+
+
+def test_the_guilty_entry_and_its_victims_are_marked():
+    X, w = (
+        cg.input("X", np.array([[1.0, 2.0], [0.5, -1.0]])),
+        cg.parameter("w", np.array([[0.4, 0.2]])),
+    )
+    cost = cg.sum(cg.matmul(w, cg.log(X, name="F"), name="z"), name="cost")
+    diagram = cg.draw(cost.backward(), view="health")
+    marks = {box.symbol: box for box in diagram.picture.boxes}
+    assert marks["ln"].notes == ("X[1, 1] = −1 → NaN",) and "X[1, 1] = −1 → NaN" in diagram.caption
+    assert (
+        marks["w"].health == "after"
+        and marks["w"].badge == "✗ gradient not finite"
+        and not marks["X"].health
+    )
 
 
 def test_several_roots_and_lonely_leaves():

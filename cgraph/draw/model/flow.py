@@ -87,6 +87,7 @@ class Flow:
         name, operands = node.op.name, self.operand_texts(node)
         if name == "matmul" and node.parents[0].ndim == node.parents[1].ndim == 2:
             other = expression.wrap(operands[1 - i], 8) + "ᵀ"
+            other = other.removesuffix("ᵀᵀ") if other.endswith("ᵀᵀ") else other
             return ("right" if i == 0 else "left"), other
         if name == "broadcast_to":
             return "sum", "Σ" + expression.along(node)

@@ -12,6 +12,7 @@ import numpy as np
 from cgraph.draw.model import text
 from cgraph.draw.model.build import Builder
 from cgraph.draw.model.diagram import Arrow, Box, Picture, Row, replace
+from cgraph.draw.model.flow import gradient
 from cgraph.draw.model.fold import Card, is_literal
 from cgraph.errors import DrawError
 from cgraph.node import Node
@@ -87,13 +88,14 @@ def part(builder: Builder, keep: Collection[Node], along: bool) -> Picture:
     for node in shown:
         if node not in builder.card_of:
             leaf = builder.leaf(node)
-            boxes.append(leaf if builder.fans.get(node, 0) > 1 else replace(leaf, total=()))
+            boxes.append(_summed(builder, node, leaf, keep) if along else leaf)
             continue
         card = builder.card_of[node]
         box = builder.op(card)
         named = {builder.names[p] for p in card.entries if p in keep}
         rows = tuple(r for r in box.rows if r.to in named)
-        boxes.append(replace(box, rows=() if small else rows, total=() if small else box.total))
+        box = _summed(builder, node, box, keep) if along else box
+        boxes.append(replace(box, rows=() if small else rows))
         arrows += _between(builder, card, keep, rows)
         outside = [p for p in card.entries if p not in keep and not is_literal(p)]
         if outside:
@@ -137,6 +139,32 @@ def part(builder: Builder, keep: Collection[Node], along: bool) -> Picture:
         ranks=tuple(ranks),
         legend=options.legend,
         palette=options.palette,
+    )
+
+
+def _summed(builder: Builder, node: Node, box: Box, keep: set[Node]) -> Box:
+    """A node of the path that others use as well: its gradient is what comes along the path plus what comes along the others."""
+    users = [card for card in builder.cards if node in card.entries]
+    here = [card for card in users if card.root in keep]
+    arrived = gradient(builder.run, node) if builder.backward else None
+    if (
+        arrived is None
+        or arrived.shape
+        or len(here) != 1
+        or len(users) < 2
+        or not builder.options.values
+    ):
+        return box if len(users) < 2 else replace(box, total=(), total_note="")
+    mine = np.sum(builder.shares(here[0], node), axis=0)
+    words = builder.added([mine, arrived - mine], arrived)
+    mark = " ≈ " if " ≈ " in words else " = "
+    terms, _, whole = words.rpartition(mark)
+    head = f"∂{builder.objective}/∂{builder.names[node]}"
+    product = builder.product(here[0], node)
+    return replace(
+        box,
+        total=(f"{head} = {terms} (other paths){mark}{whole}",),
+        total_note=f"along this path {product}" if product else "",
     )
 
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from cgraph.draw.model import text
 from cgraph.draw.model.diagram import Box, Picture, replace
+from cgraph.draw.model.flow import gradient
 from cgraph.errors import CgraphError
 from cgraph.linear_maps import Diagonal
 from cgraph.node import Node
@@ -22,17 +24,24 @@ if TYPE_CHECKING:
 
 Health = Literal["", "bad", "after", "saturated"]
 SATURATED = 1e-6  # a local gradient below this passes nothing on
+_NAMED = 3  # entries that are named
 _SHARE = 0.99  # of the entries
 
 
 def mark(picture: Picture, builder: Builder) -> Picture:
     """The picture with its health marked; healthy pictures come back as they are."""
     marks = diagnose(builder)
+    guilty = _guilty(builder)
 
     def box(b: Box) -> Box:
         badge, health = marks.get(b.id, ("", ""))
         border = "dashed" if health == "saturated" else b.border
-        return replace(b, badge=badge, health=health, border=border) if badge or health else b
+        notes = (*b.notes, *guilty) if health == "bad" else b.notes
+        return (
+            replace(b, badge=badge, health=health, border=border, notes=notes)
+            if badge or health
+            else b
+        )
 
     return replace(picture, boxes=tuple(map(box, picture.boxes)))
 
@@ -42,9 +51,11 @@ def words(picture: Picture) -> str:
     found = {box.health for box in picture.boxes}
     said = []
     if "bad" in found:
-        said.append("❶ is the first value that is not finite")
+        bad = next(box for box in picture.boxes if box.health == "bad")
+        guilty = next((note for note in bad.notes if " → " in note), "")
+        said.append(f"❶ is the first value that is not finite{': ' if guilty else ''}{guilty}")
     if "after" in found:
-        said.append("what it spoils is tinted")
+        said.append("what it spoils, forward and backward, is tinted")
     if "saturated" in found:
         said.append("▲ saturated: the local gradient is below 10⁻⁶, next to nothing goes back")
     warned = {box.badge for box in picture.boxes if box.badge.startswith("⚠")}
@@ -74,6 +85,15 @@ def diagnose(builder: Builder) -> dict[str, tuple[str, Health]]:
             marks[id] = ("❶ first non-finite", "bad")
         elif id:
             marks.setdefault(id, ("", "after"))
+    for (
+        node,
+        id,
+    ) in (
+        ids.items()
+    ):  # what the backward pass carries on: a weight with a gradient that is not finite
+        slope = gradient(run, node) if builder.backward else None
+        if slope is not None and not np.isfinite(slope).all():
+            marks.setdefault(id, ("✗ gradient not finite", "after"))
     for card in builder.cards:
         id = ids.get(card.root, "")
         if id and marks.get(id, none)[1] != "bad" and saturated(builder, card.root):
@@ -95,6 +115,32 @@ def _warned(
         if id and id not in marks and finding.kind != "saturation":
             marks[id] = (f"⚠ {finding.kind}", "")
     return marks
+
+
+def _guilty(builder: Builder) -> tuple[str, ...]:
+    """Which entries of the operands make the first value that is not finite: `X[1, 1] = −1 → NaN`."""
+    run = builder.run
+    node = (
+        next((n for n in builder.order if not np.isfinite(run.value(n)).all()), None)
+        if run is not None
+        else None
+    )
+    if run is None or node is None or node.op.family != "elementwise":
+        return ()
+    value = np.asarray(run.value(node))
+    said = []
+    for at in np.argwhere(~np.isfinite(value))[:_NAMED]:
+        index = tuple(int(i) for i in at)
+        where = f"[{', '.join(map(str, index))}]" if index else ""
+        parts = [
+            f"{builder.names[p] if p in builder.names else p.label}{where} = {text.number(run.value(p)[index])}"
+            for p in node.parents
+            if run.value(p).shape == value.shape
+        ]
+        if parts:
+            said.append(f"{', '.join(parts)} → {text.number(value[index])}")
+    more = int((~np.isfinite(value)).sum()) - len(said)
+    return (*said, f"and {text.count(more)} more") if said and more > 0 else tuple(said)
 
 
 def saturated(builder: Builder, node: Node) -> bool:
