@@ -186,8 +186,8 @@ def finish(picture: Picture, builder: Builder, options: Options) -> Picture:
     signs = glossary(picture, builder)
     if signs and options.caption is None:
         caption = f"{caption}\n{signs}" if caption else signs
-    if options.view == "health" and builder.run is not None:
-        title, caption = "Health of the graph", health.words(picture)
+    if options.view == "health":
+        title, caption = "Health of the graph", health.words(picture, builder.run is not None)
     return replace(
         picture,
         builder=builder,

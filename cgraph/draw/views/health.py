@@ -46,7 +46,7 @@ def mark(picture: Picture, builder: Builder) -> Picture:
     return replace(picture, boxes=tuple(map(box, picture.boxes)))
 
 
-def words(picture: Picture) -> str:
+def words(picture: Picture, run: bool = True) -> str:
     """What the marks in this picture mean, or that there are none."""
     found = {box.health for box in picture.boxes}
     said = []
@@ -60,7 +60,11 @@ def words(picture: Picture) -> str:
         said.append("▲ saturated: the local gradient is below 10⁻⁶, next to nothing goes back")
     warned = {box.badge for box in picture.boxes if box.badge.startswith("⚠")}
     if warned:
-        said.append("⚠ is what cgraph.lint finds")
+        said.append(
+            "⚠ is what cgraph.lint finds" + ("" if run else " for inputs of any size up to 1000")
+        )
+    if not run:
+        return "; ".join(said) or "cgraph.lint finds nothing, for inputs of any size up to 1000"
     return "; ".join(said) or "every value is finite and nothing is saturated"
 
 
