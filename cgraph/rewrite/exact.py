@@ -206,8 +206,12 @@ def exact_values(
         digits *= 2
         with mpmath.workdps(digits):
             after, named = _evaluated(nodes, leaves)
-            if digits >= MOST or all(_agree(before[n], after[n]) for n in nodes):
+            if digits >= MOST:
                 return after, named
+            if all(_agree(before[n], after[n]) for n in nodes):
+                if not any(_absorbed(n, after) for n in nodes):
+                    return after, named
+                digits = MOST // 2  # twice that is all there is
         before = after
 
 
@@ -240,6 +244,24 @@ def _evaluated(nodes: list[Node], leaves: Mapping[Node, Any]) -> tuple[dict[Node
                 value = widened(node.op.forward(*[narrowed(x) for x in operands], **node.params))
         values[node] = value
     return values, named
+
+
+def _absorbed(node: Node, values: Mapping[Node, Any]) -> bool:
+    """Whether a 0 came out of what is not 0: of 1 - (1 - tiny), at too few digits, both evaluations make nothing."""
+    if (
+        node.op.name not in ("add", "subtract", "log", "sum", "mean")
+        or values[node].dtype != object
+    ):
+        return False
+    nothing = np.array([w.v == 0 for w in values[node].ravel()], bool)
+    if not nothing.any():
+        return False
+    operands = [
+        np.array([w.v == 0 for w in values[p].ravel()], bool)
+        for p in node.parents
+        if values[p].dtype == object
+    ]
+    return not all(x.all() for x in operands)
 
 
 def _agree(a: Any, b: Any) -> bool:

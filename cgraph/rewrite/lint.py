@@ -37,7 +37,7 @@ _HARMLESS = {
     "bce-by-one-softplus", "bce-by-softplus", "bce-by-log-sigmoids", "bce-by-log-sigmoid", "bce-textbook-stable", "softplus-by-max",
     "log-softmax-by-logsumexp", "cross-entropy", "cross-entropy-of-all", "logaddexp-of-zero", "logit", "logit-by-difference", "log-of-sqrt",
     "exp-of-log", "softmax-of-shifted", "log-of-exp", "sigmoid-of-logit", "sinh-by-half", "cosh-by-half", "tanh-by-sigmoid", "odds",
-    "x-over-root", "log-likelihood", "sigmoid-slope", "exp-times-sigmoid", "difference-of-squares",
+    "x-over-root", "sigmoid-slope", "exp-times-sigmoid",
     "logsumexp", "logaddexp", "softmax", "log-softmax", "log-sigmoid", "log1p-of-minus-sigmoid",
 }  # fmt: skip
 # What is lost in 1 - sigmoid(x) where it is next to 0 does not matter to what is then added to or multiplied.

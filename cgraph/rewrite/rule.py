@@ -106,12 +106,15 @@ class Rules:
         return iter(self.all)
 
 
-def rewrite(roots: Sequence[Node], rules: Rules) -> tuple[list[Node], list[Step]]:
+def rewrite(
+    roots: Sequence[Node], rules: Rules, *, once: bool = False
+) -> tuple[list[Node], list[Step]]:
     """Apply rules wherever they match, until none does.
 
     Args:
         roots: nodes. What they share stays shared; a node that has other users as well stays for those.
         rules: tried in order at each node, operands first.
+        once: take one step at most at each node of the given graph, and leave what it makes as it is: for derivations.
 
     Returns:
         The new roots, and the steps in the order in which they were taken. What no rule touched is the given graph's own nodes.
@@ -131,7 +134,7 @@ def rewrite(roots: Sequence[Node], rules: Rules) -> tuple[list[Node], list[Step]
     >>> len(steps)
     1
     """
-    return _Rewriter(list(roots), rules).run()
+    return _Rewriter(list(roots), rules, once).run()
 
 
 def _minus_minus(node: Node) -> bool:
@@ -139,7 +142,8 @@ def _minus_minus(node: Node) -> bool:
 
 
 class _Rewriter:
-    def __init__(self, roots: list[Node], rules: Rules) -> None:
+    def __init__(self, roots: list[Node], rules: Rules, once: bool) -> None:
+        self.once = once
         self.roots = roots
         self.rules = rules
         self.matcher = Matcher(Numbering())
@@ -180,7 +184,7 @@ class _Rewriter:
             else:
                 return node
             node = after
-            if not node.parents:
+            if not node.parents or self.once:
                 return node
 
     def applied(self, rule: Rule, node: Node) -> Node | None:
@@ -211,4 +215,4 @@ class _Rewriter:
         """A node of a right side, itself settled."""
         made = stand_in(build(OPS[name], parents, params), self.here)
         made.name = None
-        return self.settled(made)
+        return made if self.once else self.settled(made)

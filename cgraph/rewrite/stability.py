@@ -96,7 +96,6 @@ CROSS_ENTROPIES = [
     Rule("bce-textbook-stable-relu", relu(z) - y * z + softplus(-absolute(z)), stable_bce(z, y), "relu'(0) = 0 gives a wrong gradient at z = 0, where every training from zero starts", over={"y": UNIT}),
     Rule("softplus-by-max", maximum(x, 0.0) + softplus(-absolute(x)), softplus(x), "max and |x| have kinks at 0, where the sum has none"),
     Rule("softplus-by-relu", relu(x) + softplus(-absolute(x)), softplus(x), "relu'(0) = 0 gives a wrong gradient at 0"),
-    Rule("log-likelihood", y * log(p) + (1.0 - y) * log1p(-p), -bce(p, y), "the cross-entropy by its name", over={"p": UNIT, "y": UNIT}),
 ]  # fmt: skip
 
 
@@ -120,7 +119,6 @@ POWERS = [
     Rule("x-over-root", x / sqrt(x), sqrt(x), "0 / 0 at 0", over={"x": POSITIVE}),
     Rule("product-of-exps", exp(a) * exp(b), exp(a + b), "inf * 0 where one overflows and the other underflows"),
     Rule("ratio-of-exps", exp(a) / exp(b), exp(a - b), "inf / inf where both overflow"),
-    Rule("difference-of-squares", square(a) - square(b), (a - b) * (a + b), "for close a and b the squares have lost the difference"),
 ]  # fmt: skip
 
 

@@ -72,6 +72,8 @@ def _written(node: Node, operands: list[tuple[str, int]]) -> tuple[str, int]:
         left = _bracketed(operands[0], strength + (name == "power"))
         # a - (b - c) and a / (b*c) need their brackets.
         right = _bracketed(operands[1], strength + (name in ("subtract", "divide", "matmul")))
+        if right.startswith("-"):
+            right = f"({right})"
         return _cut(f"{left}{sign}{right}"), strength
     shown = []
     axes = node.params.get("axes", node.params.get("axis"))

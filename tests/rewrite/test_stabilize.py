@@ -189,3 +189,24 @@ def test_every_rule_is_found_in_its_own_left_side():
             continue
         _, steps = rewrite([rule.before], Rules([rule]))
         assert [s.rule.name for s in steps] == [rule.name], rule.name
+
+
+def test_the_report_measures_what_was_gained():
+    z, y = cg.input("z", shape=(2, 3)), cg.input("y", shape=(2, 3))
+    p = cg.sigmoid(z)
+    loss = cg.mean(-(y * cg.log(p) + (1 - y) * cg.log(1 - p)), name="loss")
+    _, report = cg.stabilize(loss, ranges={z: (-50, 50), y: (0, 1)})
+    assert report.values[0].before > 1 > 1e-15 > report.values[0].after
+    assert report.gradients[0].before > 1 > 1e-14 > report.gradients[0].after
+    assert len(report.errors) == len(report.steps) and all(e.after < 1e-15 for e in report.errors)
+    assert "loss: relative error of the value inf -> " in str(report)
+    harmless = cg.stabilize(loss)[1].measure({z: np.zeros((2, 3)), y: np.ones((2, 3))})
+    assert harmless.values[0].before < 1e-15
+    with pytest.raises(cg.MissingValueError, match="no value for 'y'"):
+        cg.stabilize(loss, ranges={z: (0, 1)})
+
+
+def test_before_and_after_side_by_side():
+    z = cg.parameter("z", 0.5)
+    diagram = cg.stabilize(cg.log(cg.sigmoid(z, name="p"), name="L"))[1].draw()
+    assert "before" in diagram.dot and "after" in diagram.dot
