@@ -111,6 +111,7 @@ class Report:
             raise CgraphError(
                 "draw takes one root; compare two graphs with cg.draw.compare(before, after)"
             )
+        options.setdefault("names", ("before", "after"))
         return import_module("cgraph.draw").compare(self.before[0], self.after[0], **options)
 
 
