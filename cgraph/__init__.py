@@ -72,6 +72,7 @@ _LAZY = {
     "optim": "cgraph.optim",
     "plots": "cgraph.plots",
     "fft": "cgraph.fft",
+    "integrate": "cgraph.integrate",
     "signal": "cgraph.signal",
     "special": "cgraph.special",
     "stats": "cgraph.stats",

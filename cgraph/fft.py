@@ -197,7 +197,7 @@ class Complex:
     >>> X = cg.fft.rfft(x)
     >>> run = cg.sum(X.power()).backward()
     >>> run.grad(x)
-    array([ 8., 12.,  4., 16.])
+    array([ 6., 18.,  2., 22.])
     """
 
     __slots__ = ("imag", "real")

@@ -435,6 +435,7 @@ OPS: dict[str, Op] = {}
 # Where ops with a dotted name are defined: `linalg.inv` in `cgraph.linalg`. Those modules load when they are touched.
 HOMES = {
     "fft": "cgraph.fft",
+    "integrate": "cgraph.integrate",
     "linalg": "cgraph.linalg",
     "nn": "cgraph.nn.functional",
     "special": "cgraph.special",

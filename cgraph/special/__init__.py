@@ -156,7 +156,7 @@ def multigammaln(a: Any, d: int, *, name: str | None = None) -> Any:
 
     >>> import cgraph as cg
     >>> round(float(cg.special.multigammaln(3.0, 2)), 4)
-    1.5501
+    1.5502
     """
     total: Any = d * (d - 1) / 4.0 * math.log(math.pi)
     for j in range(d):

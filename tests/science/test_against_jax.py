@@ -61,3 +61,25 @@ def test_linear_algebra(name: str) -> None:
     assert np.allclose(cg.grad(f)(A3), jax.grad(g)(A3), rtol=1e-9, atol=1e-10)
     ours = cg.jvp(cg.grad(f), (A3,), (t,))[1]
     assert np.allclose(ours, jax.jvp(jax.grad(g), (A3,), (t,))[1], rtol=1e-7, atol=1e-8)
+
+
+def test_differential_equations() -> None:
+    ode = pytest.importorskip("jax.experimental.ode")
+    times, y0 = np.array([0.0, 0.4, 1.1, 2.0]), np.array([0.9, 0.6])
+    weights, W = G.normal(size=(4, 2)), G.normal(size=(2, 2))
+
+    def f(y0: Any, W: Any) -> Any:
+        def slope(y: Any, t: Any, W: Any) -> Any:
+            return cg.tanh(W @ y) - 0.1 * y
+
+        return cg.sum(cg.integrate.odeint(slope, y0, times, (W,), rtol=1e-11, atol=1e-12) * weights)
+
+    def g(y0: Any, W: Any) -> Any:
+        def slope(y: Any, t: Any, W: Any) -> Any:
+            return jnp.tanh(W @ y) - 0.1 * y
+
+        found = ode.odeint(slope, y0, jnp.array(times), W, rtol=1e-11, atol=1e-12)
+        return (found * weights).sum()
+
+    for i in (0, 1):
+        assert np.allclose(cg.grad(f, i)(y0, W), jax.grad(g, i)(y0, W), atol=1e-7)
