@@ -59,7 +59,7 @@ def _zeros(leaf: Node) -> Node:
 def _with_tangent(body: Body, i: int) -> Body:
     """The solution and its tangent as one state, where operand `i` moves."""
     ahead = body.tangent
-    n = body.leaves[0].shape[0]
+    n: Any = body.leaves[0].shape[0]
     both = input("y, y′", shape=(2 * n,))
     moved = dict(zip(body.floating_leaves, ahead.leaves[len(body.leaves) :], strict=True))
     place = i if i == 0 else i + 1  # the time stands between the state and the rest
@@ -120,7 +120,7 @@ def _back(u: Any, out: Any, operands: Sequence[Any], params: dict[str, Any]) -> 
     shares[0] = a
     start = 0
     for k, size in zip(floating, sizes, strict=True):
-        shares[k] = reshape(g[start : start + size], shape_of(operands[k]))  # type: ignore[arg-type]
+        shares[k] = reshape(g[start : start + size], shape_of(operands[k]))
         start += size
     return shares
 
