@@ -108,7 +108,9 @@ def test_layers_and_collapsed_layers():
     assert [g.label for g in layers.picture.groups] == [
         "layer 1   linear 2→3, σ   9 parameters",
         "layer 2   linear 3→1   4 parameters",
+        "stable_bce(Z₂, Y)   one op",
     ]
+    assert [b.name for b in layers.picture.boxes if b.bypassed] == ["P̂"]
     collapsed = cg.draw(run, view="collapsed")
     assert set(symbols(collapsed, "scope")) == {"layer 1", "layer 2"}
     box = next(b for b in collapsed.picture.boxes if b.symbol == "layer 1")

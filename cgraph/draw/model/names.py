@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from functools import cache
 
 from cgraph.draw.model import text
 from cgraph.draw.model.fold import is_literal
@@ -39,7 +40,7 @@ class Names:
                 count[name] = count.get(name, 0) + 1
         words: dict[str, int] = {}
         for node in nodes:
-            if not plain[node] and not is_literal(node):
+            if not plain[node] and not is_literal(node) and node not in self._roots:
                 words[word(node)] = words.get(word(node), 0) + 1
         numbered: dict[str, int] = {}
         for node in nodes:
@@ -51,7 +52,7 @@ class Names:
                 name = _root_name(node, plain.values())
             if not name:
                 stem = word(node)
-                name = stem if words[stem] == 1 else ""
+                name = stem if words.get(stem, 0) < 2 else ""
                 while not name or name in count:  # a name of the user's own is not taken
                     numbered[stem] = numbered.get(stem, 0) + 1
                     name = stem + str(numbered[stem]).translate(text.SUBSCRIPT)
@@ -104,7 +105,11 @@ def word(node: Node) -> str:
     """What an unnamed node is called, before it is numbered."""
     if node.kind != "op":
         return _UNNAMED[node.kind]
-    name = node.op.name
+    return _op_word(node.op.name)
+
+
+@cache
+def _op_word(name: str) -> str:
     return _WORDS.get(name) or re.sub(r"[^\w]", "", text.clean(name.replace("_", ""), 12)) or "op"
 
 

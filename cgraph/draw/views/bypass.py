@@ -25,7 +25,7 @@ def wanted(builder: Builder) -> bool:
     asked = builder.options.bypass
     if asked != "auto":
         return bool(asked)
-    return builder.options.view == "auto" and not builder.layered and len(builder.cards) <= 8
+    return builder.options.view in ("auto", "layers") and len(builder.cards) <= 8
 
 
 def add(picture: Picture, builder: Builder) -> Picture:
@@ -34,11 +34,12 @@ def add(picture: Picture, builder: Builder) -> Picture:
         return picture
     for card in builder.cards:
         fused = next((n for n in card.nodes if n.op.name == FUSED), None)
-        if (
-            fused is not None
-            and fused.parents[0] in builder.ids
-            and fused.parents[0] in card.entries
-        ):
+        logit = fused.parents[0] if fused is not None else None
+        if fused is None or logit not in builder.ids or logit not in card.entries:
+            continue
+        if not any(
+            c.root.op.name == "sigmoid" and logit in c.entries for c in builder.cards
+        ):  # or the graph has one of its own
             picture = _one(picture, builder, card, fused)
     return picture
 
@@ -57,14 +58,16 @@ def _one(picture: Picture, builder: Builder, card: Card, fused: Node) -> Picture
         else f"σ({names[logit]})"
     )
     sigma = Box(
-        id, "op", "activation", "σ", shape=builder.shape(logit), formula=f"{probability} = {formula}",
-        number=builder.number(p) if p is not None and scalar else "", value=builder.lines(p) if p is not None and not scalar else (),
+        id, "op", "activation", "σ", shape=builder.shape(logit), formula=f"{probability} = {formula}" if builder.options.formulas else "",
+        number=builder.number(p) if p is not None and scalar else "", number_shown=builder.inside, name=probability,
+        value=builder.lines(p) if p is not None and not scalar else (),
         notes=("bypassed backward",), bypassed=True, border="dashed",
         tip=f"σ of {names[logit]} gives {probability}; the backward pass skips it, because loss and σ are one op",
     )  # fmt: skip
     word = f"{probability} = {builder.number(p)}" if scalar and p is not None else probability
+    said = () if builder.inside else (word,)
     onward = Arrow(
-        id, loss, "value", (word,), "" if scalar else builder.shape(logit), tail_port="h", head_port="h", weight=50,
+        id, loss, "value", said, "" if scalar or builder.inside else builder.shape(logit), tail_port="h", head_port="h", weight=50,
         tip=f"{probability} is what the loss compares with {names[target]}",
     )  # fmt: skip
     arrows: list[Arrow] = []
@@ -76,7 +79,7 @@ def _one(picture: Picture, builder: Builder, card: Card, fused: Node) -> Picture
             words = arrow.label
             if scalar and len(words) > 1 and (long := _long_way(builder, logit, target, p)):
                 words = (words[0], f"{words[1]}   (same as {long} the long way)")
-            arrow = replace(arrow, label=words, weight=1, width=2.6, css=(*arrow.css, "bypass"))
+            arrow = replace(arrow, label=words, weight=1, width=2.6, css=("bypass",))
         arrows.append(arrow)
     boxes: list[Box] = []
     for box in picture.boxes:
@@ -106,10 +109,11 @@ def _one(picture: Picture, builder: Builder, card: Card, fused: Node) -> Picture
         tuple(id if b == z else b for b in rank) if builder.ids.get(target) in rank else rank
         for rank in picture.ranks
     )
+    inside = any(loss in frame.members for frame in picture.groups)
     groups = (
-        (*picture.groups, Group(f"f{loss}", label, (id, loss), "fused"))
-        if not picture.groups
-        else picture.groups
+        picture.groups
+        if inside
+        else (*picture.groups, Group(f"f{loss}", label, (id, loss), "fused"))
     )
     caption = f"{probability} = σ({names[logit]}) is computed on the way forward and skipped on the way back"
     if builder.backward:

@@ -39,7 +39,12 @@ class Levels(Overview):
         self.repeats: dict[
             int, tuple[int, int]
         ] = {}  # band -> how often its pattern repeats, how long that is
-        self.band = self._bands([by_level[i] for i in range(len(by_level))])
+        known: dict[frozenset[tuple[str, int]], int] = {}
+        alike = [
+            known.setdefault(frozenset(by_level[i].items()), len(known))
+            for i in range(len(by_level))
+        ]
+        self.band = self._bands(alike)
         self.kinds: dict[int, set[str]] = {}
         for card in builder.cards:
             self.kinds.setdefault(self.band[self.level[card.root]], set()).add(self.sign[card.root])
@@ -51,8 +56,9 @@ class Levels(Overview):
                     self.first_user[operand] = min(at, self.first_user.get(operand, at))
         super().__init__(builder, 1)
 
-    def _bands(self, levels: Sequence[Counter[str]]) -> list[int]:
-        """The box each level goes into: repeating levels together, then, if there are still many, neighbours."""
+    def _bands(self, levels: Sequence[int]) -> list[int]:
+        """The box each level goes into, where equal numbers are equal levels: repeating ones together, then, if there are still
+        many, neighbours."""
         bands: list[int] = []
         at, band = 0, 0
         while at < len(levels):
