@@ -145,8 +145,15 @@ def decision_boundary(
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     if distances or square or view is not None:
         ax.set_aspect("equal")
-    columns = 2 if wrong and len(points) <= 12 else 4
-    style.legend(ax, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=columns)
+    few = len(points) <= 12  # then the marks are large
+    columns = 2 if wrong and few else 4
+    style.legend(
+        ax,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.13),
+        ncols=columns,
+        markerscale=0.6 if few else 1.0,
+    )
     return ax
 
 

@@ -179,6 +179,13 @@ def formula_collapse(loss: Any, p: Any, z: Any, y: Any) -> None:
     product = lines("∂L/∂z", "(p̂−y) / (p̂(1−p̂)) · p̂(1−p̂) = p̂ − y", rows, "loss")
     cards = [op_card("bce", ["p̂", "y"], "L"), op_card("sigmoid", ["z"], "p̂"), product]
     show("fig60_collapse", card("Both derivatives at once: p̂ − y", cards))
+
+    from cgraph.rewrite.derivations import DERIVATIONS
+
+    for name, symbol in (("fused-gradient", "∂L/∂z"), ("fused-loss", "L")):
+        way = DERIVATIONS[name]
+        rows = [f"= {line}      {line.by}" for line in way.lines[1:]]
+        show(f"fig60_{name}", card(way.title, [lines(symbol, str(way.lines[0]), rows, "loss")]))
     record(long_way=run.grad(z), short_way=short.grad(z))
     show(
         "fig64_stable_bce",
@@ -192,37 +199,24 @@ def formula_collapse(loss: Any, p: Any, z: Any, y: Any) -> None:
 
 @figure("62", "T", "Formulas: the way from the textbook to one stable form")
 def formula_rewriting() -> None:
-    # Every line of the way is evaluated, at safe logits and at dangerous ones: the same numbers, until a line breaks.
-    steps = [
-        ("−y ln σ(z) − (1−y) ln(1−σ(z))", lambda z, y: cg.bce(cg.sigmoid(z), y)),
-        (
-            "y ln(1+e⁻ᶻ) + (1−y) ln(1+eᶻ)",
-            lambda z, y: y * cg.log(1.0 + cg.exp(-z)) + (1.0 - y) * cg.log(1.0 + cg.exp(z)),
-        ),
-        ("z − y z + ln(1+e⁻ᶻ)", lambda z, y: z - y * z + cg.log(1.0 + cg.exp(-z))),
-        (
-            "max(z, 0) − y z + ln(1 + e^(−|z|))",
-            lambda z, y: cg.maximum(z, 0.0) - y * z + cg.log1p(cg.exp(-cg.abs(z))),
-        ),
-    ]
-    cards, label = [], cg.input("y", 0.0)
-    for k, (formula, f) in enumerate(steps, 1):
-        values = [cg.run(f(cg.input("z", at), label)).roots[0].value for at in (2.0, -800.0, 800.0)]
-        words = "   ".join(
-            f"L({at}) = {number(v)}" for at, v in zip(("2", "−800", "800"), values, strict=True)
-        )
-        cards.append(lines(f"{k}", f"L = {formula}", [words], "loss"))
-        record(**{formula: values})
-    show(
-        "fig62_forms",
-        card(
-            "From the textbook to one stable form",
-            cards,
-            "y = 0; each line is the line above it, rewritten: the values agree, until one overflows",
-        ),
-    )
+    # Each line follows from the one above it by a rule: an equation between graphs, tested on random numbers.
+    from cgraph.rewrite.derivations import DERIVATIONS, y, z
 
-    # The same way, gone by cgraph itself: rules that are equations between graphs, each tested on random numbers.
+    for name, label, large in (("positive-logits", 0.0, 800.0), ("negative-logits", 1.0, -800.0)):
+        way = DERIVATIONS[name]
+        values = [
+            [
+                cg.run(line.expression, {z: at, y: label}).value(line.expression)
+                for line in way.lines
+            ]
+            for at in (large / 400.0, large)
+        ]
+        rows = [f"= {line}      {line.by}" for line in way.lines[1:]]
+        said = f"at z = {number(large)}, y = {number(label)} the first line is {number(values[1][0])}, the last {number(values[1][-1])}"
+        show(f"fig62_{name}", card(way.title, [lines("L", str(way.lines[0]), rows, "loss")], said))
+        record(**{name: values})
+
+    # cg.stabilize finds such a way by itself.
     from cgraph.rewrite.text import expression
 
     z, y = cg.parameter("z", -800.0), cg.input("y", 1.0)
