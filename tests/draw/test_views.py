@@ -306,3 +306,14 @@ def test_text_and_mermaid():
     assert (
         mermaid.startswith("flowchart LR\n") and "-.->" in mermaid and mermaid.count('"') % 2 == 0
     )
+
+
+def test_cross_entropy_over_classes_shows_the_softmax_it_bypasses() -> None:
+    z = cg.parameter("Z", np.array([[0.5, 1.0, -1.0], [0.0, 2.0, 0.3]]))
+    for labels in (cg.input("Y", np.eye(3)[[0, 2]]), cg.input("k", np.array([0, 2]))):
+        cost = cg.mean(cg.stable_cross_entropy(z, labels, name="L"), name="C")
+        shown = cg.draw(cost, run=cost.backward()).dot
+        assert "bypassed backward" in shown and "softmax₁(Z)" in shown and "CE from logits" in shown
+        # The probabilities are softmax's, the gradient that is drawn is P − Y, shared over two examples.
+        p = np.exp(z.value) / np.exp(z.value).sum(axis=1, keepdims=True)
+        assert f"{p[0, 1]:.3f}" in shown and f"{abs((p[0, 0] - 1) / 2):.3f}" in shown

@@ -140,6 +140,8 @@ def value(node: Node, operands: Sequence[str]) -> str:
             text = f"[{', '.join(shown)}]"
         case "getitem":
             text = f"{wrap(operands[0], 8)}[{_index(node)}]"
+        case "stable_cross_entropy":  # what is fused
+            text = f"CE(softmax{along(node)}({operands[0]}), {operands[1]})"
         case "transpose" if len(node.shape) == 2:
             text = wrap(operands[0], 8) + "ᵀ"
         case _:
@@ -294,6 +296,8 @@ def adjoint(node: Node, operands: Sequence[str], out: str) -> str:
             return "running sum of UPSTREAM from the end"
         case "softmax":
             return f"{out} ⊙ (UPSTREAM − Σ{along(node)}({out} ⊙ UPSTREAM))"
+        case "stable_cross_entropy":  # towards the logits; labels are data
+            return f"(softmax{along(node)}({operands[0]}) {MINUS} {operands[1]}) ⊙ UPSTREAM"
         case "logsumexp":
             return f"softmax{along(node)}({operands[0]}) ⊙ UPSTREAM"
     if node.op.formula.adjoint:

@@ -120,7 +120,7 @@ class Facts:
         """What a card is: the op's symbol, "linear" or "arithmetic" for several folded into one, "mean BCE" for a cost."""
         root = card.root
         loss = next((n for n in card.nodes if n.op.role == "loss"), None)
-        if loss is not None and root.op.family == "reduction":
+        if loss is not None and loss is not root and root.op.family == "reduction":
             return f"{sign(root)} {sign(loss)}"
         if self.expanded or not any(n.op.name not in IMPLICIT for n in card.inner):
             return sign(root)

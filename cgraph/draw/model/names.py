@@ -20,6 +20,7 @@ _WORDS = {
     "power": "power", "square": "square", "reciprocal": "inverse", "sqrt": "root", "abs": "abs", "sum_to": "sum", "sigmoid": "σ",
     "log": "ln", "broadcast_to": "repeated", "getitem": "part", "concatenate": "joined", "stack": "stacked", "transpose": "turned",
     "swapaxes": "turned", "reshape": "reshaped", "relu": "ReLU", "bce": "BCE", "stable_bce": "BCE", "mse": "MSE", "cast": "cast",
+    "stable_cross_entropy": "CE",
 }  # fmt: skip
 _LETTERED = re.compile(r"([^\W\d_]{1,3})_([a-z]{1,2})")
 
@@ -120,6 +121,8 @@ def sign(node: Node) -> str:
         return "x" + raised if not raised.startswith("^") else "xʸ"
     if node.op.name == "stable_bce":
         return "BCE from logits"
+    if node.op.name == "stable_cross_entropy":
+        return "CE from logits"
     return "@" if node.op.symbol == "·" else node.op.symbol
 
 

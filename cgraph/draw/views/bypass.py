@@ -17,7 +17,8 @@ from cgraph.draw.model.fold import Card
 from cgraph.node import Node
 from cgraph.op import OPS
 
-FUSED = "stable_bce"
+# The fused losses: the activation inside, its sign, and what computes the probability from the logit.
+FUSED = {"stable_bce": ("sigmoid", "σ"), "stable_cross_entropy": ("softmax", "softmax")}
 
 
 def wanted(builder: Builder) -> bool:
@@ -33,12 +34,12 @@ def add(picture: Picture, builder: Builder) -> Picture:
     if not wanted(builder):
         return picture
     for card in builder.cards:
-        fused = next((n for n in card.nodes if n.op.name == FUSED), None)
+        fused = next((n for n in card.nodes if n.op.name in FUSED), None)
         logit = fused.parents[0] if fused is not None else None
         if fused is None or logit not in builder.ids or logit not in card.entries:
             continue
         if not any(
-            c.root.op.name == "sigmoid" and logit in c.entries for c in builder.cards
+            c.root.op.name == FUSED[fused.op.name][0] and logit in c.entries for c in builder.cards
         ):  # or the graph has one of its own
             picture = _one(picture, builder, card, fused)
     return picture
@@ -47,28 +48,33 @@ def add(picture: Picture, builder: Builder) -> Picture:
 def _one(picture: Picture, builder: Builder, card: Card, fused: Node) -> Picture:
     logit, target = fused.parents
     names, loss, z = builder.names, builder.ids[card.root], builder.ids[logit]
+    inside, symbol = FUSED[fused.op.name]
+    # One-hot labels may be folded into the loss, of class numbers that are drawn.
+    labels = names[target] if target in names else "labels"
+    if inside == "softmax":
+        symbol += expression.along(fused)
     id, scalar = f"{loss}s", builder.is_scalar(logit)
     taken = {names[n] for n in builder.ids}
     probability = next(p for p in (("p̂", "p̂′") if scalar else ("P̂", "P̂′", "P̂″")) if p not in taken)
     value = builder.value(logit)
-    p = np.asarray(OPS["sigmoid"].forward(value)) if value is not None else None
+    p = np.asarray(OPS[inside].forward(value, **fused.params)) if value is not None else None
     formula = (
-        expression.fill(OPS["sigmoid"].formula.text, [names[logit]])
+        expression.fill(OPS[inside].formula.text, [names[logit]])
         if scalar
-        else f"σ({names[logit]})"
+        else f"{symbol}({names[logit]})"
     )
     sigma = Box(
-        id, "op", "activation", "σ", shape=builder.shape(logit), formula=f"{probability} = {formula}" if builder.options.formulas else "",
+        id, "op", "activation", symbol, shape=builder.shape(logit), formula=f"{probability} = {formula}" if builder.options.formulas else "",
         number=builder.number(p) if p is not None and scalar else "", number_shown=builder.inside, name=probability,
         value=builder.lines(p) if p is not None and not scalar else (),
         notes=("bypassed backward",), bypassed=True, border="dashed",
-        tip=f"σ of {names[logit]} gives {probability}; the backward pass skips it, because loss and σ are one op",
+        tip=f"{symbol} of {names[logit]} gives {probability}; the backward pass skips it, because loss and {symbol} are one op",
     )  # fmt: skip
     word = f"{probability} = {builder.number(p)}" if scalar and p is not None else probability
     said = () if builder.inside else (word,)
     onward = Arrow(
         id, loss, "value", said, "" if scalar or builder.inside else builder.shape(logit), tail_port="h", head_port="h", weight=50,
-        tip=f"{probability} is what the loss compares with {names[target]}",
+        tip=f"{probability} is what the loss compares with {labels}",
     )  # fmt: skip
     arrows: list[Arrow] = []
     for arrow in picture.arrows:
@@ -85,14 +91,14 @@ def _one(picture: Picture, builder: Builder, card: Card, fused: Node) -> Picture
     for box in picture.boxes:
         if box.id == loss:
             boxes.append(sigma)
-            old, new = f"σ({names[logit]})", probability
+            old, new = f"{symbol}({names[logit]})", probability
             rows = tuple(replace(r, formula=r.formula.replace(old, new)) for r in box.rows)
             if (
                 scalar
                 and p is not None
                 and rows
                 and rows[0].value
-                and rows[0].formula == f"{probability} − {names[target]}"
+                and rows[0].formula == f"{probability} − {labels}"
             ):
                 target_shown = (
                     text.bracketed(builder.number(builder.run.value(target)))
@@ -104,7 +110,7 @@ def _one(picture: Picture, builder: Builder, card: Card, fused: Node) -> Picture
                 box, rows=rows, rows_state="active" if rows and not rows[0].rule else box.rows_state
             )
         boxes.append(box)
-    label = f"{FUSED}({names[logit]}, {names[target]})   one op"  # short: the target's arrow passes to the right of it
+    label = f"{fused.op.name}({names[logit]}, {labels})   one op"  # short: the target's arrow passes to the right of it
     ranks = tuple(
         tuple(id if b == z else b for b in rank) if builder.ids.get(target) in rank else rank
         for rank in picture.ranks
@@ -115,10 +121,10 @@ def _one(picture: Picture, builder: Builder, card: Card, fused: Node) -> Picture
         if inside
         else (*picture.groups, Group(f"f{loss}", label, (id, loss), "fused"))
     )
-    caption = f"{probability} = σ({names[logit]}) is computed on the way forward and skipped on the way back"
+    caption = f"{probability} = {symbol}({names[logit]}) is computed on the way forward and skipped on the way back"
     if builder.backward:
         back = f"∂{builder.objective}/∂{names[logit]}"
-        caption = f"the gradient goes straight from the loss to {names[logit]}, past σ: {back} = {_slope(boxes, loss)}"
+        caption = f"the gradient goes straight from the loss to {names[logit]}, past {symbol}: {back} = {_slope(boxes, loss)}"
         caption += f"; {probability} is computed forward, skipped backward"
     return replace(
         picture,
