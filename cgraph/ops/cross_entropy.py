@@ -133,9 +133,8 @@ def stable_cross_entropy(
     >>> import cgraph as cg
     >>> x = cg.parameter("x", [[0.0, 0.0], [40.0, 0.0]])
     >>> run = cg.sum(cg.stable_cross_entropy(x, np.array([0, 0]))).backward()
-    >>> run.grad(x)
-    array([[-5.00000000e-01,  5.00000000e-01],
-           [-4.24835426e-18,  4.24835426e-18]])
+    >>> [f"{slope:.4g}" for slope in run.grad(x)[1]]
+    ['-4.248e-18', '4.248e-18']
     """
     place = axis_of(logits, axis)
     shape, given = shape_of(logits), shape_of(labels)

@@ -15,34 +15,53 @@ from typing import Any
 
 import numpy as np
 
-_ONE, _ZERO, _HALF, _MINUS = (np.array(x) for x in (1.0, 0.0, 0.5, -1.0))
+_ONE, _ZERO, _HALF, _MINUS, _FOUR = (np.array(x) for x in (1.0, 0.0, 0.5, -1.0, 4.0))
 _NARROW = "fe"  # float32 and float16
 
 
 def in_double(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """A kernel of one or two operands whose narrow results are computed in double precision and rounded once."""
+    """A kernel of arrays that writes over those it has made, for operands of any kind.
+
+    Narrow results are computed in double precision and rounded once; numbers without axes are computed as arrays of one entry.
+    """
 
     @wraps(kernel)
-    def forward(x: Any, *others: Any) -> Any:
-        narrow = getattr(x, "dtype", None)
-        if narrow is not None and narrow.char in _NARROW:
-            dtype = np.result_type(x, *others) if others else narrow
+    def forward(z: Any, *others: Any) -> Any:
+        if z.__class__ is not np.ndarray or z.ndim == 0 or z.dtype.char != "d":
+            z = np.asarray(z)
+            dtype = np.result_type(z, *others) if others else z.dtype
             if dtype.char in _NARROW:
-                return np.asarray(kernel(x.astype(np.float64), *others), np.float64).astype(dtype)
-        return kernel(x, *others)
+                return np.asarray(forward(z.astype(np.float64), *others)).astype(dtype)[()]
+            if z.dtype.kind != "f":
+                z = z.astype(np.float64)
+            if z.ndim == 0:
+                shape = np.broadcast_shapes(*map(np.shape, others)) if others else ()
+                if shape:
+                    return forward(np.full(shape, z), *others)
+                return kernel(z.reshape(1), *others)[0]
+        return kernel(z, *others)
 
     return forward
+
+
+def _small(z: Any) -> Any:
+    """s = e^−|z|."""
+    s = np.copysign(z, _MINUS)
+    return np.exp(s, s)
 
 
 @in_double
 def sigmoid(z: Any) -> Any:
     """σ(z) = e^min(z, 0) / (1 + s)."""
-    s = np.exp(np.copysign(z, _MINUS))
+    s = _small(z)
     below = s + _ONE
-    q = np.exp(np.minimum(z, _ZERO)) / below
+    q = np.minimum(z, _ZERO)
+    np.divide(np.exp(q, q), below, q)
     # What rounding 1 + s left out, exactly (Dekker 1971): a relative error of q like any other, but one that is known.
-    left = s - (below - _ONE)
-    return q - q * left
+    np.subtract(below, _ONE, below)
+    np.subtract(s, below, s)
+    np.multiply(s, q, s)
+    return np.subtract(q, s, q)
 
 
 def sigmoid_float(z: float) -> float:
@@ -55,11 +74,17 @@ def sigmoid_float(z: float) -> float:
 @in_double
 def sigmoid_slope(z: Any) -> Any:
     """σ′(z) = q − q² with q = s / (1 + s): at most 1/2, so nothing cancels."""
-    s = np.exp(np.copysign(z, _MINUS))
+    s = _small(z)
     below = s + _ONE
     q = s / below
-    left = s - (below - _ONE)
-    return q - q * (q + left * (_ONE - (q + q)))
+    np.subtract(below, _ONE, below)
+    np.subtract(s, below, s)  # what rounding left out; it moves the slope by 1 − 2q
+    np.add(q, q, below)
+    np.subtract(_ONE, below, below)
+    np.multiply(s, below, s)
+    np.add(s, q, s)
+    np.multiply(s, q, s)
+    return np.subtract(q, s, q)
 
 
 def sigmoid_slope_float(z: float) -> float:
@@ -77,7 +102,8 @@ def tanh(x: Any) -> Any:
 @in_double
 def tanh_slope(x: Any) -> Any:
     """1 − tanh² x = 4 σ′(2x), both factors exact."""
-    return 4.0 * sigmoid_slope(2.0 * x)
+    slope = sigmoid_slope(x + x)
+    return np.multiply(slope, _FOUR, slope)
 
 
 def tanh_slope_float(x: float) -> float:
@@ -87,7 +113,9 @@ def tanh_slope_float(x: float) -> float:
 @in_double
 def softplus(z: Any) -> Any:
     """ln(1 + e^z) = max(z, 0) + ln(1 + s): both terms positive."""
-    return np.maximum(z, _ZERO) + np.log1p(np.exp(np.copysign(z, _MINUS)))
+    tail = _small(z)
+    np.log1p(tail, tail)
+    return np.add(np.maximum(z, _ZERO), tail, tail)
 
 
 def softplus_float(z: float) -> float:
@@ -97,7 +125,9 @@ def softplus_float(z: float) -> float:
 @in_double
 def log_sigmoid(z: Any) -> Any:
     """ln σ(z) = min(z, 0) − ln(1 + s): both terms negative."""
-    return np.minimum(z, _ZERO) - np.log1p(np.exp(np.copysign(z, _MINUS)))
+    tail = _small(z)
+    np.log1p(tail, tail)
+    return np.subtract(np.minimum(z, _ZERO), tail, tail)
 
 
 def log_sigmoid_float(z: float) -> float:
@@ -107,10 +137,13 @@ def log_sigmoid_float(z: float) -> float:
 @in_double
 def stable_bce(z: Any, y: Any) -> Any:
     """y·softplus(−z) + (1−y)·softplus(z) = ln(1 + s) + |z| times the weight of the wrong answer: no term is negative."""
-    tail = np.log1p(np.exp(np.copysign(z, _MINUS)))
+    tail = _small(z)
+    np.log1p(tail, tail)
     # 1 − y where z is positive and −y where it is negative: the weight, with the sign of z.
-    weight = (np.copysign(_HALF, z) + _HALF) - y
-    result = tail + weight * z
+    side = np.copysign(_HALF, z)
+    weight = np.add(side, _HALF, side) - y
+    far = weight * z
+    result = np.add(tail, far, far)
     if not math.isfinite(np.vdot(result, result)):
         # At z = ±inf a term whose weight is 0 would be 0 x inf; it is not there.
         with np.errstate(invalid="ignore"):
@@ -128,12 +161,19 @@ def stable_bce_float(z: float, y: float) -> float:
 @in_double
 def stable_bce_slope(z: Any, y: Any) -> Any:
     """σ(z) − y as (1−y)σ(z) − yσ(−z), which does not cancel at a label of 0 or 1."""
-    up = np.exp(np.minimum(z, _ZERO))  # one of the two is 1, the other s
-    down = np.exp(-np.maximum(z, _ZERO))
+    up = np.minimum(z, _ZERO)
+    np.exp(up, up)  # one of the two is 1, the other s
+    down = np.maximum(z, _ZERO)
+    np.exp(np.negative(down, down), down)
     below = up + down
-    q = ((_ONE - y) * up - y * down) / below
-    left = up * down - (below - _ONE)
-    return q - q * left
+    q = (_ONE - y) * up
+    q -= y * down
+    q /= below
+    np.multiply(up, down, up)
+    np.subtract(below, _ONE, below)
+    np.subtract(up, below, up)  # what rounding 1 + s left out
+    q -= q * up
+    return q
 
 
 def stable_bce_slope_float(z: float, y: float) -> float:
@@ -182,22 +222,27 @@ def away_from_top(x: Any, axes: tuple[int, ...]) -> tuple[Any, Any, Any]:
 
     Without the second, e^(x − max) is off by as many ulp as |x − max| has units: hundreds.
     """
-    top = np.max(x, axis=axes, keepdims=True, initial=-np.inf)
-    top = np.where(np.isfinite(top), top, 0.0)
+    top = np.maximum.reduce(x, axis=axes, keepdims=True, initial=-np.inf)
+    if not math.isfinite(np.vdot(top, top)):
+        top = np.where(np.isfinite(top), top, 0.0)
     away = x - top
     with np.errstate(invalid="ignore"):
         back = away - x
-        left = (x - (away - back)) - (top + back)  # exact (Knuth 1969)
+        left = away - back
+        np.subtract(x, left, left)
+        np.add(top, back, back)
+        np.subtract(left, back, left)  # exact (Knuth 1969)
     if not math.isfinite(np.vdot(left, left)):
         left = np.where(np.isfinite(left), left, 0.0)
     return away, left, top
 
 
 def softmax(x: Any, axes: tuple[int, ...]) -> Any:
-    away, left, _ = away_from_top(x, axes)
-    e = np.exp(away)
-    e = e + e * left
-    return e / np.add.reduce(e, axis=axes, keepdims=True)
+    e, left, _ = away_from_top(x, axes)
+    np.exp(e, e)
+    e += np.multiply(left, e, left)
+    e /= np.add.reduce(e, axis=axes, keepdims=True)
+    return e
 
 
 def log_of_sum(away: Any, left: Any, axes: tuple[int, ...]) -> Any:

@@ -379,6 +379,8 @@ def _in_double(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
     def forward(x: Any, axes: Axes) -> Any:
         x = _floating(x)
+        if not x.ndim:
+            return forward(x.reshape(1), axes).reshape(())
         if x.dtype.itemsize >= 8:
             return kernel(x, axes)
         return kernel(x.astype(np.float64), axes).astype(x.dtype)

@@ -48,23 +48,24 @@ def add(picture: Picture, builder: Builder) -> Picture:
 def _one(picture: Picture, builder: Builder, card: Card, fused: Node) -> Picture:
     logit, target = fused.parents
     names, loss, z = builder.names, builder.ids[card.root], builder.ids[logit]
-    inside, symbol = FUSED[fused.op.name]
+    activation, symbol = FUSED[fused.op.name]
     # One-hot labels may be folded into the loss, of class numbers that are drawn.
     labels = names[target] if target in names else "labels"
-    if inside == "softmax":
+    if activation == "softmax":
         symbol += expression.along(fused)
     id, scalar = f"{loss}s", builder.is_scalar(logit)
     taken = {names[n] for n in builder.ids}
     probability = next(p for p in (("p̂", "p̂′") if scalar else ("P̂", "P̂′", "P̂″")) if p not in taken)
     value = builder.value(logit)
-    p = np.asarray(OPS[inside].forward(value, **fused.params)) if value is not None else None
+    p = np.asarray(OPS[activation].forward(value, **fused.params)) if value is not None else None
     formula = (
-        expression.fill(OPS[inside].formula.text, [names[logit]])
+        expression.fill(OPS[activation].formula.text, [names[logit]])
         if scalar
         else f"{symbol}({names[logit]})"
     )
     sigma = Box(
-        id, "op", "activation", symbol, shape=builder.shape(logit), formula=f"{probability} = {formula}" if builder.options.formulas else "",
+        id, "op", "activation", symbol, shape=builder.shape(logit),
+        formula=f"{probability} = {formula}" if builder.options.formulas else "",
         number=builder.number(p) if p is not None and scalar else "", number_shown=builder.inside, name=probability,
         value=builder.lines(p) if p is not None and not scalar else (),
         notes=("bypassed backward",), bypassed=True, border="dashed",
