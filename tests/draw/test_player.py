@@ -136,6 +136,13 @@ def test_nothing_tells_the_future(tmp_path):
     assert 'cg.parameter("W2", rs.randn(1, 3)' in sight["End"]  # the line that built it
 
 
+def kinked():
+    """While z is positive, relu(z) is z: two numbers that agree until one of them is changed to the other side."""
+    w, x = cg.parameter("w", 0.5), cg.input("x", 1.0)
+    a = cg.relu(cg.multiply(w, x, name="z"), name="a")
+    return cg.mse(cg.add(a, cg.parameter("b", 0.25), name="s"), 2.0, name="loss")
+
+
 CHANGE = """document.querySelector('.numbers').open=true;
 function set(name,v){var l=[].filter.call(r.querySelectorAll('[data-leaf]'),
 function(l){return l.querySelector('span').textContent===name;})[0];
@@ -146,7 +153,7 @@ var f=l.querySelector('input');f.value=v;f.dispatchEvent(new Event('input'));}
 @pytest.mark.slow
 @browser
 @pytest.mark.parametrize(("net", "change"), [
-    (neuron, {"w1": 0.7, "x1": 1.0, "b": -0.25}), (batch, {"W": [[0.1, -1.3]]}),
+    (kinked, {"w": -0.5}), (neuron, {"w1": 0.7, "x1": 1.0, "b": -0.25}), (batch, {"W": [[0.1, -1.3]]}),
     (xor, {"b2": [[0.4]], "X": [[0.0, 0, 1, 1], [0, 1, 0.5, 1]]}),
 ])  # fmt: skip
 def test_a_changed_number_changes_everything_as_the_engine_does(tmp_path, net, change):

@@ -1,8 +1,8 @@
 """Which number stands behind each number that a picture shows, so that the page can keep the picture true when one is changed.
 
-Nothing is read off the drawing's code. The same picture is drawn three times: of the run itself, and of two runs of the same graph with
-all its leaves moved, with twelve decimals. A number in a text that changes is held against everything the page can recompute
-(values, gradients, local gradients, shares, updates), entry by entry; it is bound where both moved runs agree to nine digits.
+Nothing is read off the drawing's code. The same picture is drawn of the run itself, and of four more of the same graph with all its
+leaves moved, two a little and two far, with twelve decimals. A number in a text that changes is held against everything the page can
+recompute (values, gradients, local gradients, shares, updates), entry by entry; it is bound where all runs agree to nine digits.
 What changes and is not found is marked, and the page fades it out as soon as something is changed: no number is ever stale.
 """
 
@@ -68,31 +68,44 @@ class Quantities:
 
 
 class Binder:
-    """Finds references for the numbers in texts."""
+    """Finds references for the numbers in texts.
 
-    def __init__(self, base: Quantities, first: Quantities, second: Quantities) -> None:
-        self.base, self.first, self.second = base, first, second
+    Args:
+        base: of the run itself.
+        near: of two runs close by, on the same side of every kink: they have to be told apart from one another.
+        far: of runs anywhere. What agrees nearby and parts company there, as z and relu(z) do, is told apart by these.
+    """
+
+    def __init__(
+        self, base: Quantities, near: Sequence[Quantities], far: Sequence[Quantities]
+    ) -> None:
+        self.base, (self.first, self.second), self.far = base, near, far
         found = [
-            (value, key, i) for key, array in first.arrays.items() for i, value in enumerate(array) if np.isfinite(value)
+            (value, key, i) for key, array in self.first.arrays.items() for i, value in enumerate(array) if np.isfinite(value)
         ]  # fmt: skip
         found.sort(key=lambda entry: entry[0])
         self.values = np.array([v for v, _, _ in found])
         self.keys = [(key, i) for _, key, i in found]
 
-    def parts(self, now: str, one: str, two: str, about: Iterable[int] = ()) -> Parts | None:
-        """A text taken apart; None when no number in it depends on a leaf; with "?" where one does and is not known."""
-        if now == one == two:
+    def parts(self, now: str, *moved: str, about: Iterable[int] = ()) -> Parts | None:
+        """A text taken apart, given as it reads in the run and in the moved ones; None when no number in it depends on a leaf; with "?"
+        where one does and is not known."""
+        one, two, *others = moved
+        if all(words == now for words in moved):
             return None
         tokens = [list(TOKEN.finditer(words)) for words in (now, one, two)]
         if len({len(t) for t in tokens}) > 1:
             return None if one == two else ["?", now]
+        # A text may be another one far away: a formula with other terms, a matrix with a common power of ten.
+        elsewhere = [list(TOKEN.finditer(words)) for words in others]
         row = bool(re.search(r"[⎡⎢⎣\[]", now))
         parts: Parts = []
         at, changing, mine = 0, False, frozenset(about)
-        for a, b, c in zip(*tokens, strict=True):
-            if b[0] == c[0]:
-                continue  # the same in both runs: it was written into the formula
-            reference = self._find(b[0], c[0], a[0], mine)
+        for j, (a, b, c) in enumerate(zip(*tokens, strict=True)):
+            distant = [t[j][0] if len(t) == len(tokens[0]) else None for t in elsewhere]
+            if b[0] == c[0] and all(d in (None, b[0]) for d in distant):
+                continue  # the same in all runs: it was written into the formula
+            reference = self._find(b[0], c[0], distant, a[0], mine)
             if reference is None:
                 return ["?", now]
             changing = True
@@ -100,8 +113,11 @@ class Binder:
             at = a.end()
         return [*parts, now[at:]] if changing else None
 
-    def _find(self, one: str, two: str, now: str, mine: frozenset[int]) -> list[Any] | None:
+    def _find(
+        self, one: str, two: str, distant: Sequence[str | None], now: str, mine: frozenset[int]
+    ) -> list[Any] | None:
         a, b, shown = parse_number(one), parse_number(two), parse_number(now)
+        far = [None if d is None else parse_number(d) for d in distant]
         for factor in (1.0, -1.0, *(10.0**k for k in range(-9, 10) if k)):
             best: tuple[int, int, str] | None = None
             wanted, other = a * factor, b * factor
@@ -109,13 +125,16 @@ class Binder:
             low, high = np.searchsorted(self.values, [wanted - tolerance, wanted + tolerance])
             for key, i in self.keys[low:high]:
                 second = self.second.arrays.get(key)
-                if second is None or abs(second[i] - other) > 4e-9 * max(
-                    abs(other), 1e-3 * abs(factor)
-                ):
+                if second is None or not _close(second[i], other, 4e-9, 1e-3 * abs(factor)):
                     continue
                 value = self.base.arrays[key][i]
-                if np.isfinite(shown) and abs(value - shown * factor) > 0.051 * max(
-                    abs(value), 0.02 * abs(factor)
+                if np.isfinite(shown) and not _close(
+                    value, shown * factor, 0.051, 0.02 * abs(factor)
+                ):
+                    continue
+                if not all(
+                    d is None or _scaled(quantities.arrays.get(key), i, d * factor)
+                    for d, quantities in zip(far, self.far, strict=True)
                 ):
                     continue
                 about = self.base.nodes[key]
@@ -124,6 +143,20 @@ class Binder:
             if best is not None:
                 return [best[2]] if factor == 1.0 else [best[2], factor]
         return None
+
+
+def _close(value: float, wanted: float, relative: float, least: float) -> bool:
+    return bool(abs(value - wanted) <= relative * max(abs(value), abs(wanted), least))
+
+
+def _scaled(array: Array | None, i: int, shown: float) -> bool:
+    """Whether an entry is what is shown, up to a power of ten, which a matrix may have outside of its brackets."""
+    if array is None or i >= len(array):
+        return False
+    value = float(array[i])
+    if not np.isfinite(value) or not np.isfinite(shown):
+        return value == shown or (value != value and shown != shown)
+    return any(_close(value, shown * 10.0**k, 4e-9, 1e-3 * 10.0**k) for k in (0, *range(-9, 10)))
 
 
 def _decimals(token: str) -> int:
@@ -145,14 +178,14 @@ def bind(
 ) -> dict[str, dict[str, Parts]]:
     """Group id -> number of the text in it -> its parts."""
     found: dict[str, dict[str, Parts]] = {}
-    now, one, two = words
+    now, *moved = words
     for id, texts in now.items():
-        first, second = one.get(id, ()), two.get(id, ())
+        others = [run.get(id, ()) for run in moved]
         for i, text in enumerate(texts):
             if not any(c.isdigit() or c in "∞N" for c in text):
                 continue
-            if len(first) == len(second) == len(texts):
-                parts = binder.parts(text, first[i], second[i], about.get(id, ()))
+            if all(len(said) == len(texts) for said in others):
+                parts = binder.parts(text, *(said[i] for said in others), about=about.get(id, ()))
             else:
                 parts = ["?", text]
             if parts is not None:

@@ -200,8 +200,8 @@ def _users_of(order: Sequence[Node], node: Node) -> list[Node]:
     return later
 
 
-def again(builder: Builder, change: float, seed: int) -> Any:
-    """The same graph, copied, evaluated with its float leaves moved a little; None where it cannot be copied.
+def again(builder: Builder, change: float | None, seed: int) -> Any:
+    """The same graph, copied, evaluated with its float leaves moved a little, or, with None, anywhere; None where it cannot be.
 
     A copy, because an evaluation leaves its values on the nodes, and drawing a picture must not change what `node.value` says.
     """
@@ -225,7 +225,12 @@ def again(builder: Builder, change: float, seed: int) -> Any:
         if a.kind in ("input", "parameter"):
             value = np.asarray(run.value(a))
             if value.dtype == np.float64:
-                value = value + change * (np.abs(value) + 1.0) * rng.uniform(0.5, 1.0, value.shape)
+                size = np.abs(value) + 1.0
+                value = (
+                    size * rng.normal(size=value.shape)
+                    if change is None
+                    else value + change * size * rng.uniform(0.5, 1.0, value.shape)
+                )
             feeds[b] = value
     try:
         found = evaluate(list(roots), feeds)
