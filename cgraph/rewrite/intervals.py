@@ -157,6 +157,11 @@ class Ranges:
         if name == "subtract":
             if same:
                 return 0.0, 0.0
+            tops, bottoms = bare(a), bare(b)
+            if (tops.op.name, bottoms.op.name) == ("max", "min") and self.numbers[
+                bare(tops.parents[0])
+            ] == self.numbers[bare(bottoms.parents[0])]:
+                return 0.0, max(x.high - y.low, 0.0)
             for whole, part, sign in ((a, b, 1.0), (b, a, -1.0)):
                 extreme = bare(part)
                 if (

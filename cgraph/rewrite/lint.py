@@ -44,6 +44,7 @@ _HARMLESS = {
 _IN_PASSING = {"sigmoid-of-minus", "tanh-slope"}
 _FORGIVING = {
     "multiply",
+    "square",
     "add",
     "subtract",
     "sum",

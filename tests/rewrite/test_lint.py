@@ -96,6 +96,7 @@ WELL_WRITTEN = {
     "softmax by hand": lambda: (e := np.exp(shifted(X))) / e.sum(axis=1, keepdims=True),
     "layernorm": lambda: (X - X.mean(axis=1, keepdims=True)) / cg.sqrt(X.var(axis=1, keepdims=True) + 1e-5),
     "rms": lambda: X / cg.sqrt((X**2).mean(axis=1, keepdims=True) + 1e-6),
+    "min-max": lambda: (X - X.min()) / (X.max() - X.min() + 1e-8), "focal": lambda: -((1 - cg.sigmoid(z)) ** 2) * cg.log_sigmoid(z),
     "norm": lambda: X / (cg.abs(X).sum(axis=1, keepdims=True) + 1e-8),
     "softplus - yz": lambda: cg.softplus(z) - y * z, "softplus by hand": lambda: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))),
     "stable by hand": lambda: np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z))), "fused": lambda: cg.mean(cg.stable_bce(X, P)),
