@@ -18,6 +18,7 @@ def test_there_are_enough() -> None:
     assert sum(fault.op is None for fault in testing.FAULTS.values()) >= 15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(testing.FAULTS))
 def test_found_and_blamed(name: str) -> None:
     for seed in range(SEEDS):

@@ -12,6 +12,7 @@ from cgraph import testing  # noqa: E402
 from cgraph.testing import Verdict  # noqa: E402
 
 
+@pytest.mark.slow
 def test_jax_functions() -> None:
     f = jax.value_and_grad(lambda x: jax.numpy.sum(jax.numpy.sin(x) * x))
     assert testing.check_gradients(f, np.array([0.5, -2.0], np.float32)).verdict is Verdict.PASS
@@ -19,6 +20,7 @@ def test_jax_functions() -> None:
     assert testing.check_gradients(wrong, np.array([0.5, -2.0], np.float32)).verdict is Verdict.FAIL
 
 
+@pytest.mark.slow
 def test_nested_arguments_and_several_results(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.chdir(tmp_path)
     jnp = jax.numpy

@@ -9,6 +9,7 @@ import pytest
 
 import cgraph as cg
 from cgraph import testing
+from tests.testing.effort import seeds
 from tests.testing.test_check_op import tables_left_alone  # noqa: F401
 
 E = cg.elementwise
@@ -42,10 +43,11 @@ WRONG: dict[str, Any] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RIGHT)
 def test_correct_rows(name: str) -> None:
     row = RIGHT[name]()
-    for seed in range(2):
+    for seed in seeds(name, range(2)):
         report = testing.check_op(row, examples=60, seed=seed)
         assert report.ok, str(report)
 

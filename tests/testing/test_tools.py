@@ -64,6 +64,7 @@ def test_types_are_registered() -> None:
     assert isinstance(st.from_type(Op).example(), Op)
 
 
+@pytest.mark.slow
 def test_shrinking_ends_at_a_few_nodes() -> None:
     @settings(max_examples=500, database=None, phases=QUIET, derandomize=True)
     @given(graph=testing.graphs())
@@ -79,6 +80,7 @@ def test_shrinking_ends_at_a_few_nodes() -> None:
         broken()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", sorted(n for n, op in OPS.items() if op.module.startswith("cgraph.ops"))
 )
@@ -117,6 +119,7 @@ def test_command_line(
 pytest_plugins = ["pytester"]
 
 
+@pytest.mark.slow
 def test_plugin(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
@@ -156,6 +159,7 @@ def _entry_points() -> list:  # type: ignore[type-arg]
     return list(entry_points(group="pytest11"))
 
 
+@pytest.mark.slow
 def test_mutants_are_made_and_noticed() -> None:
     """In a process of its own: it forks, which other libraries that this process has loaded may not survive."""
     code = (
@@ -166,6 +170,7 @@ def test_mutants_are_made_and_noticed() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(cg.__file__).parent.parent)
 
 
+@pytest.mark.slow
 def test_a_run_of_nothing_but_inconclusive_checks_is_not_green(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """

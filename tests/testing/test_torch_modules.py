@@ -63,6 +63,7 @@ def net(wrong: bool) -> Any:
     return nn.Sequential(nn.Linear(4, 5), Activation(wrong), nn.LayerNorm(5), nn.Linear(5, 2))
 
 
+@pytest.mark.slow
 def test_models_as_they_are() -> None:
     torch.manual_seed(0)
     cnn = nn.Sequential(
@@ -81,6 +82,7 @@ def test_models_as_they_are() -> None:
         assert all(torch.equal(before[name], p) for name, p in module.named_parameters())
 
 
+@pytest.mark.slow
 def test_the_function_that_is_wrong_is_named(tmp_path: Any, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     report = testing.check_gradients(net(True), torch.randn(3, 4))
@@ -88,6 +90,7 @@ def test_the_function_that_is_wrong_is_named(tmp_path: Any, monkeypatch: Any) ->
     assert "autograd.Function 'WrongSigmoid' in module '1'" in str(report)
 
 
+@pytest.mark.slow
 def test_parameters_have_their_names(tmp_path: Any, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
 

@@ -9,6 +9,7 @@ derivative, and this module knows nothing of cgraph but names.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -157,6 +158,19 @@ def _logaddexp(a: Array, b: Array) -> Array:
     return np.where(first, a, b) + log1p(np.exp(np.where(first, b - a, a - b)))
 
 
+_erfc = np.vectorize(math.erfc, otypes=[np.float64])
+
+
+def _density(x: Array) -> Array:
+    return np.exp(-0.5 * np.square(x)) / math.sqrt(2.0 * math.pi)
+
+
+def _normal_cdf(x: Array) -> Array:
+    """The integral of the density: to the real part by `math.erfc`, from there to x by the midpoint rule, over a tiny way."""
+    start = re(x)
+    return 0.5 * _erfc(-start / math.sqrt(2.0)) + (x - start) * _density(0.5 * (x + start))
+
+
 def _cbrt(x: Array) -> Array:
     """The root of the real part, and the phase that is a third of that of x / Re x."""
     root = np.cbrt(re(x))
@@ -226,6 +240,8 @@ TWINS: dict[str, Callable[..., Array]] = {
     "sort": _ordered(lambda x, axis: np.argsort(x, axis, kind="stable")),
     "deg2rad": lambda x: x * (np.pi / 180.0),
     "fmod": lambda a, b: a - b * np.trunc(re(a) / re(b)),
+    "gelu": lambda x: x * _normal_cdf(x),
+    "gelu_slope": lambda x: _normal_cdf(x) + x * _density(x),
     "heaviside": lambda x, half: np.where(re(x) == 0, half, re(x) > 0),
     "hypot": _hypot,
     "logaddexp": _logaddexp,
