@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from cgraph.compile.batches import Progress, train_in_batches
 from cgraph.compile.emit_loop import LoopEmitter
 from cgraph.compile.emit_numpy import Emitted
 from cgraph.compile.folding import Folding, Joint
@@ -28,6 +29,10 @@ from cgraph.errors import CgraphError, MissingValueError
 from cgraph.graph import order
 from cgraph.node import Node, require_scalar
 from cgraph.op import CONSTANT, FLOAT_ERRORS, PARAMETER
+
+
+# Bytes of state of which a copy is kept, so that a round can be done again where Python's floats refuse a number.
+MOST_KEPT = 1 << 20
 
 
 class TrainingProgram:
@@ -81,17 +86,24 @@ class TrainingProgram:
         *data: Any,
         epochs: int | None = None,
         report_every: int = 1,
+        batch_size: int | None = None,
+        shuffle: Any = None,
+        progress: Progress | None = None,
     ) -> Any:
-        """Train on the whole of the data, `epochs` times.
+        """Train on the data, `epochs` times over.
 
         Args:
-            data: a value for each of `inputs`.
-            epochs: rounds of forward, backward and update.
+            data: a value for each of `inputs`; with `batch_size` also a `numpy.memmap`, of which one batch at a time is read.
+            epochs: rounds of forward, backward and update; with `batch_size`, passes over the data.
+            batch_size: how many examples a step takes; by default all. Examples lie along the size that an input leaves open.
+            shuffle: None takes the batches in order; a seed or a generator shuffles the examples anew in every epoch; "batches" shuffles
+                whole batches of neighbours, which is what a file can deliver quickly.
+            progress: called after every batch with (batches done, batches in all, loss of the batch).
             report_every: the loss is computed and reported in every how many-th round, from the first on; 0 for never.
 
         Returns:
-            The losses that were reported, each from before the update of its round; without `epochs`, one step is taken
-            and its loss returned.
+            The losses that were reported, each from before the update of its round (with batches: the mean over the epoch);
+            without `epochs`, one step is taken, or one pass made, and its loss returned.
 
         Raises:
             ShapeError, DTypeError: for data that do not fit.
@@ -100,23 +112,39 @@ class TrainingProgram:
             raise ValueError(f"epochs is not negative; got {epochs}")
         if report_every < 0:
             raise ValueError(f"report_every is not negative; got {report_every}")
-        costs = self.advance(data, 1 if epochs is None else epochs, report_every or 2**62)
+        rounds = 1 if epochs is None else epochs
+        if batch_size is None:
+            costs = self.advance(data, rounds, report_every or 2**62)
+        else:
+            costs = train_in_batches(self, data, rounds, batch_size, shuffle, progress)
+            costs = costs[:: report_every or 1]
         if epochs is None:
             return costs[0]
         return np.array(costs if report_every else [], self.loss.dtype)
 
     def advance(self, data: Sequence[Any], epochs: int, every: int) -> list[float]:
         """`epochs` rounds; the losses of every `every`-th."""
+        values = self._values(data)
+        with self._lock:
+            compiled = self._for(values)
+            state = compiled.gathered(self.optimizer)
+            costs, state = compiled.run(values, state, self.optimizer.t, epochs, every)
+            compiled.scattered(state, self.optimizer)
+            self.optimizer.t += epochs
+        return costs
+
+    def session(self) -> Session:
+        """Steps one after the other, between which the state does not go back to the parameters."""
+        return Session(self)
+
+    def _values(self, data: Sequence[Any]) -> list[Any]:
         if len(data) != len(self.inputs):
             names = ", ".join(n.label for n in self.inputs)
             raise CgraphError(
                 f"the program takes {len(self.inputs)} values ({names}); got {len(data)}"
             )
         values = [_converted(v, leaf) for v, leaf in zip(data, self.inputs, strict=True)]
-        values += [np.asarray(leaf._value, leaf.dtype) for leaf in self._rest]
-        compiled = self._for(values)
-        with self._lock:
-            return compiled.run(values, self.optimizer, epochs, every)
+        return values + [np.asarray(leaf._value, leaf.dtype) for leaf in self._rest]
 
     def _for(self, values: Sequence[Any]) -> _CompiledLoop:
         shapes = tuple([v.shape for v in values])
@@ -208,8 +236,39 @@ class _CompiledLoop:
         weakref.finalize(self, linecache.cache.pop, filename, None)
         return emitted, fast, careful
 
-    def run(self, data: Sequence[Any], optimizer: Any, epochs: int, every: int) -> list[float]:
-        """Some rounds; on return the parameters and the optimizer hold what came out."""
+    def run(
+        self, data: Sequence[Any], state: list[Any], t: int, epochs: int, every: int
+    ) -> tuple[list[float], list[Any]]:
+        """Some rounds, the first of which is number ``t + 1``; the losses, and the state that came out."""
+        costs: list[float] = []
+        large = sum(a.nbytes for a in state) > MOST_KEPT and not self.unrolled
+        before = silence()
+        try:
+            if large:
+                # Too much to keep a copy of, and too much for the difference to be seen.
+                self.careful(*data, *state, float(t), epochs, every, costs, self.workspace)
+                return costs, state
+            work = [a.copy() for a in state]
+            self.function(*data, *work, float(t), epochs, every, costs, self.workspace)
+            return costs, work
+        except FLOAT_ERRORS:
+            if large:
+                raise
+            # Python's floats refuse what NumPy answers with inf or nan: once more from the start, with NumPy's numbers.
+            costs.clear()
+            careful, workspace = self.careful, self.workspace
+            if self.unrolled:
+                if self._careful_workspace is None:
+                    emitted, _, self.careful = self._fallback()
+                    self._careful_workspace = emitted.memory.make()
+                careful, workspace = self.careful, self._careful_workspace
+            careful(*data, *state, float(t), epochs, every, costs, workspace)
+            return costs, state
+        finally:
+            restore(before)
+
+    def gathered(self, optimizer: Any) -> list[Any]:
+        """Copies of the parameters and of what the optimizer remembers, joints in one array."""
         slots = optimizer.slots
         if not slots:
             slots = [
@@ -219,30 +278,6 @@ class _CompiledLoop:
             raise ValueError(
                 f"{len(slots)} parameters in the last step, {len(self.parameters)} now"
             )
-        costs: list[float] = []
-        before = silence()
-        try:
-            state = self._gathered(slots)
-            self.function(*data, *state, float(optimizer.t), epochs, every, costs, self.workspace)
-        except FLOAT_ERRORS:
-            # Python's floats refuse what NumPy answers with inf or nan: once more from the start, with NumPy's numbers.
-            costs.clear()
-            state = self._gathered(slots)
-            careful, workspace = self.careful, self.workspace
-            if self.unrolled:
-                if self._careful_workspace is None:
-                    emitted, _, self.careful = self._fallback()
-                    self._careful_workspace = emitted.memory.make()
-                careful, workspace = self.careful, self._careful_workspace
-            careful(*data, *state, float(optimizer.t), epochs, every, costs, workspace)
-        finally:
-            restore(before)
-        self._scattered(state, optimizer)
-        optimizer.t += epochs
-        return costs
-
-    def _gathered(self, slots: Sequence[Any]) -> list[Any]:
-        """Copies of the parameters and slots, joints in one array."""
         position = {node: i for i, node in enumerate(self.parameters)}
         state = []
         for joint in self.joints:
@@ -257,7 +292,7 @@ class _CompiledLoop:
                     state.append(np.concatenate(arrays, 1))
         return state
 
-    def _scattered(self, state: Sequence[Any], optimizer: Any) -> None:
+    def scattered(self, state: Sequence[Any], optimizer: Any) -> None:
         """The new values back to where they belong."""
         new_slots: dict[Node, tuple[Any, ...]] = {}
         width = 1 + self.n_slots
@@ -268,6 +303,44 @@ class _CompiledLoop:
                 node.value = parts[0]
                 new_slots[node] = tuple(parts[1:])
         optimizer.slots = [new_slots[n] for n in self.parameters]
+
+
+class Session:
+    """A run of steps, as a context: the state stays in arrays of the loop's own until the end, or until another shape comes."""
+
+    def __init__(self, program: TrainingProgram) -> None:
+        self.program = program
+        self.compiled: _CompiledLoop | None = None
+        self.state: list[Any] = []
+        self.steps = 0
+
+    def __enter__(self) -> Session:
+        self.program._lock.acquire()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        try:
+            self._put_back()
+        finally:
+            self.program._lock.release()
+
+    def advance(self, data: Sequence[Any]) -> float:
+        """One step; its loss."""
+        program = self.program
+        values = program._values(data)
+        compiled = program._for(values)
+        if compiled is not self.compiled:
+            self._put_back()
+            self.compiled, self.state = compiled, compiled.gathered(program.optimizer)
+        costs, self.state = compiled.run(values, self.state, program.optimizer.t + self.steps, 1, 1)
+        self.steps += 1
+        return costs[0]
+
+    def _put_back(self) -> None:
+        if self.compiled is not None:
+            self.compiled.scattered(self.state, self.program.optimizer)
+            self.program.optimizer.t += self.steps
+        self.compiled, self.steps = None, 0
 
 
 def compile_training(

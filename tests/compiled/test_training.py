@@ -209,3 +209,93 @@ def test_pickle_rule_of_ones_own_and_errors() -> None:
     with pytest.raises(ValueError, match="negative"):
         step(*data, epochs=-1)
     assert model.parameters[0].value.shape == (3, 2)
+
+
+def test_batches_are_those_of_nn_training() -> None:
+    rng = np.random.default_rng(3)
+    X, Y = rng.standard_normal((2, 103)), rng.integers(0, 2, (1, 103)).astype(float)
+    model, graph = net((2, 3, 1), nn.Tanh, "f8")
+    other, other_graph = net((2, 3, 1), nn.Tanh, "f8")
+    training = nn.Training(
+        other_graph, other.parameters, optim.Adam(lr=0.02), np.random.RandomState(7), batch_size=20
+    )
+    step = cg.compile_training(
+        graph.cost, optim.Adam(lr=0.02), [graph.X, graph.Y], parameters=model.parameters
+    )
+    seen: list[tuple[int, int]] = []
+    costs = step(
+        X, Y, epochs=4, batch_size=20, shuffle=np.random.RandomState(7),
+        progress=lambda done, total, cost: seen.append((done, total)),
+    )  # fmt: skip
+    np.testing.assert_array_equal(costs, list(training.epochs(X, Y, 4)))
+    assert seen == [(k, 24) for k in range(1, 25)]
+    for a, b in zip(model.parameters, other.parameters, strict=True):
+        np.testing.assert_array_equal(a.value, b.value)
+
+
+def test_batches_by_hand() -> None:
+    rng = np.random.default_rng(4)
+    X, Y = rng.standard_normal((2, 50)), rng.integers(0, 2, (1, 50)).astype(float)
+    model, graph = net((2, 8, 1), nn.Sigmoid, "f8")
+    start = [p.value for p in model.parameters]
+    rule = optim.Momentum(lr=0.2)
+    for a in range(0, 50, 16):
+        by_hand(
+            graph.cost,
+            {graph.X: X[:, a : a + 16], graph.Y: Y[:, a : a + 16]},
+            model.parameters,
+            rule,
+            1,
+        )
+    wanted = [p.value for p in model.parameters]
+    for p, v in zip(model.parameters, start, strict=True):
+        p.value = v
+    step = cg.compile_training(
+        graph.cost, optim.Momentum(lr=0.2), [graph.X, graph.Y], parameters=model.parameters
+    )
+    step(X, Y, batch_size=16)
+    for p, v in zip(model.parameters, wanted, strict=True):
+        np.testing.assert_allclose(p.value, v, rtol=1e-12)
+
+
+@pytest.mark.parametrize("shuffle", [None, "batches", 5])
+def test_from_a_file(tmp_path: Any, shuffle: Any) -> None:
+    """A memory-mapped file: no more of it than a batch is ever an array."""
+    import tracemalloc
+
+    m = 400_000
+    path = tmp_path / "X.npy"
+    X = np.lib.format.open_memmap(path, mode="w+", dtype="f4", shape=(m, 6))
+    rng = np.random.default_rng(0)
+    for a in range(0, m, 50_000):
+        X[a : a + 50_000] = rng.standard_normal((50_000, 6))
+    X.flush()
+    data = np.load(path, mmap_mode="r")
+    labels = (data[:, :1] > 0).astype("f4")
+    A, B = cg.input("A", shape=(None, 6), dtype="f4"), cg.input("B", shape=(None, 1), dtype="f4")
+    w = cg.parameter("w", np.zeros((6, 1), "f4"))
+    loss = cg.mean(cg.stable_bce(A @ w, B))
+    step = cg.compile_training(loss, optim.GradientDescent(lr=0.5), [A, B])
+    tracemalloc.start()
+    first, last = step(data, labels, epochs=2, batch_size=2000, shuffle=shuffle)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert last < first < 0.7
+    # Shuffling single examples takes the order of all of them, for two epochs; the data alone have 9.6 million bytes.
+    assert peak < 1_500_000 + (16 * m if shuffle == 5 else 0)
+
+
+def test_batches_refuse() -> None:
+    _, graph = net((2, 1), nn.Sigmoid, "f8")
+    step = cg.compile_training(graph.cost, optim.GradientDescent(lr=1.0), [graph.X, graph.Y])
+    X, Y = datasets.and_gate()
+    with pytest.raises(cg.ShapeError, match="different numbers"):
+        step(X, Y[:, :3], batch_size=2)
+    with pytest.raises(ValueError, match="at least 1"):
+        step(X, Y, batch_size=0)
+    x = cg.input("x", shape=(2,))
+    fixed = cg.compile_training(
+        cg.sum(x * cg.parameter("w", [1.0, 2.0])), optim.GradientDescent(lr=1.0), [x]
+    )
+    with pytest.raises(cg.CgraphError, match="not declared"):
+        fixed(np.ones(2), batch_size=1)
