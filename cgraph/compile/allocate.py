@@ -89,7 +89,8 @@ def allocate(
                     result.deaths[buffer] = i
             # A row that is called may hand back what it was given, or a view of it.
             if value.op in VIEWS or value.op == "call":
-                shown[value] = set().union(*(shown.get(arg, {arg}) for arg in value.args))
+                sources = value.args if value.op == "call" else value.args[:1]
+                shown[value] = set().union(*(shown.get(arg, {arg}) for arg in sources))
             result.deaths[value] = i
     for value in kept:
         for buffer in shown.get(value, {value}):

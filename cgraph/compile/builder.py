@@ -25,6 +25,9 @@ class Builder:
     def __init__(self) -> None:
         self.table: dict[Any, Value] = {}
         self.origin: Any = None
+        self.boundaries: set[Value] = (
+            set()
+        )  # what is kept for the way back, where anything is marked
 
     def make(
         self, op: str, args: tuple[Value, ...], params: Any, shape: Shape, dtype: DType

@@ -20,6 +20,7 @@ from cgraph.compile.ir import BOOL, ELEMENTWISE, VIEWS, Graph, Value, is_number
 from cgraph.compile.names import SHORT, Names
 from cgraph.compile.numbers import ATOM, ONCE, SUM, spelled, written
 from cgraph.compile.runtime import Call, Memory
+from cgraph.compile.schedule import schedule
 from cgraph.compile.tiles import Group, Step, tiled
 
 # Ufuncs whose positional `out` NumPy has deprecated.
@@ -76,7 +77,7 @@ class NumpyEmitter:
 
     def emit(self, title: str) -> Emitted:
         graph = self.graph
-        values = [v for v in graph.order() if v.op not in ("argument", "literal")]
+        values = [v for v in schedule(graph.outputs) if v.op not in ("argument", "literal")]
         self.choose_inline(values, set(graph.outputs), lambda value, user: True)
         for value in graph.arguments:
             self.name(value, value.label or "x")

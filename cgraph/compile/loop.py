@@ -18,6 +18,7 @@ from cgraph.compile.algebra import factored
 from cgraph.compile.folding import Folding, Joint, alone, find_joints, join_columns
 from cgraph.compile.ir import FLOAT64, VIEWS, Value, is_number, order, users
 from cgraph.compile.lower import lower
+from cgraph.compile.recompute import arriving_at, recomputed
 from cgraph.compile.symbols import Symbol
 from cgraph.compile.unroll import entry_label, unroll, worthwhile
 from cgraph.errors import UnsupportedError
@@ -106,8 +107,10 @@ def trained(
     step = argument(b, position, "t", (), FLOAT64)
     (cost,) = lower(b, [loss], values)
     b.outward = True
-    gradients = dict(zip(parameters, lower(b, slopes, values), strict=True))
+    found = lower(b, slopes, values)
     name_cotangents(values, cotangents)
+    found = recomputed(b, [cost], found, arriving_at(b.boundaries, values, cotangents))
+    gradients = dict(zip(parameters, found, strict=True))
     following: list[Value] = []
     t = Symbol(b, step, weak=True)
     for joint, remembered in zip(joints, slots, strict=True):

@@ -118,7 +118,7 @@ def _lower_other(b: Builder, op: Op, node: Node, args: tuple[Value, ...]) -> Val
         return b.literal(float(n), dtype) if dtype in FLOATS else None
     if name in ("getitem", "scatter"):
         return _lower_index(b, name, node, args, params)
-    if name in ("broadcast_to", "reshape", "transpose", "stop_gradient"):
+    if name in ("broadcast_to", "reshape", "transpose", "stop_gradient", "checkpoint"):
         return LOWERINGS[name](b, *args, **params)
     if dtype not in FLOATS or any(
         a.dtype != dtype for a in args[: 1 if name == "sum_to" else None]

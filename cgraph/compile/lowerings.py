@@ -230,6 +230,13 @@ def _stop_gradient(b: Builder, x: Value) -> Value:
     return x
 
 
+@lowering("checkpoint")
+def _checkpoint(b: Builder, x: Value) -> Value:
+    if x.args:
+        b.boundaries.add(x)
+    return x
+
+
 @lowering("concatenate")
 def _concatenate(b: Builder, *args: Value, axis: int) -> Value:
     return b.join(args, axis)

@@ -21,6 +21,7 @@ from cgraph.compile.ir import Graph, Shape, Value, is_number
 from cgraph.compile.loop import name_cotangents
 from cgraph.compile.lower import lower
 from cgraph.compile.passes import flattened, folded, sums_as_products
+from cgraph.compile.recompute import arriving_at, recomputed
 from cgraph.compile.runtime import load, restore, silence
 from cgraph.graph import ancestors, order, substitute
 from cgraph.leaves import leaf_node
@@ -55,10 +56,12 @@ def derive(outputs: Sequence[Node], wrt: Sequence[Node], leaves: Sequence[Node])
     if wrt:
         root = outputs[0]
         below = order(root)
-        named: list[Node] = []
-        if len(below) <= MOST_NAMED:
-            between = ancestors(root, wrt)
-            named = [n for n in below if n.name and n in between and n is not root and n not in set(wrt)]  # fmt: skip
+        asked, between = set(wrt), ancestors(root, wrt)
+        shown = len(below) <= MOST_NAMED
+        named = [
+            n for n in below
+            if (n.op.name == "checkpoint" or (shown and n.name)) and n in between and n is not root and n not in asked
+        ]  # fmt: skip
         every = gradient(root, [*wrt, *named], disconnected="zero")
         found = every[: len(wrt)]
         cotangents = dict(zip(reversed(every), reversed([*wrt, *named]), strict=True))
@@ -113,9 +116,11 @@ class Specialized:
         name_cotangents(values, derived.cotangents, set(derived.gradients))
         remark(derived, values, lowered_forward)
         self.forward_nodes = lowered_forward
-        results = flattened(
-            builder, sums_as_products(builder, folded(builder, [*forward, *backward]))
-        )
+        arriving = arriving_at(builder.boundaries, values, derived.cotangents)
+        backward = recomputed(builder, forward, backward, arriving)
+        results = [*forward, *backward]
+        for rewritten in (folded, sums_as_products, flattened):
+            results = rewritten(builder, results)
         self.graph = Graph(arguments, results, derived.names)
         self.emitted = NumpyEmitter(self.graph, threads).emit(title)
         self.source = self.emitted.source

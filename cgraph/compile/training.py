@@ -30,7 +30,6 @@ from cgraph.graph import order
 from cgraph.node import Node, require_scalar
 from cgraph.op import CONSTANT, FLOAT_ERRORS, PARAMETER
 
-
 # Bytes of state of which a copy is kept, so that a round can be done again where Python's floats refuse a number.
 MOST_KEPT = 1 << 20
 

@@ -295,6 +295,11 @@ cast_op: Op = linear_op(
     mask=lambda mask, x, dtype: mask, shape=lambda x, dtype: x, dtype=None, symbol="dtype", formula=F("$a in another dtype", "$a", "1"),
     doc="Put in wherever dtypes meet: an operand takes the dtype of the result, its gradient comes back in its own.",
 )
+checkpoint_op: Op = linear_op(
+    "checkpoint", lambda x: x, lambda u, x: u, mask=lambda mask, x: mask, shape=lambda x: x, dtype=lambda x: x, symbol="keep",
+    formula=F("$a", "$a", "1"),
+    doc="The value itself, kept by a compiled program when what lies between two such marks is computed again on the way back.",
+)
 stop_gradient_op: Op = op(
     "stop_gradient", lambda x: x, None, shape=lambda x: x, symbol="stop", formula=F("$a", "$a", None),
 )
@@ -320,6 +325,22 @@ def cast(x: Any, dtype: Any, *, name: str | None = None) -> Any:
     if is_node(x) and x.dtype.name == target and name is None:
         return x
     return cast_op(x, dtype=target, name=name)
+
+
+@public
+def checkpoint(x: Any, *, name: str | None = None) -> Any:
+    """`x` itself, marked as the end of a segment, which a compiled program computes again on the way back instead of keeping it.
+
+    A long chain needs memory for every value that its gradients are made of. With a mark at every k-th step a compiled program
+    keeps the marked ones, and one segment of the others at a time; the price is one more forward pass. A `Run` keeps everything.
+
+    >>> import cgraph as cg
+    >>> w = cg.parameter("w", 3.0)
+    >>> half = cg.checkpoint(w * w)
+    >>> float((half * half).backward().grad(w))
+    108.0
+    """
+    return checkpoint_op(x, name=name)
 
 
 @public
