@@ -25,6 +25,7 @@ class Builder:
     def __init__(self) -> None:
         self.table: dict[Any, Value] = {}
         self.origin: Any = None
+        self.fast = False  # whether forms that are less exact in the tails may be taken
         self.boundaries: set[Value] = (
             set()
         )  # what is kept for the way back, where anything is marked

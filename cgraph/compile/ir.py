@@ -34,10 +34,12 @@ ELEMENTWISE: dict[str, int] = {
     **dict.fromkeys(("arcsin", "arccos", "arctan", "power"), 25),
     **dict.fromkeys(("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"), 1),
     **dict.fromkeys(("logical_and", "logical_or", "logical_not"), 1),
+    **dict.fromkeys(("floor", "ceil", "trunc", "rint", "fmax", "fmod", "remainder", "isinf"), 1),
+    **dict.fromkeys(("log2", "log10", "exp2", "cbrt", "arcsinh", "arccosh", "arctanh", "hypot", "arctan2"), 20),
     **dict.fromkeys(("select", "cast"), 1),
 }  # fmt: skip
 TRUTH = frozenset(
-    "less less_equal greater greater_equal equal not_equal logical_and logical_or logical_not isfinite isnan".split()
+    "less less_equal greater greater_equal equal not_equal logical_and logical_or logical_not isfinite isnan isinf".split()
 )
 # Everything else, with its parameters.
 LEAVES = frozenset({"argument", "constant", "literal"})

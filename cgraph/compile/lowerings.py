@@ -79,6 +79,11 @@ def _softplus(b: Builder, z: Value) -> Value:
     return b.elementwise("add", tail, b.elementwise("maximum", z, b.literal(0.0, z.dtype)))
 
 
+@lowering("tanh")
+def _tanh(b: Builder, x: Value) -> Value:
+    return b.elementwise("tanh", x)
+
+
 @lowering("tanh_slope")
 def _tanh_slope(b: Builder, x: Value) -> Value:
     """1 / cosh²: 1 − tanh² has no digits left in the tails."""
@@ -128,6 +133,11 @@ def _clipped(b: Builder, z: Value) -> tuple[Value, Value]:
 def _stable_bce(b: Builder, z: Value, y: Value) -> Value:
     """log1p(exp(−|z|)) + max(z, 0) − y z: at labels of 0 and 1 the difference is exact, so that no tail loses a digit."""
     minus, e = _clipped(b, z)
+    if b.fast:
+        # ln(1 + e^−z) + (1 − y) z, whose terms cancel where z is large and negative.
+        not_y = b.elementwise("subtract", one(b, z), y)
+        tail = b.elementwise("log1p", e)
+        return b.elementwise("subtract", tail, b.elementwise("multiply", not_y, minus))
     tail = b.elementwise("log1p", _small(b, e))
     negative = b.elementwise("minimum", minus, b.literal(0.0, z.dtype))
     linear = b.elementwise("subtract", b.elementwise("multiply", y, minus), negative)

@@ -43,6 +43,11 @@ TEMPLATES: dict[str, str] = {
     "cast": "float({0})",
     **{name: f"math.{name}({{0}})" for name in
        ("sqrt", "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    # Python has these, too, but not with NumPy's answers everywhere.
+    **{name: f"float(numpy.{name}({{0}}))" for name in
+       ("floor", "ceil", "trunc", "rint", "log2", "log10", "exp2", "cbrt", "arcsinh", "arccosh", "arctanh")},
+    **{name: f"float(numpy.{name}({{0}}, {{1}}))" for name in ("fmax", "fmod", "remainder", "hypot", "arctan2")},
+    "isinf": "bool(numpy.isinf({0}))",
     "arcsin": "math.asin({0})",
     "arccos": "math.acos({0})",
     "arctan": "math.atan({0})",
@@ -56,6 +61,7 @@ WITH_LITERAL: dict[str, str] = {
 
 FAST: dict[str, Any] = {
     "math": math,
+    "numpy": np,
     "float": float,
     "entries": lambda array: array.ravel().tolist(),
 }
@@ -71,6 +77,7 @@ CAREFUL: dict[str, Any] = {
             for name in "sqrt exp expm1 log log1p sin cos tan sinh cosh tanh copysign isfinite".split()
         },
     ),
+    "numpy": np,
     "float": np.float64,
     "entries": lambda array: list(array.ravel()),
 }

@@ -140,7 +140,9 @@ class Program:
         if derived is None:
             derived = resized(self.outputs, self.gradients or [], self.leaves, shapes)
         dtypes = [leaf.dtype for leaf in self.leaves]
-        special = Specialized(derived, shapes, dtypes, Algebra(), self._title(shapes), self.threads)
+        builder = Algebra()
+        builder.fast = self.accuracy == "fast"
+        special = Specialized(derived, shapes, dtypes, builder, self._title(shapes), self.threads)
         self._specialized[tuple(shapes)] = special
         return special
 

@@ -22,7 +22,7 @@ from cgraph.compile.folding import Folding, Joint
 from cgraph.compile.ir import Shape
 from cgraph.compile.loop import Loop, trained, unrolled
 from cgraph.compile.passes import absorbed, flattened, folded, sums_as_products
-from cgraph.compile.program import _converted, _inputs, _nodes
+from cgraph.compile.program import ACCURACIES, _converted, _inputs, _nodes
 from cgraph.compile.runtime import load, restore, silence
 from cgraph.compile.specialize import derive
 from cgraph.errors import CgraphError, MissingValueError
@@ -53,6 +53,8 @@ class TrainingProgram:
         accuracy: str,
         threads: int = 1,
     ) -> None:
+        if accuracy not in ACCURACIES:
+            raise ValueError(f"accuracy={accuracy!r}: 'full' or 'fast'")
         require_scalar(loss)
         below = [n for n in order(loss) if not n.parents]
         self.loss, self.optimizer = loss, optimizer
@@ -214,6 +216,7 @@ class _CompiledLoop:
         self, program: TrainingProgram, shapes: Sequence[Shape], folded: bool
     ) -> tuple[Loop, list[Joint]]:
         self.builder = Folding()
+        self.builder.fast = program.accuracy == "fast"
         return trained(
             self.builder, program.loss, program._slopes, program.parameters, program.leaves, shapes,
             program.optimizer, program._cotangents, folded,

@@ -10,7 +10,7 @@ import pytest
 import cgraph as cg
 from cgraph import optim
 
-LAYERS, WIDTH, BATCH = 24, 32, 1000
+LAYERS, WIDTH, BATCH = 24, 32, 4000
 
 
 def deep(every: int) -> tuple[Any, Any, list[Any]]:

@@ -225,3 +225,19 @@ def test_deep() -> None:
         node = node * 1.0001
     (value,), (slope,) = cg.compile([node], gradients=[x])()
     np.testing.assert_allclose([value, slope], 1.0001**20_000, rtol=1e-10)
+
+
+def test_fast_is_off_by_a_unit_of_the_logit() -> None:
+    """accuracy="fast": the loss is right to a few units in the last place of |z|, the gradients as ever."""
+    rng = np.random.default_rng(0)
+    z = cg.parameter("z", 30 * rng.standard_normal((1, 200)))
+    y = rng.integers(0, 2, (1, 200)).astype(float)
+    losses = cg.stable_bce(z, y)
+    fast = cg.compile(losses, accuracy="fast")
+    run = cg.run(losses)
+    assert np.all(np.abs(fast() - run.value(losses)) <= 4e-16 * (np.abs(z.value) + 1))
+    root = cg.mean(losses)
+    (_,), (slope,) = cg.compile([root], gradients=[z], accuracy="fast")()
+    np.testing.assert_allclose(slope, root.backward().grad(z), rtol=1e-14, atol=1e-306)
+    with pytest.raises(ValueError, match="accuracy"):
+        cg.compile(losses, accuracy="sloppy")
