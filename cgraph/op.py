@@ -137,7 +137,7 @@ class Op:
         "variadic",
     )
 
-    # Counts the changes to rows, by which what was derived from them (cgraph/plan.py) knows that it is stale.
+    # Counts the changes to ops, by which what was derived from them (cgraph/plan.py) knows that it is stale.
     changes: ClassVar[int] = 0
 
     # Set by node.py, which stands above: the class of nodes, and how to build one, in general and from one float64 scalar.
@@ -178,7 +178,7 @@ class Op:
         # One or two operands, and not constants beside functions: what the backward pass does without linear maps.
         constants = 0 if partials is None else sum(isinstance(p, float) for p in partials)
         self.plain = partials is not None and len(partials) <= 2 and constants in (0, len(partials))
-        # How many operands an elementwise op takes; 0 where the row does not say.
+        # How many operands an elementwise op takes; 0 where it does not say.
         self.arity = (
             len(linear_maps if partials is None else partials) if family == "elementwise" else 0
         )

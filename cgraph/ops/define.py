@@ -35,14 +35,14 @@ def calling_module() -> str:
     return str(sys._getframe(2).f_globals.get("__name__", "__main__"))
 
 
-def elementwise(name: str, forward: Callable[..., Any], *partials: Partial, **row: Any) -> Op:
+def elementwise(name: str, forward: Callable[..., Any], *partials: Partial, **fields: Any) -> Op:
     """An op that works entry by entry.
 
     Args:
         name: of the op, and of the node where the user gives none.
         forward: a NumPy-style function of arrays that broadcasts.
         partials: one a parent: ``(out, *operands) -> partial``, a number for a constant partial, or None.
-        row: anything else an `Op` holds: symbol, formula, scalar, domain, margin, role, doc, and module, the name of the module
+        fields: anything else an `Op` holds: symbol, formula, scalar, domain, margin, role, doc, and module, the name of the module
             that defines the op, where unpickling will look for it (default: the caller's).
 
     Raises:
@@ -57,14 +57,14 @@ def elementwise(name: str, forward: Callable[..., Any], *partials: Partial, **ro
     12.0
     """
     constants = tuple(float(p) if isinstance(p, int | float) else p for p in partials)
-    row.setdefault("domain", (REAL,) * len(partials))
-    row.setdefault("module", calling_module())
-    made = register(Op(name, forward, partials=constants, **row))
+    fields.setdefault("domain", (REAL,) * len(partials))
+    fields.setdefault("module", calling_module())
+    made = register(Op(name, forward, partials=constants, **fields))
     PUBLIC[name] = made
     return made
 
 
-def op(name: str, forward: Callable[..., Any], *linear_maps: Rule | None, **row: Any) -> Op:
+def op(name: str, forward: Callable[..., Any], *linear_maps: Rule | None, **fields: Any) -> Op:
     """An op of any kind: what `elementwise`, `linear_op` and `reduction` do not cover.
 
     Args:
@@ -72,7 +72,7 @@ def op(name: str, forward: Callable[..., Any], *linear_maps: Rule | None, **row:
         forward: arrays and keyword parameters -> array.
         linear_maps: one a parent: ``(out, *operands, **params) -> LinearMap`` (`cgraph.linear_maps`), or None where there is no
             derivative. With ``variadic=True`` one for all parents, which gets the parent's index first.
-        row: ``shape=`` (shapes of the operands and parameters -> shape), and anything else an `Op` holds.
+        fields: ``shape=`` (shapes of the operands and parameters -> shape), and anything else an `Op` holds.
 
     Raises:
         TypeError: without ``shape=``.
@@ -86,9 +86,9 @@ def op(name: str, forward: Callable[..., Any], *linear_maps: Rule | None, **row:
     >>> float(halve(x).backward().grad(x))
     0.5
     """
-    row.setdefault("family", "structure")
-    row.setdefault("module", calling_module())
-    return register(Op(name, forward, linear_maps=linear_maps, **row))
+    fields.setdefault("family", "structure")
+    fields.setdefault("module", calling_module())
+    return register(Op(name, forward, linear_maps=linear_maps, **fields))
 
 
 def linear_op(
@@ -98,7 +98,7 @@ def linear_op(
     *,
     others: int = 0,
     mask: Callable[..., Any] | None = None,
-    **row: Any,
+    **fields: Any,
 ) -> Op:
     """An op that moves, repeats, picks or adds entries of its first operand, and so is linear in it.
 
@@ -111,7 +111,7 @@ def linear_op(
         others: how many further operands there are, which have no derivative (an index, a shape to follow).
         mask: like `adjoint`, for a mask of truth values (default: an entry is selected where the adjoint puts anything selected,
             which is right as long as no weights cancel).
-        row: ``shape=``, and anything else an `Op` holds. The result has the dtype of `x` unless ``dtype=`` says otherwise.
+        fields: ``shape=``, and anything else an `Op` holds. The result has the dtype of `x` unless ``dtype=`` says otherwise.
 
     >>> import numpy as np
     >>> import cgraph as cg
@@ -131,10 +131,10 @@ def linear_op(
             nonzero_after(back) if mask is None else lambda m: mask(m, x, *operands, **params),
         )
 
-    row.setdefault("family", "structure")
-    row.setdefault("dtype", _first)
-    row.setdefault("module", calling_module())
-    made = register(Op(name, forward, linear_maps=(local, *(None,) * others), **row))
+    fields.setdefault("family", "structure")
+    fields.setdefault("dtype", _first)
+    fields.setdefault("module", calling_module())
+    made = register(Op(name, forward, linear_maps=(local, *(None,) * others), **fields))
     return made
 
 

@@ -66,7 +66,7 @@ def weighted_sum(weights: Any, x: Any, axes: Axes, keepdims: bool) -> WeightedSu
 
 
 def reduction(
-    name: str, forward: Callable[..., Any], weights: Callable[..., Any], **row: Any
+    name: str, forward: Callable[..., Any], weights: Callable[..., Any], **fields: Any
 ) -> Callable[..., Any]:
     """An op that reduces axes to one number each, and the function for it: ``f(x, axis=None, keepdims=False, *, name=None)``.
 
@@ -75,7 +75,7 @@ def reduction(
         forward: ``(x, axes, keepdims) -> array``; `axes` is a tuple of axes that are not negative.
         weights: ``(out, x, axes)`` -> the derivative of the result with respect to each entry of `x`, in the shape of `x`, written with
             ops; `out` comes with the reduced axes kept as axes of size 1, so that it broadcasts against `x`.
-        row: anything else an `Op` holds: dtype, symbol, formula, margin, doc, and module (default: the caller's). `identity` is
+        fields: anything else an `Op` holds: dtype, symbol, formula, margin, doc, and module (default: the caller's). `identity` is
             what an entry left out by ``where=`` counts as (0 for a sum), `combine` the op that ``initial=`` enters by.
 
     Returns:
@@ -98,17 +98,17 @@ def reduction(
         kept = keep_axes(out, x, axes, keepdims)
         return weighted_sum(weights(kept, x, axes), x, axes, keepdims)
 
-    identity, combine = row.pop("identity", None), row.pop("combine", None)
-    row.setdefault("module", calling_module())
-    return _reducing(_reduction_op(name, forward, local, **row), identity, combine)
+    identity, combine = fields.pop("identity", None), fields.pop("combine", None)
+    fields.setdefault("module", calling_module())
+    return _reducing(_reduction_op(name, forward, local, **fields), identity, combine)
 
 
 def _reduction_op(
-    name: str, forward: Callable[..., Any], local: Callable[..., LinearMap], **row: Any
+    name: str, forward: Callable[..., Any], local: Callable[..., LinearMap], **fields: Any
 ) -> Op:
-    row.setdefault("family", "reduction")
-    row.setdefault("shape", lambda x, axes, keepdims: shapes.reduce(x, axes, keepdims))
-    return op(name, forward, local, **row)
+    fields.setdefault("family", "reduction")
+    fields.setdefault("shape", lambda x, axes, keepdims: shapes.reduce(x, axes, keepdims))
+    return op(name, forward, local, **fields)
 
 
 def _reducing(
