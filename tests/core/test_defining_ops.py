@@ -99,7 +99,11 @@ def test_every_public_name_is_there() -> None:
         assert getattr(cg, name) is function and name in cg.__all__
         assert len(function.__doc__ or "") > 15, name
     for name, op in OPS.items():
-        assert name in cg.__all__ or op.family != "elementwise" or not op.module.startswith("cgraph.ops")
+        assert (
+            name in cg.__all__
+            or op.family != "elementwise"
+            or not op.module.startswith("cgraph.ops")
+        )
     assert all(hasattr(cg, name) for name in cg.__all__)
 
 
