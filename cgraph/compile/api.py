@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from cgraph.compile.backends import make_program
 from cgraph.compile.function import CompiledFunction
-from cgraph.compile.program import Program
 from cgraph.node import Node
 
 
@@ -28,13 +28,14 @@ def compile(
         inputs: the leaves that a call takes values for, in order; by default the inputs that have no value. All other leaves keep
             their current values, which are read at each call.
         gradients: nodes to differentiate the first output with respect to; it has to be a scalar.
-        backend: "numpy".
+        backend: "numpy"; or "jax" or "torch", for a function in that framework's words (`FrameworkProgram`), to which the options below
+            do not apply.
         accuracy: "full", or "fast" for forms that are a few per cent quicker and less exact in the tails, see docs/compiling.md.
         threads: how many threads long elementwise chains may use.
         copy: False lets a call hand out the arrays of the call before, overwritten.
 
     Returns:
-        A `Program`; for a function, a function that takes and returns what it does.
+        A `Program` or a `FrameworkProgram`; for a function, a function that takes and returns what it does.
 
     Raises:
         CgraphError, ShapeError, GradientError: as for a run of the graph.
@@ -64,4 +65,4 @@ def compile(
         return partial(compile, **options)
     if isinstance(outputs, Callable) and not isinstance(outputs, Node):  # type: ignore[arg-type]
         return CompiledFunction(outputs, options)
-    return Program(outputs, inputs, gradients, **options)
+    return make_program(outputs, inputs, gradients, **options)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from cgraph.compile.backends import make_program
 from cgraph.compile.program import Program
 from cgraph.errors import GradientError
 from cgraph.graph import order
@@ -62,7 +63,7 @@ class CompiledFunction:
         # An argument that nothing depends on still has its place in the call.
         below = set(order(*outputs))
         at = [i for i, n in enumerate(nodes) if n in below]
-        program = Program(outputs, [nodes[i] for i in at], None, **self.options)
+        program = make_program(outputs, [nodes[i] for i in at], None, **self.options)
         return program, lambda args: dressed(iter(program(*[args[i] for i in at])))
 
     @property

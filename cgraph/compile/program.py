@@ -23,7 +23,7 @@ from cgraph.node import Node
 from cgraph.op import CONSTANT, INPUT
 from cgraph.values import FLOAT64, capture
 
-BACKENDS = ("numpy",)
+BACKENDS = ("numpy", "jax", "torch")
 ACCURACIES = ("full", "fast")
 
 

@@ -1,4 +1,4 @@
-"""The code of docs/other-frameworks.md, each block where what it needs is installed."""
+"""The code of the pages on other frameworks, each block where what it needs is installed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "other-frameworks.md"
-BLOCKS = re.findall(r"<!-- needs: (.*?) -->\n```python\n(.*?)```", PAGE.read_text("utf-8"), re.S)
+DOCS = Path(__file__).parents[2] / "docs"
+BLOCKS = [
+    (needs, code, page)
+    for page in ("other-frameworks.md", "backends.md")
+    for needs, code in re.findall(
+        r"<!-- needs: (.*?) -->\n```python\n(.*?)```", (DOCS / page).read_text("utf-8"), re.S
+    )
+]
 
 
 def importable(name: str) -> bool:
@@ -21,17 +27,21 @@ def importable(name: str) -> bool:
 
 
 # Imported once, before any test: jax and onnxruntime touch NumPy's legacy generator when they are.
-MISSING = {name for needs, _ in BLOCKS for name in needs.split(", ") if not importable(name)}
+MISSING = {name for needs, _, _ in BLOCKS for name in needs.split(", ") if not importable(name)}
 
 
-@pytest.mark.parametrize(("needs", "code"), BLOCKS, ids=[needs for needs, _ in BLOCKS])
-def test_block(needs: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("needs", "code", "page"), BLOCKS, ids=[f"{page}: {needs}" for needs, _, page in BLOCKS]
+)
+def test_block(
+    needs: str, code: str, page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lacking = MISSING & set(needs.split(", "))
     if lacking:
         pytest.skip(f"needs {', '.join(lacking)}")
     monkeypatch.chdir(tmp_path)
-    exec(compile(code, f"{PAGE.name}: {needs}", "exec"), {})
+    exec(compile(code, f"{page}: {needs}", "exec"), {})
 
 
 def test_there_is_a_block_for_each_door() -> None:
-    assert {needs for needs, _ in BLOCKS} == {"torch", "jax", "onnx, onnxruntime"}
+    assert {needs for needs, _, _ in BLOCKS} == {"torch", "jax", "onnx, onnxruntime"}
