@@ -1,0 +1,147 @@
+"""Compiled programs and trainings against the same by hand in NumPy; `python benchmarks/compiled.py [--json FILE]` prints a table.
+
+Training (the article's three nets, cost in every epoch, data as arguments) against the article's layers (`article.py`); the results are
+held against each other before anything is timed. Processor time, rounds alternating, the least of several.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from article import Net
+
+import cgraph as cg
+from cgraph import datasets, nn, optim
+
+EPOCHS, ROUNDS = 3000, 7
+
+
+def least(contenders: dict[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, float]:
+    """The least processor time of each, in seconds."""
+    best = dict.fromkeys(contenders, float("inf"))
+    for _ in range(rounds):
+        for name, work in contenders.items():
+            start = time.process_time()
+            work()
+            best[name] = min(best[name], time.process_time() - start)
+    return best
+
+
+def trainings() -> list[tuple[str, str, float, float]]:
+    """(net, what, microseconds an epoch, ratio to the article's layers)."""
+    X, Y = datasets.iris("petals")[:2]
+    found = []
+    for name, data, sizes in (
+        ("AND 2-1", datasets.and_gate(), (2, 1)),
+        ("XOR 2-3-1", datasets.xor_gate(), (2, 3, 1)),
+        ("Iris 2-1", (X, Y), (2, 1)),
+    ):
+        x, y = (np.asarray(a, float) for a in data)
+        rng = np.random.RandomState(48)
+        layers: list[Any] = []
+        for a, b in pairwise(sizes):
+            layers += [nn.Linear(a, b, "xavier", rng), nn.Sigmoid()]
+        model = nn.Sequential(*layers[:-1])
+        graph = nn.training.classifier_graph(model, sizes[0])
+        start = [p.value for p in model.parameters]
+        pairs = list(zip(start[::2], start[1::2], strict=True))
+
+        def fresh(accuracy: str, model: Any = model, graph: Any = graph) -> Any:
+            return cg.compile_training(
+                graph.cost, optim.GradientDescent(1.0), [graph.X, graph.Y],
+                parameters=model.parameters, accuracy=accuracy,
+            )  # fmt: skip
+
+        def run(
+            step: Any, every: int, model: Any = model, start: Any = start, x: Any = x, y: Any = y
+        ) -> Any:
+            for p, v in zip(model.parameters, start, strict=True):
+                p.value = v
+            return step(x, y, epochs=EPOCHS, report_every=every)
+
+        full, fast = fresh("full"), fresh("fast")
+        wanted = Net(pairs).train(x, y, EPOCHS)
+        np.testing.assert_allclose(run(full, 1), wanted, rtol=1e-9)
+        np.testing.assert_allclose(run(fast, 1), wanted, rtol=1e-9)
+        rows, labels = x.T.copy(), y.ravel()
+        hidden = sizes[1:-1]
+        times = least(
+            {
+                "the article's layers": lambda p=pairs, x=x, y=y: Net(p).train(x, y, EPOCHS),
+                "compile_training": lambda s=full: run(s, 1),
+                'compile_training, accuracy="fast"': lambda s=fast: run(s, 1),
+                "compile_training, cost every 100th epoch": lambda s=full: run(s, 100),
+                "BinaryClassifier.fit": lambda r=rows, t=labels, h=hidden: nn.BinaryClassifier(
+                    hidden=h, epochs=EPOCHS, verbose=False
+                ).fit(r, t),
+            }
+        )
+        base = times["the article's layers"]
+        found += [(name, what, t / EPOCHS * 1e6, t / base) for what, t in times.items()]
+    return found
+
+
+def mlp(dtype: str) -> list[tuple[str, str, float, float]]:
+    """A training step of 784-512-512-1 on 1024 examples, against its matrix products alone."""
+    rng = np.random.default_rng(0)
+    sizes, batch = (784, 512, 512, 1), 1024
+    X, Y = (
+        cg.input("X", shape=(784, None), dtype=dtype),
+        cg.input("Y", shape=(1, None), dtype=dtype),
+    )
+    h, parameters = X, []
+    for k, (a, b) in enumerate(pairwise(sizes)):
+        W = cg.parameter(f"W{k}", (rng.standard_normal((b, a)) / np.sqrt(a)).astype(dtype))
+        c = cg.parameter(f"b{k}", np.zeros((b, 1), dtype))
+        parameters += [W, c]
+        h = W @ h + c
+        h = cg.relu(h) if k < 2 else h
+    loss = cg.mean(cg.stable_bce(h, Y))
+    step = cg.compile_training(loss, optim.GradientDescent(0.01), [X, Y])
+    x, y = (
+        rng.standard_normal((784, batch)).astype(dtype),
+        rng.integers(0, 2, (1, batch)).astype(dtype),
+    )
+    run = loss.backward({X: x, Y: y})
+    np.testing.assert_allclose(step(x, y), run.value(loss), rtol=1e-5)
+    weights = [p.value for p in parameters[::2]]
+    ahead = [x, *(np.ones((512, batch), dtype) for _ in range(2))]
+    back = [np.ones((w.shape[0], batch), dtype) for w in weights]
+    outs = [np.empty((w.shape[0], batch), dtype) for w in weights]
+    slopes = [np.empty_like(w) for w in weights]
+    below = [np.empty((512, batch), dtype) for _ in range(2)]
+
+    def products() -> None:
+        for w, a, o, d, g in zip(weights, ahead, outs, back, slopes, strict=True):
+            np.dot(w, a, o)
+            np.dot(d, a.T, g)
+        for w, d, o in zip(weights[1:], back[1:], below, strict=True):
+            np.dot(w.T, d, o)
+
+    times = least({"matrix products alone": products, "compile_training": lambda: step(x, y)}, 12)
+    base = times["matrix products alone"]
+    return [(f"MLP step, {dtype}", what, t * 1e6, t / base) for what, t in times.items()]
+
+
+def main() -> None:
+    rows = [*trainings(), *mlp("f4"), *mlp("f8")]
+    print("| work | how | least, us | ratio |\n|---|---|---|---|")
+    for name, what, us, ratio in rows:
+        print(f"| {name} | {what} | {us:.2f} | {ratio:.3f} |")
+    if "--json" in sys.argv:
+        with open(sys.argv[sys.argv.index("--json") + 1], "w", encoding="utf-8") as file:
+            json.dump(
+                [dict(zip(("work", "how", "us", "ratio"), r, strict=True)) for r in rows],
+                file,
+                indent=1,
+            )
+
+
+if __name__ == "__main__":
+    main()
