@@ -129,11 +129,29 @@ def mlp(dtype: str) -> list[tuple[str, str, float, float]]:
     return [(f"MLP step, {dtype}", what, t * 1e6, t / base) for what, t in times.items()]
 
 
+def table(rows: list[tuple[str, str, float, float]]) -> list[str]:
+    """Markdown, with a heading."""
+    lines = [
+        "### Compiled programs and trainings",
+        "",
+        "| work | how | least, us | ratio |",
+        "|---|---|---|---|",
+    ]
+    return (
+        lines
+        + [f"| {name} | {what} | {us:.2f} | {ratio:.3f} |" for name, what, us, ratio in rows]
+        + [""]
+    )
+
+
+def report() -> list[str]:
+    """What `everything.py` puts into RESULTS.md."""
+    return table([*trainings(), *mlp("f4"), *mlp("f8")])
+
+
 def main() -> None:
     rows = [*trainings(), *mlp("f4"), *mlp("f8")]
-    print("| work | how | least, us | ratio |\n|---|---|---|---|")
-    for name, what, us, ratio in rows:
-        print(f"| {name} | {what} | {us:.2f} | {ratio:.3f} |")
+    print("\n".join(table(rows)))
     if "--json" in sys.argv:
         with open(sys.argv[sys.argv.index("--json") + 1], "w", encoding="utf-8") as file:
             json.dump(

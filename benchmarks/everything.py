@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import checkers
+import compiled
 import import_time
 import kept_graphs
 import scalar_graphs
@@ -31,7 +32,8 @@ def main() -> None:
         "# Results", "",
         f"Python {platform.python_version()}, {versions()}; {os.cpu_count()} cores ({platform.machine()}){load}. One thread. "
         "The machine was shared while this ran: trust the ratios of the least times, not the microseconds.", "",
-        *import_time.report(), *scalar_graphs.report(), *tiny_arrays.report(), *kept_graphs.report(), *checkers.report(),
+        *import_time.report(), *compiled.report(), *scalar_graphs.report(), *tiny_arrays.report(), *kept_graphs.report(), 
+        *checkers.report(),
     ]  # fmt: skip
     text = "\n".join(lines).rstrip() + "\n"
     print(text)
