@@ -55,7 +55,11 @@ def test_examples_run(script: str, tmp_path: Path) -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
+    if "this example needs" in done.stdout:
+        pytest.skip(done.stdout.strip())
     expected = {
+        "data_parallel_jax.py": "cost 0.57478",
+        "data_parallel_torch.py": "cost 0.57478",
         "and_gate.py": "100%",
         "xor.py": "0.002 0.999 0.998 0.003",
         "iris.py": "cost 0.0804761, accuracy 96.0%",
