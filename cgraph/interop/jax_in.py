@@ -21,6 +21,7 @@ from cgraph.node import Node
 
 MOST_STEPS = 10_000  # of a while loop that is unrolled
 MOST_UNROLLED = 100  # longer scans become a loop, `cg.scan`
+LINALG = ("det", "inv", "slogdet", "solve")  # functions of jax.numpy.linalg that are read whole
 SAME_NAME = (
     "relu",
     "silu",
@@ -164,6 +165,12 @@ class _Reader:
 
     def _call(self, eqn: Any, inner: Any, operands: list[Any]) -> list[Any]:
         name = eqn.params.get("name", "")
+        if name in LINALG and _origin(inner)[1]:
+            # JAX factors matrices with LAPACK; what for is known by the name of its function.
+            result = getattr(cg.linalg, name)(
+                *(x if isinstance(x, Node) else cg.constant(x) for x in operands)
+            )
+            return list(result) if isinstance(result, tuple) else [result]
         with scoped(name if _is_users(name) else ""):
             return self.read(inner.jaxpr, [np.asarray(c) for c in inner.consts], operands)
 

@@ -86,6 +86,13 @@ FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "a gradient inside": (lambda a: jax.grad(lambda t: jnp.sum(t**3))(a).sum(), normal(3)),
     "odd powers": (lambda a: (a**-2 + jnp.abs(a) ** 1.5 + 2.0**a).sum(), normal(3)),
     "checkpoint": (lambda a: jax.checkpoint(lambda t: jnp.sin(t) ** 2)(a).sum(), normal(3)),
+    "linear algebra": (
+        lambda a, b: jnp.sum(jnp.linalg.solve(a, b)) + jnp.linalg.slogdet(a)[1] + jnp.linalg.inv(a)[0, 1] + jnp.linalg.det(a),
+        normal(4, 4), normal(4),
+    ),
+    "factors": (lambda a: jnp.sum(jnp.linalg.cholesky(a @ a.T + 3 * jnp.eye(3)) ** 3), normal(3, 3)),
+    "sorted and cumulative": (lambda a: jnp.sum(jnp.sort(a) * jnp.arange(5)) + jnp.cumprod(a).sum() + jnp.median(a), normal(5)),
+    "special": (lambda a: (jax.scipy.special.gammaln(jnp.abs(a)) + jax.scipy.special.erf(a) + jax.scipy.stats.norm.logpdf(a)).sum(), normal(3)),
     "activations": (
         lambda a: sum(getattr(jax.nn, f)(a) for f in "elu selu softplus silu leaky_relu gelu".split()).sum(), normal(5),
     ),

@@ -132,13 +132,8 @@ MODELS: dict[str, tuple[Any, ...]] = {
 }  # fmt: skip
 
 
-NEED_ERF = {"block", "encoder layer", "mixed", "activations"}
-
-
 @pytest.mark.parametrize("name", MODELS)
 def test_values_and_gradients_are_pytorchs(name: str) -> None:
-    if name in NEED_ERF and not hasattr(cg, "special"):
-        pytest.skip("there is no erf yet")
     make, *args = MODELS[name]
     torch.manual_seed(0)
     model = make().double().eval()
