@@ -92,7 +92,10 @@ FUNCTIONS: dict[str, tuple[Any, ...]] = {
     ),
     "factors": (lambda a: jnp.sum(jnp.linalg.cholesky(a @ a.T + 3 * jnp.eye(3)) ** 3), normal(3, 3)),
     "sorted and cumulative": (lambda a: jnp.sum(jnp.sort(a) * jnp.arange(5)) + jnp.cumprod(a).sum() + jnp.median(a), normal(5)),
-    "special": (lambda a: (jax.scipy.special.gammaln(jnp.abs(a)) + jax.scipy.special.erf(a) + jax.scipy.stats.norm.logpdf(a)).sum(), normal(3)),
+    "special": (
+        lambda a: (jax.scipy.special.gammaln(jnp.abs(a)) + jax.scipy.special.erf(a) + jax.scipy.stats.norm.logpdf(a)).sum(),
+        normal(3),
+    ),
     "activations": (
         lambda a: sum(getattr(jax.nn, f)(a) for f in "elu selu softplus silu leaky_relu gelu".split()).sum(), normal(5),
     ),
