@@ -56,7 +56,7 @@ def soak(draws: int, start: int, log: TextIO, minutes: float) -> collections.Cou
     verdicts: collections.Counter[str] = collections.Counter()
     kinds: collections.Counter[str] = collections.Counter()
     sizes: list[int] = []
-    begun, cpu, seed, told = time.time(), time.process_time(), start, 0
+    begun, cpu, seed, text = time.time(), time.process_time(), start, 0
 
     def line(text: str) -> None:
         print(text, file=log, flush=True)
@@ -78,8 +78,8 @@ def soak(draws: int, start: int, log: TextIO, minutes: float) -> collections.Cou
             sizes.append(len(nodes))
             kinds.update({node.op.name for node in nodes if node.parents})
         seed += 1
-        if done // 20000 > told:
-            told = done // 20000
+        if done // 20000 > text:
+            text = done // 20000
             line(
                 f"{done:>9} draws, {seed - start} graphs: {dict(verdicts)}; {(time.process_time() - cpu) / done * 1e3:.2f} ms CPU a draw"
             )

@@ -69,7 +69,7 @@ class OpReport:
                 f"  negative control: {len(self.control) - len(missed)} of {len(self.control)} planted faults noticed"
             )
             lines += [f"  not noticed: {name}" for name in missed]
-        lines += [f"  {told}" for told in self.broken]
+        lines += [f"  {line}" for line in self.broken]
         if self.failure is not None:
             lines.append(str(self.failure))
         return "\n".join(lines)
@@ -164,18 +164,18 @@ def _row(op: Any) -> Op:
 
 
 def _enough(report: OpReport) -> None:
-    told = report.verdicts
+    counts = report.verdicts
     if not report.examples:
         report.broken.append(
             "no example could be drawn: give params=, or declare domain in the row"
         )
-    elif told["INCONCLUSIVE"] - report.coarse > max(2, ENOUGH * report.examples):
+    elif counts["INCONCLUSIVE"] - report.coarse > max(2, ENOUGH * report.examples):
         report.broken.append(
-            f"{told['INCONCLUSIVE']} of {report.examples} checks are inconclusive: declare domain and margin in the row"
+            f"{counts['INCONCLUSIVE']} of {report.examples} checks are inconclusive: declare domain and margin in the row"
         )
-    elif told["PASS"] + told["KINK"] < 0.5 * report.examples:
+    elif counts["PASS"] + counts["KINK"] < 0.5 * report.examples:
         report.broken.append(
-            f"only {told['PASS'] + told['KINK']} of {report.examples} checks had a derivative to check: declare domain in the row"
+            f"only {counts['PASS'] + counts['KINK']} of {report.examples} checks had a derivative to check: declare domain in the row"
         )
 
 
@@ -274,7 +274,7 @@ def forwards(node: Node) -> list[str]:
                 rooms.append(sum(np.abs(m - exact) for m in moved))
             room = rooms[0] + 2.0**-12 * (np.abs(exact) + 1e-3)
             sensible = np.isfinite(exact) & np.isfinite(room) & (np.abs(exact) < 1e30)
-            # Where a step as large as float32's rounding is no small one for the function, nothing can be told.
+            # Where a step as large as float32's rounding is no small one for the function, nothing can be said.
             sensible &= np.abs(4.0 * rooms[1] - rooms[0]) <= 0.1 * rooms[0] + 2.0**-14 * (
                 np.abs(exact) + 1e-3
             )

@@ -98,10 +98,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         return
     counts = ", ".join(f"{n} {verdict}" for verdict, n in sorted(_TOTALS.items()))
     unsure = 100.0 * _TOTALS.get("INCONCLUSIVE", 0) / total
-    told = f"cgraph: {total} gradient checks: {counts}; {unsure:.1f} % inconclusive"
+    text = f"cgraph: {total} gradient checks: {counts}; {unsure:.1f} % inconclusive"
     if _WORST:
-        told += f"; closest to its tolerance: {_WORST[0][0]:.2f} of it, in {_WORST[0][1]}"
-    terminalreporter.write_line(told)
+        text += f"; closest to its tolerance: {_WORST[0][0]:.2f} of it, in {_WORST[0][1]}"
+    terminalreporter.write_line(text)
     if unsure:
         what = "INCONCLUSIVE checks say nothing: give gradcheck(..., strict=True), other points, or float64"
         terminalreporter.write_line(f"cgraph: {what}", yellow=True)

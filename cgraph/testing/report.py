@@ -169,10 +169,10 @@ class Report:
 
     def __str__(self) -> str:
         if self.verdict is not Verdict.FAIL:
-            told = f"{self.verdict.value}: {self.subject.name}" + (
+            text = f"{self.verdict.value}: {self.subject.name}" + (
                 f": {self.why}" if self.why else ""
             )
-            return "\n".join([told, *(f"  note: {note}" for note in self.notes)])
+            return "\n".join([text, *(f"  note: {note}" for note in self.notes)])
         from cgraph.testing.failure.message import message
 
         return message(self)

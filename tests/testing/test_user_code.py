@@ -150,7 +150,7 @@ def test_hard_but_correct_code_is_never_called_wrong(
 
 
 def test_an_abs_in_the_middle_is_not_lost() -> None:
-    """NumPy's complex abs drops the step; asarray hides it from the probe. The second key has to notice."""
+    """NumPy's complex abs drops the step; asarray hides it from the probe. Finite differences have to notice."""
 
     def f(x: Array) -> Array:
         x = np.asarray(x)

@@ -22,7 +22,7 @@ GOOD = (Verdict.PASS, Verdict.KINK)
 
 
 def _operators() -> bool:
-    """The functions of `autodiff` on inputs, whose road to the driver is their own."""
+    """The functions of `autodiff` on inputs, which reach the driver on a path of their own."""
     f = lambda x, y: cg.sum(cg.sin(x) * y) + cg.mean(y * y)  # noqa: E731
     x, y = np.array([0.3, -1.2]), np.array([1.5, 0.4])
     graph = check_gradients(f, x, y, modes=("vjp", "jvp", "graph"), order=2)
@@ -36,15 +36,15 @@ def _operators() -> bool:
     twice = cg.jvp(cg.sin(a) * a, a, x)
     same = cg.gradient(a * 1.0, a, y)
     by_node = cg.jvp(cg.sin(a), a, cg.constant(y))
-    told = cg.run([*zero, twice, same, by_node])
+    text = cg.run([*zero, twice, same, by_node])
     return bool(
         graph.verdict in GOOD
         and np.allclose(g[0] @ x + g[1] @ y, tangent)
         and np.allclose(g[0], np.cos(x) * y)
         and np.array_equal(unused[0], [2.0, 2.0]) and np.array_equal(unused[1], [0.0, 0.0]) and np.array_equal(flat, [0.0, 0.0])
-        and np.array_equal(told.value(zero[0]), [1.0, 1.0]) and np.array_equal(told.value(zero[1]), [0.0, 0.0])
-        and np.allclose(told.value(twice), (np.cos(x) * x + np.sin(x)) * x) and np.array_equal(told.value(same), y)
-        and np.allclose(told.value(by_node), np.cos(x) * y)
+        and np.array_equal(text.value(zero[0]), [1.0, 1.0]) and np.array_equal(text.value(zero[1]), [0.0, 0.0])
+        and np.allclose(text.value(twice), (np.cos(x) * x + np.sin(x)) * x) and np.array_equal(text.value(same), y)
+        and np.allclose(text.value(by_node), np.cos(x) * y)
         and all(_raises(error, call) for error, call in _wrong_uses(a, b))
         and np.isfinite(value)
     )  # fmt: skip
@@ -216,7 +216,7 @@ def _floats() -> bool:
 
 
 def _errors() -> bool:
-    """A rule that raises says which node it belongs to, whatever road it is on."""
+    """A rule that raises says which node it belongs to, whatever path it is on."""
 
     def bad(out: Any, *xs: Any) -> Any:
         raise RuntimeError("on purpose")

@@ -71,13 +71,13 @@ def judge(mutant: Mutant, limit: float) -> str:
     child.start()
     there.close()
     try:
-        told = here.recv() if here.poll(limit) else "timeout"
+        text = here.recv() if here.poll(limit) else "timeout"
     except EOFError:
-        told = "crash"
+        text = "crash"
     if child.is_alive():
         child.kill()
     child.join()
-    return str(told)
+    return str(text)
 
 
 def run(
@@ -91,11 +91,11 @@ def run(
         for k, mutant in enumerate(mutants(module)):
             if k % every or mutant.name in EQUIVALENT:
                 continue
-            told = judge(mutant, limit)
-            if told == "timeout":
+            text = judge(mutant, limit)
+            if text == "timeout":
                 slow.append(mutant)
                 say(f"timeout   {mutant.name}  (line {mutant.line})")
-            elif told:
+            elif text:
                 killed += 1
             else:
                 survived.append(mutant)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from cgraph.testing.compare import measure
+from cgraph.testing.localize.blame import function_blame
 from cgraph.testing.report import Blame, Report, Verdict
 
 Array = Any
@@ -103,10 +104,8 @@ def _at_a_neighbour(check: Any, away: float) -> Report | None:
     steps = [
         away * measure.scale_of(x) * measure.continuous(check.rng, x.shape) for x in check.points
     ]
-    from cgraph.testing.compare.comparison import Check
-
     moved = subject.moved(steps)
-    neighbour = Check(
+    neighbour = type(check)(
         moved,
         int(check.rng.integers(2**32)),
         check.projections,
@@ -115,9 +114,10 @@ def _at_a_neighbour(check: Any, away: float) -> Report | None:
         again=False,
     )
     try:
-        return neighbour.judge()
+        found: Report | None = neighbour.judge()
     except Exception:  # outside the domain of the function, which may say so by raising
         return None
+    return found
 
 
 def on_a_kink(check: Any) -> Report:
@@ -149,8 +149,6 @@ def on_a_kink(check: Any) -> Report:
     top = max((float(np.max(np.abs(g), initial=0.0)) for g in check.g), default=0.0)
 
     def failed(j: int, where: tuple[int, ...], got: Array, middle: Array, room: float) -> Report:
-        from cgraph.testing.localize.blame import function_blame
-
         blame = function_blame(subject, subject.wrt[j], where, got, middle, room, check.w)
         blame.reason = "the spread of the gradients around the point"
         report: Report = check.end(

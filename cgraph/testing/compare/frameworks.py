@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from cgraph.testing.compare.comparison import Check
 from cgraph.testing.compare.subject import FunctionSubject
 from cgraph.testing.report import Report, Verdict
 
@@ -166,9 +167,9 @@ class ModuleSubject(FunctionSubject):
 
 def module_subject(module: Any, inputs: Sequence[Any], wrt: Any, torch: Any) -> ModuleSubject:
     """A copy of the module in float64, as a function of its floating inputs and of its parameters by name."""
-    twin = copy.deepcopy(module).double()
-    parameters = {name: p for name, p in twin.named_parameters() if p.requires_grad}
-    buffers = {name: b.detach().clone() for name, b in twin.named_buffers()}
+    double = copy.deepcopy(module).double()
+    parameters = {name: p for name, p in double.named_parameters() if p.requires_grad}
+    buffers = {name: b.detach().clone() for name, b in double.named_buffers()}
     paths, given = zip(*leaves(tuple(inputs), "argument "), strict=True)
     data = [_wide(x, torch) for x in given]
     arrays = [x.numpy() for x in data] + [
@@ -179,14 +180,14 @@ def module_subject(module: Any, inputs: Sequence[Any], wrt: Any, torch: Any) -> 
         own = dict(zip(parameters, tensors[len(data) :], strict=True))
         state = {name: b.clone() for name, b in buffers.items()}
         args = rebuilt(tuple(inputs), iter(tensors[: len(data)]))
-        return joined(torch.func.functional_call(twin, {**state, **own}, args), torch)
+        return joined(torch.func.functional_call(double, {**state, **own}, args), torch)
 
     flat = _of_tensors(
         one, arrays, [*paths, *map(repr, parameters)], wrt, type(module).__name__, torch
     )
     subject = ModuleSubject(flat.function, arrays, flat.pullback, flat.wrt, flat.name)
     subject.names = flat.names
-    subject.module, subject.examples = twin, rebuilt(tuple(inputs), iter(data))
+    subject.module, subject.examples = double, rebuilt(tuple(inputs), iter(data))
     if any(p.dtype != torch.float64 for p in module.parameters()):
         subject.notes.append("a copy of the module was checked in float64")
     return subject
@@ -254,8 +255,6 @@ def _wrong_piece(module: Any, inputs: Any, torch: Any) -> tuple[str, Report] | N
 
 
 def _checked(subject: FunctionSubject) -> Report | None:
-    from cgraph.testing.compare.comparison import Check
-
     if not subject.wrt:
         return None
     try:

@@ -2,7 +2,7 @@
 
 A subject has inputs, a tape for the reference to evaluate, and says what the code under test answers: `gradients(upstream)`, and for
 graphs `tangent(seeds)`. This is the only module of the checks, with `localize`, that calls the engine's backward pass: what it answers
-is the accused, never the witness.
+is under test, never the reference.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cgraph.errors import GradientError
 from cgraph.node import Node
 from cgraph.op import OPS, PARAMETER
 from cgraph.run import Run
-from cgraph.testing.oracle.complex_forwards import ANALYTIC, TWINS
+from cgraph.testing.oracle.complex_forwards import ANALYTIC, COMPLEX_FORWARDS
 from cgraph.testing.oracle.tape import EPS, Line, Tape
 from cgraph.values import capture
 
@@ -26,7 +26,7 @@ Array = Any
 
 
 def topological(*roots: Node) -> list[Node]:
-    """Parents before users. Its own four lines of logic, so that the witness does not lean on the engine's order."""
+    """Parents before users. Its own four lines of logic, so that the reference does not rely on the engine's order."""
     done: set[Node] = set()
     result: list[Node] = []
     stack = list(reversed(roots))
@@ -43,12 +43,12 @@ def topological(*roots: Node) -> list[Node]:
     return result
 
 
-def twin_of(op: Any) -> Callable[..., Any] | None:
-    """The complex-step-safe forward of a row, where somebody vouches for one."""
+def complex_forward_of(op: Any) -> Callable[..., Any] | None:
+    """The complex-step-safe forward of a row, where one is known to be right."""
     known = OPS.get(op.name)
     if known is None or known is not op or not known.module.startswith("cgraph.ops"):
         return None
-    return TWINS.get(known.name) or (known.forward if known.name in ANALYTIC else None)
+    return COMPLEX_FORWARDS.get(known.name) or (known.forward if known.name in ANALYTIC else None)
 
 
 def driver(name: str) -> Callable[..., None]:
@@ -81,7 +81,14 @@ def line_of(node: Node, index: Mapping[Node, int]) -> Line:
         dead = tuple(
             i for i in range(len(parents)) if not op.differentiable(i) or op.name == "stop_gradient"
         )
-        row = _ROWS[op] = (op.forward, op.partials, op.linear_maps, len(parents), twin_of(op), dead)
+        row = _ROWS[op] = (
+            op.forward,
+            op.partials,
+            op.linear_maps,
+            len(parents),
+            complex_forward_of(op),
+            dead,
+        )
     return Line(row[0], tuple([index[p] for p in parents]), node.params, row[4], row[5])
 
 
@@ -144,7 +151,7 @@ class GraphSubject:
         return [np.shape(self.leaves[i]) for i in self.seeds]
 
     def gradients(self, upstream: Array) -> list[Array]:
-        """What reverse mode answers, by the public road where the graph has one."""
+        """What reverse mode answers, by the public function where the graph has one."""
         self.run = run = Run((self.root,), self.feeds or None, None)
         if self.public:
             run.backward(upstream)
@@ -240,7 +247,7 @@ class GraphSubject:
                     interval.high < np.inf and np.any(x >= interval.high)
                 ):
                     found.append(
-                        f"{parent.label!r} stands on the edge of the domain of {node.op.name}, or outside it"
+                        f"{parent.label!r} is on the edge of the domain of {node.op.name}, or outside it"
                     )
         return found
 

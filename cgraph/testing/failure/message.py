@@ -55,23 +55,23 @@ def _values(blame: Blame, report: Report) -> list[str]:
         if not any("no complex step" in note for note in report.notes)
         else "Richardson's differences"
     )
-    told = [
+    lines = [
         f"  {where}got {number(blame.got)}   expected {number(blame.expected)} ± {bound:.1g} ({source}, through this op alone)"
     ]
     exact = fifty_digits(blame)
     if exact is not None and blame.got is not None:
-        told.append(f"  by mpmath, with fifty digits: {float(exact):.17g}")
+        lines.append(f"  by mpmath, with fifty digits: {float(exact):.17g}")
     if report.second is not None:
-        told.append(
+        lines.append(
             f"  whole gradient ⟨g, d⟩: got {report.got:.12g}   expected {report.expected:.12g}, "
             f"by Richardson's differences {report.second.value:.12g} ± {report.second.error:.1g}"
         )
     if np.size(blame.got_array) > 1 and np.shape(blame.got_array) == np.shape(blame.expected_array):
-        told += [
+        lines += [
             f"  got      {short(_first_wrong(blame.got_array, blame))}",
             f"  expected {short(_first_wrong(blame.expected_array, blame))}",
         ]
-    return told
+    return lines
 
 
 def _first_wrong(array: Any, blame: Blame) -> Any:
@@ -88,14 +88,14 @@ def _files(report: Report) -> list[str]:
         paths = report.save()
     except (CgraphError, OSError) as error:
         return [f"  picture and reproduction could not be written: {error}"]
-    told = []
+    lines = []
     if "png" in paths:
-        told.append(
+        lines.append(
             f"  picture: {paths['png']}   ({paths['dot'].name} beside it; the red edge is wrong: got / expected)"
         )
     else:
-        told.append(
+        lines.append(
             f"  picture: {paths['dot']}   (no engine to draw it; the red edge is wrong: got / expected)"
         )
-    told.append(f"  repro:   python {paths['py']}      seed {report.seed}")
-    return told
+    lines.append(f"  repro:   python {paths['py']}      seed {report.seed}")
+    return lines

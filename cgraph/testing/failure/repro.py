@@ -30,8 +30,8 @@ def script(report: Report) -> str:
     """The whole file."""
     case = report.case
     blame = case.blame or report.blame
-    told = blame.headline(case.name) if blame is not None else "a wrong gradient"
-    head = [f'"""Reproduces: {told}."""', "", "import numpy as np", ""]
+    text = blame.headline(case.name) if blame is not None else "a wrong gradient"
+    head = [f'"""Reproduces: {text}."""', "", "import numpy as np", ""]
     body = _function(report) if case.root is None else _graph(case, report)
     return "\n".join(head + body) + "\n"
 

@@ -19,7 +19,7 @@ from cgraph.node import Node
 from cgraph.op import is_node
 from cgraph.testing.faults.fault import Fault, replaced
 
-STORIES = {
+DESCRIPTIONS = {
     "overwrite": "the last share replaces the sum of the others",
     "first share": "only the first share is kept",
     "mean": "shares are averaged",
@@ -30,7 +30,7 @@ STORIES = {
     "double seed": "the upstream is counted twice",
     "float32": "cotangents are kept in float32",
     "stale": "local gradients at the operand values of an earlier run",
-    "masks": "what an unselected branch of where hands back is not masked: 0 × inf",
+    "masks": "what an unselected branch of where returns is not masked: 0 × inf",
     "second parent": "nothing is handed to the second operand of shared nodes",
     "depth": "stops after eight nodes",
     "clipping": "gradients are clipped to [−1, 1]",
@@ -199,5 +199,5 @@ def _install(bug: str) -> AbstractContextManager[Any]:
 
 def faults() -> Iterator[Fault]:
     """The faults of the drivers."""
-    for bug, story in {**STORIES, **FORWARD}.items():
-        yield Fault(f"engine:{bug}", None, None, story, partial(_install, bug))
+    for bug, description in {**DESCRIPTIONS, **FORWARD}.items():
+        yield Fault(f"engine:{bug}", None, None, description, partial(_install, bug))

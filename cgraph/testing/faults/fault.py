@@ -20,7 +20,7 @@ class Fault:
     Attributes:
         name: ``"sin/0:sign"`` in a row (op, operand, mistake), ``"engine:overwrite"`` in a driver.
         op, operand: what has to be blamed; None for the engine.
-        story: the bug in words.
+        description: the bug in words.
         install: a context manager that puts it in.
         modes: the modes of `check_gradients` in which it shows.
     """
@@ -28,7 +28,7 @@ class Fault:
     name: str
     op: str | None
     operand: int | None
-    story: str
+    description: str
     install: Callable[[], AbstractContextManager[Any]]
     modes: tuple[str, ...] = ("vjp", "jvp")
 

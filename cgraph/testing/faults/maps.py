@@ -177,11 +177,11 @@ _ALL: list[tuple[str, int, str, Callable[..., LinearMap], str]] = [
 
 def faults() -> Iterator[Fault]:
     """The faults of rows with maps."""
-    for name, i, mistake, spoil, story in _ALL:
+    for name, i, mistake, spoil, description in _ALL:
         yield Fault(
             f"{name}/{i}:{mistake}",
             name,
             i,
-            f"{name}, operand {i}: {story}",
+            f"{name}, operand {i}: {description}",
             partial(broken_map, OPS[name], i, spoil),
         )

@@ -136,7 +136,7 @@ _PLAIN = [
     ("relu", 0, ["off by 1e-6"]),
 ]
 
-# op, operand, name, the wrong partial, story
+# op, operand, name, the wrong partial, description
 _SPECIAL: list[tuple[str, int, str, Any, str]] = [
     ("sigmoid", 0, "forgot 1-p", lambda out, x: out, "p instead of p(1−p)"),
     ("tanh", 0, "forgot square", lambda out, x: 1.0 - out, "1 − out instead of 1 − out²"),
@@ -200,12 +200,12 @@ _SPECIAL: list[tuple[str, int, str, Any, str]] = [
 ]
 
 
-def _fault(op: Op, i: int, mistake: str, story: str, make: Callable[[], Any]) -> Fault:
+def _fault(op: Op, i: int, mistake: str, description: str, make: Callable[[], Any]) -> Fault:
     return Fault(
         f"{op.name}/{i}:{mistake}",
         op.name,
         i,
-        f"{op.name}, operand {i}: {story}",
+        f"{op.name}, operand {i}: {description}",
         lambda: broken_partial(op, i, make()),
     )
 
@@ -218,11 +218,11 @@ def faults() -> Iterator[Fault]:
     """The faults of elementwise rows."""
     for name, i, mistakes in _PLAIN:
         for mistake in mistakes:
-            change, story = GENERAL[mistake]
-            yield _general(OPS[name], i, mistake, change, story)
-    for name, i, mistake, partial, story in _SPECIAL:
-        yield _fault(OPS[name], i, mistake, story, partial_of(partial))
+            change, description = GENERAL[mistake]
+            yield _general(OPS[name], i, mistake, change, description)
+    for name, i, mistake, partial, description in _SPECIAL:
+        yield _fault(OPS[name], i, mistake, description, partial_of(partial))
 
 
-def _general(op: Op, i: int, mistake: str, change: Callable[[Any], Any], story: str) -> Fault:
-    return _fault(op, i, mistake, story, lambda: change((op.partials or ())[i]))
+def _general(op: Op, i: int, mistake: str, change: Callable[[Any], Any], description: str) -> Fault:
+    return _fault(op, i, mistake, description, lambda: change((op.partials or ())[i]))

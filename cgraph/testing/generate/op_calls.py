@@ -183,7 +183,7 @@ def calls(
     params: dict[str, Any] | None = None,
     raised: list[str] | None = None,
 ) -> Iterator[tuple[int, Node]]:
-    """Random nodes of one row, each on fresh parameters; what its forward raises at operands that fit is told in `raised`."""
+    """Random nodes of one row, each on fresh parameters; what its forward raises at operands that fit is kept in `raised`."""
     draw = RandomDraw(seed)
     made = tries = 0
     refused: Exception | None = None

@@ -19,7 +19,7 @@ from cgraph.graph import equations, order
 from cgraph.leaves import constant, parameter
 from cgraph.node import Node
 from cgraph.operators import PUBLIC
-from cgraph.testing.generate.node_generators import KINDS
+from cgraph.testing.generate.node_generators import GENERATORS
 
 # Mostly 2, on purpose.
 SHAPES: list[tuple[int, ...]] = [
@@ -212,7 +212,7 @@ class Builder:
         """Add one op of a kind; False when it found no operands or came out too large to go on with."""
         with np.errstate(all="ignore"):
             try:
-                node = KINDS[name](self)
+                node = GENERATORS[name](self)
             except CgraphError:
                 return False
             if (
@@ -253,7 +253,7 @@ def draw_graph(
 ) -> RandomGraph:
     """One random graph; see `strategies.graphs` for the arguments."""
     builder = Builder(draw, dtypes, empty, reuse)
-    names = [*KINDS, *OFTEN] if ops is None else list(ops)
+    names = [*GENERATORS, *OFTEN] if ops is None else list(ops)
     swarm = [draw.pick(names) for _ in range(1 + draw.integer(4))]
     for _ in range(1 + draw.integer(3)):
         builder.leaf(draw.pick(builder.shapes))

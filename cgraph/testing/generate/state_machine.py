@@ -206,10 +206,10 @@ def make() -> type:
         @rule(k=pick, how=st.sampled_from(["pickle", "deepcopy"]))
         def duplicate(self, k: int, how: str) -> None:
             node = self.node(k)
-            twin = pickle.loads(pickle.dumps(node)) if how == "pickle" else copy.deepcopy(node)
-            assert close(V["run"](twin).value(twin), self.model.value(node)), how
-            assert equations(twin) == equations(node)
-            leaves = [n for n in order(twin) if n.kind in ("parameter", "input")]
+            copied = pickle.loads(pickle.dumps(node)) if how == "pickle" else copy.deepcopy(node)
+            assert close(V["run"](copied).value(copied), self.model.value(node)), how
+            assert equations(copied) == equations(node)
+            leaves = [n for n in order(copied) if n.kind in ("parameter", "input")]
             for n in leaves:
                 n.value = np.asarray(n.value) + 1.0  # must not reach the original
             assert close(V["run"](node).value(node), self.model.value(node)), (

@@ -63,7 +63,7 @@ def graphs(
     """Random well-typed graphs, as `RandomGraph` (`.root`, `.leaves`, `.kinds`).
 
     Args:
-        ops: kinds of op to draw from (default: all of `kinds.KINDS`); at most four kinds appear in one graph.
+        ops: kinds of op to draw from (default: all of `node_generators.GENERATORS`); at most four kinds appear in one graph.
         max_nodes: how many ops are tried.
         dtypes: "f8", "f4".
         empty: shapes with a size of 0, too.

@@ -16,7 +16,7 @@ from cgraph.run import Run
 from cgraph.testing.compare import measure
 from cgraph.testing.compare.subject import GraphSubject
 from cgraph.testing.localize import edge as edges
-from cgraph.testing.localize.entries import gradient_of
+from cgraph.testing.localize.edge import gradient_of
 from cgraph.testing.localize.hints import hint
 from cgraph.testing.report import Blame
 
@@ -57,9 +57,9 @@ def where_the_mask_is_lost(subject: GraphSubject, blame: Blame) -> None:
 
 def blame_error(subject: Any, rng: Any, error: Exception, kind: str = "error") -> Blame:
     """The edge whose local gradient raises."""
-    told = f"{type(error).__name__}: {error}"
+    text = f"{type(error).__name__}: {error}"
     if not subject.is_graph:
-        return Blame(kind, subject.name, sentence=told)
+        return Blame(kind, subject.name, sentence=text)
     wanted = leading(subject)
     run = (
         subject.run
@@ -101,7 +101,7 @@ def blame_error(subject: Any, rng: Any, error: Exception, kind: str = "error") -
         kind,
         subject.root.label,
         subject.root,
-        sentence=f"the backward pass raises {told}; every local gradient works by itself",
+        sentence=f"the backward pass raises {text}; every local gradient works by itself",
     )
 
 
@@ -126,7 +126,7 @@ def blame_contract(subject: Any, i: int, what: str) -> Blame:
                     and not subject.run._floats
                     and upstream.dtype == node.dtype
                 ):
-                    told = f"hands back {share.dtype} where the operand is {parent.dtype}"
+                    text = f"returns {share.dtype} where the operand is {parent.dtype}"
                     return Blame(
                         "contract",
                         node.label,
@@ -135,8 +135,8 @@ def blame_contract(subject: Any, i: int, what: str) -> Blame:
                         k,
                         got_array=share,
                         upstream=upstream,
-                        sentence=told,
-                        hint=told,
+                        sentence=text,
+                        hint=text,
                     )
     leaf = subject.wrt[i]
     return Blame(

@@ -1,7 +1,7 @@
 """Edge: one local gradient judged by itself.
 
 Given an op's operands and an upstream, what should go back to one operand? The reference steps through that one op; the engine's share is
-the accused. Rounding of either is measured by replay before anything is called wrong.
+under test. Rounding of either is measured by replay before anything is called wrong.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ import numpy as np
 from cgraph import backprop
 from cgraph.node import Node
 from cgraph.testing.compare import measure
-from cgraph.testing.compare.subject import twin_of
-from cgraph.testing.localize.entries import gradient_of
+from cgraph.testing.compare.subject import complex_forward_of
 from cgraph.testing.localize.hints import hint
 from cgraph.testing.oracle.complex_step import NotAnalytic
 from cgraph.testing.oracle.differences import slope
@@ -26,6 +25,7 @@ from cgraph.testing.report import Blame, Verdict
 Array = Any
 REPLAYS = 8
 CONFIDENCE = 4.0
+MOST = 256  # entries that are looked at one by one
 
 
 class Edge:
@@ -47,7 +47,15 @@ class Edge:
         others = tuple(k for k in range(n) if k != i)
         self.tape = Tape(
             [None] * n
-            + [Line(node.op.forward, tuple(range(n)), node.params, twin_of(node.op), others)]
+            + [
+                Line(
+                    node.op.forward,
+                    tuple(range(n)),
+                    node.params,
+                    complex_forward_of(node.op),
+                    others,
+                )
+            ]
         )
         self.base = unit * (8.0 + 2.0 * max(np.size(self.out), np.size(self.operands[i]), 1) ** 0.5)
         largest = max(np.size(self.out), np.size(self.operands[i]), 1)
@@ -108,11 +116,11 @@ class Edge:
 
     def _verdict(self, got: Array, d: Array, bound: float) -> tuple[Verdict, Blame | None] | None:
         on_kink = self.margin() < 2.0**-40
-        if twin_of(self.node.op) is None and self.node.op.family == "elementwise":
+        if complex_forward_of(self.node.op) is None and self.node.op.family == "elementwise":
             excused = self._entries_on_kinks(got, bound)
             if excused is not None:
                 return excused, self._blame(got, d, bound, "between the one-sided slopes of a kink")
-        elif on_kink and twin_of(self.node.op) is None:
+        elif on_kink and complex_forward_of(self.node.op) is None:
             s = slope(self._along(d), EPS * float(np.sum(np.abs(self.upstream * self.out))))
             a = measure.total(got, d)[0]
             if (
@@ -132,7 +140,7 @@ class Edge:
         return Verdict.FAIL, blame
 
     def _on_edge(self, shape: tuple[int, ...]) -> Array:
-        """Entries whose operand stands on the edge of its domain or outside it."""
+        """Entries whose operand is on the edge of its domain or outside it."""
         domain = self.node.op.domain
         x = np.asarray(self.operands[self.i])
         if self.i >= len(domain) or x.shape != shape:
@@ -180,7 +188,7 @@ class Edge:
             values = tape.values(leaves)
             return measure.total(self.upstream, self.expected(d, values, self.rng, on_kink))[0]
 
-        def accused() -> Array:
+        def under_test() -> Array:
             keep = on_kink  # the noise must not choose the branch
             dtype = [p.dtype for p in self.node.parents]
             with noise(self.rng, self.unit), np.errstate(all="ignore"):
@@ -201,7 +209,7 @@ class Edge:
             return measure.total(np.asarray(share, np.float64), d)[0]
 
         try:
-            moved = float(spread(a, accused, REPLAYS))
+            moved = float(spread(a, under_test, REPLAYS))
         except Exception:  # a rule that takes no Noisy arrays, or a masked one
             moved = 0.0
         with np.errstate(all="ignore"):
@@ -344,7 +352,7 @@ class Edge:
                 sentence=what,
                 hint=hint(got, expected, self.unit),
             )
-        # Where the op itself has no finite value, or stands on the edge of its domain, there is nothing to compare.
+        # Where the op itself has no finite value, or is on the edge of its domain, there is nothing to compare.
         beyond = ~np.isfinite(np.asarray(self.out, np.float64)) | (
             ~np.isfinite(got) & self._on_edge(got.shape)
         )
@@ -380,7 +388,7 @@ class Edge:
 
 
 def wrong_shape(node: Node, i: int, share: Array, operand: Array, upstream: Array) -> Blame:
-    told = f"hands back shape {np.shape(share)} where the operand has shape {np.shape(operand)}"
+    text = f"returns shape {np.shape(share)} where the operand has shape {np.shape(operand)}"
     return Blame(
         "local",
         node.label,
@@ -389,6 +397,79 @@ def wrong_shape(node: Node, i: int, share: Array, operand: Array, upstream: Arra
         i,
         got_array=np.asarray(share),
         upstream=upstream,
-        sentence=told,
-        hint=told,
+        sentence=text,
+        hint=text,
     )
+
+
+def gradient_of(
+    tape: Tape,
+    leaves: Mapping[int, Array],
+    values: Any,
+    i: int,
+    w: Array,
+    unit: float,
+    got: Array | None = None,
+) -> tuple[Array, Array]:
+    """The gradient of ⟨w, root⟩ with respect to input `i`, entry by entry, and what each entry may be off.
+
+    Of more than `MOST` entries, those are looked at among which `got` is most wrong; the others are given as `got` has them.
+    """
+    x = np.asarray(leaves[i])
+    found, bound = np.zeros(x.size), np.zeros(x.size)
+    size = measure.scale_of(x).ravel() if x.size else x.ravel()
+    entries: Any = range(x.size)
+    if x.size > MOST:
+        given = np.zeros(x.size) if got is None else np.asarray(got, np.float64).ravel()
+        found[:], bound[:] = given, np.inf
+        entries = _most_wrong(tape, leaves, values, i, w, given.reshape(x.shape), size)
+    for k in entries:
+        seed = np.zeros(x.size)
+        seed[k] = size[k]
+        try:
+            part = tape.tangent(values, {i: seed.reshape(x.shape)})[0]
+            found[k], total = measure.total(w, part) if part is not None else (0.0, 0.0)
+            bound[k] = 64 * unit * total
+        except NotAnalytic:
+            f = tape.directional(leaves, {i: seed.reshape(x.shape)}, w)
+            s = slope(f, EPS * float(np.sum(np.abs(w * np.asarray(values[-1])))))
+            found[k], bound[k] = s.value, CONFIDENCE * s.error
+        found[k], bound[k] = found[k] / size[k], bound[k] / size[k]
+    return found.reshape(x.shape), bound.reshape(x.shape)
+
+
+def _most_wrong(
+    tape: Tape,
+    leaves: Mapping[int, Array],
+    values: Any,
+    i: int,
+    w: Array,
+    got: Array,
+    size: Array,
+) -> range:
+    """The block of entries in which `got` is furthest from the derivative, by halving: the half with the larger error is halved again."""
+    rng = np.random.default_rng(0)
+    d = size * measure.continuous(rng, size.shape)
+    wrong = np.isnan(got.ravel())
+    if wrong.any():
+        start = max(int(np.argmax(wrong)) - 8, 0)
+        return range(start, min(start + 16, got.size))
+
+    def off(low: int, high: int) -> float:
+        seed = np.zeros(size.size)
+        seed[low:high] = d[low:high]
+        along = seed.reshape(got.shape)
+        a, _ = measure.total(got, along)
+        try:
+            part = tape.tangent(values, {i: along})[0]
+            n = 0.0 if part is None else measure.total(w, part)[0]
+        except NotAnalytic:
+            f = tape.directional(leaves, {i: along}, w)
+            n = slope(f, EPS * float(np.sum(np.abs(w * np.asarray(values[-1]))))).value
+        return abs(a - n) if np.isfinite(a - n) else np.inf
+
+    low, high = 0, size.size
+    while high - low > 16:
+        middle = (low + high) // 2
+        low, high = (low, middle) if off(low, middle) >= off(middle, high) else (middle, high)
+    return range(low, high)

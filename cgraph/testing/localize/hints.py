@@ -48,13 +48,13 @@ def hint(
         and expected.any()
     ):
         return "got has no more digits than float32: rounded on the way"
-    for told in (
+    for text in (
         _by_shares(got, expected, shares, rtol),
         _by_factor(got, expected, rtol),
         _by_order(got, expected, rtol),
     ):
-        if told:
-            return told
+        if text:
+            return text
     return _by_part(got, expected, rtol, unit) or _by_upstream(got, expected, upstream, rtol)
 
 

@@ -3,7 +3,7 @@
 A wrong gradient of a graph is a wrong local gradient on some edge, a wrong sum at some node, or a driver that hands on something else.
 Each can be judged by itself, given the upstream that the engine stored: the edge by a complex step through that one op, the sum by
 adding up shares that were found right. If every edge and every sum is right, so is the gradient, up to rounding; hence a FAIL always
-has somebody to blame. The walk goes from the root down, so the first culprit is the one nearest the loss.
+has an edge or a node to name. The walk goes from the root down, so the first one found is that nearest the loss.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def worst(got: Array, expected: Array) -> tuple[int, ...]:
 
 
 def reverse(subject: GraphSubject, w: Array, rng: Any) -> Found:
-    """The culprit of a wrong vjp, or none."""
+    """The edge or sum behind a wrong vjp, or none."""
     run, wanted, cotangents = subject.run, leading(subject), subject.cotangents
     values = {node: real64(value) for node, value in run._values.items()}
     arrived: dict[Node, list[tuple[Node, int, Array]]] = {subject.root: []}
@@ -120,7 +120,7 @@ def _sum(
 
 
 def forward(subject: GraphSubject, w: Array, rng: Any) -> Found:
-    """The culprit of a wrong jvp, or none."""
+    """The edge or sum behind a wrong jvp, or none."""
     run, tangents = subject.run, subject.tangents
     values = {node: real64(value) for node, value in run._values.items()}
     below = set(subject.wrt)

@@ -1,10 +1,10 @@
-"""Complex-step twins: what the forwards of the rows compute, written so that it may be fed complex numbers.
+"""Complex-step complex forwards: what the forwards of the rows compute, written so that it may be fed complex numbers.
 
-The reference differentiates a forward by giving it x + ih and looking at the imaginary part. That is exact only for code that treats
-its argument analytically; NumPy's abs, sign and arctan2, and every forward that takes moduli or compares, do not. Each such row has a
-twin here, which branches on real parts only. At a kink a twin shows the *documented* convention (docs/conventions.md), so that the
-check of a convention is the same comparison as any other. The twins are written from the definition of the function, never from its
-derivative, and this module knows nothing of cgraph but names.
+The reference differentiates a forward by giving it x + ih and looking at the imaginary part. That is exact only for code that treats its
+argument analytically; NumPy's abs, sign and arctan2, and every forward that takes moduli or compares, do not. Each such row has a complex
+forward here, which branches on real parts only. At a kink a complex forward shows the *documented* convention (docs/conventions.md), so
+that the check of a convention is the same comparison as any other. The complex forwards are written from the definition of the function,
+never from its derivative, and this module knows nothing of cgraph but names.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ def _relu(x: Array) -> Array:
 def _pick(better: Callable[..., Any]) -> Callable[..., Array]:
     """maximum and minimum: the operand with the better real part, the average of two that tie."""
 
-    def twin(a: Array, b: Array) -> Array:
+    def complex_forward(a: Array, b: Array) -> Array:
         ra, rb = re(a), re(b)
         return np.where(better(ra, rb), a, np.where(better(rb, ra), b, 0.5 * (a + b)))
 
-    return twin
+    return complex_forward
 
 
 maximum, minimum = _pick(np.greater), _pick(np.less)
@@ -117,12 +117,12 @@ def _step(a: Array, b: Array) -> Array:
 def _extreme(ufunc: Any) -> Callable[..., Array]:
     """max and min over axes: the average of the entries that tie."""
 
-    def twin(x: Array, axes: Any, keepdims: bool) -> Array:
+    def complex_forward(x: Array, axes: Any, keepdims: bool) -> Array:
         hit = np.equal(re(x), ufunc.reduce(re(x), axis=axes, keepdims=True))
         share = np.where(hit, x, 0.0) / _sum(hit, axis=axes, keepdims=True)
         return _sum(share, axis=axes, keepdims=keepdims)
 
-    return twin
+    return complex_forward
 
 
 def _softmax(x: Array, axes: Any) -> Array:
@@ -184,7 +184,7 @@ def _copysign(a: Array, b: Array) -> Array:
 def _running(ufunc: Any) -> Callable[..., Array]:
     """Running extremes: at each place the average of the entries so far that tie for it."""
 
-    def twin(x: Array, axis: int) -> Array:
+    def complex_forward(x: Array, axis: int) -> Array:
         x = np.moveaxis(x, axis, 0)
         result = np.array(x)
         for i in range(len(x)):
@@ -193,20 +193,20 @@ def _running(ufunc: Any) -> Callable[..., Array]:
             result[i] = _sum(np.where(hit, so_far, 0.0), axis=0) / _sum(hit, axis=0)
         return np.moveaxis(result, 0, axis)
 
-    return twin
+    return complex_forward
 
 
 def _ordered(places: Callable[..., Array]) -> Callable[..., Array]:
     """Entries put in order by their real parts; those that tie are averaged."""
 
-    def twin(x: Array, axis: int, **params: Any) -> Array:
+    def complex_forward(x: Array, axis: int, **params: Any) -> Array:
         x = np.moveaxis(np.take_along_axis(x, places(re(x), axis, **params), axis), axis, -1)
         same = np.equal(re(x)[..., :, None], re(x)[..., None, :])
         return np.moveaxis(
             _sum(np.where(same, x[..., None, :], 0.0), axis=-1) / _sum(same, axis=-1), -1, axis
         )
 
-    return twin
+    return complex_forward
 
 
 def _log_softmax(x: Array, axes: Any) -> Array:
@@ -224,12 +224,12 @@ def _cross_entropy_slope(x: Array, y: Array, axes: Any) -> Array:
 # Rows whose NumPy forward may be fed complex numbers as it stands (worst relative error 1e-13, tests/testing/test_twins.py).
 ANALYTIC = frozenset(
     """add subtract multiply divide negative square sqrt reciprocal exp expm1 log log1p sin cos tan arcsin arccos arctan sinh cosh
-    tanh bce mse matmul sum mean prod cumsum broadcast_to sum_to reshape transpose concatenate getitem scatter
+    bce mse matmul sum mean prod cumsum broadcast_to sum_to reshape transpose concatenate getitem scatter
     log2 log10 exp2 arcsinh arccosh arctanh positive roll take add_taken take_along_axis add_along_axis linear_recurrence cumprod
     einsum convolve""".split()
 )
 
-TWINS: dict[str, Callable[..., Array]] = {
+COMPLEX_FORWARDS: dict[str, Callable[..., Array]] = {
     "abs": _abs,
     "arctan2": _arctan2,
     "cbrt": _cbrt,
@@ -265,6 +265,7 @@ TWINS: dict[str, Callable[..., Array]] = {
     "sigmoid": _sigmoid,
     "sigmoid_slope": _sigmoid_slope,
     "stable_bce_slope": _stable_bce_slope,
+    "tanh": np.tanh,
     "tanh_slope": _tanh_slope,
     "sign": _real(np.sign),
     "softmax": _softmax,

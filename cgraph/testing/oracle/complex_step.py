@@ -1,8 +1,8 @@
 """Probe: an array that carries a complex step through somebody else's NumPy code, and says so when that code is not analytic.
 
 A user's forward may well contain `np.abs`, `np.maximum` or `np.linalg.norm`. Fed a complex array, NumPy answers with a modulus and the
-derivative is silently lost. A Probe catches every ufunc and NumPy function on the way: what is analytic goes through, what has a twin
-gets it, and anything else (a conjugate, a cast to float, a C routine) raises `NotAnalytic`, upon which the check falls back on
+derivative is silently lost. A Probe catches every ufunc and NumPy function on the way: what is analytic goes through, what has a complex
+forward gets it, and anything else (a conjugate, a cast to float, a C routine) raises `NotAnalytic`, upon which the check falls back on
 differences and says that it did.
 """
 
@@ -49,9 +49,9 @@ def _cbrt(x: Any) -> Any:
     return root * np.exp(np.log(x / re(x)) / 3.0)
 
 
-_TWINS: dict[str, Any] = {
-    "absolute": complex_forwards.TWINS["abs"],
-    "fabs": complex_forwards.TWINS["abs"],
+_COMPLEX_FORWARDS: dict[str, Any] = {
+    "absolute": complex_forwards.COMPLEX_FORWARDS["abs"],
+    "fabs": complex_forwards.COMPLEX_FORWARDS["abs"],
     "maximum": complex_forwards.maximum,
     "minimum": complex_forwards.minimum,
     "fmax": complex_forwards.maximum,
@@ -59,16 +59,16 @@ _TWINS: dict[str, Any] = {
     "power": complex_forwards.power,
     "float_power": complex_forwards.power,
     "log1p": complex_forwards.log1p,
-    "expit": complex_forwards.TWINS["sigmoid"],
-    "copysign": lambda x, s: complex_forwards.TWINS["abs"](x) * np.copysign(1.0, re(s)),
+    "expit": complex_forwards.COMPLEX_FORWARDS["sigmoid"],
+    "copysign": lambda x, s: complex_forwards.COMPLEX_FORWARDS["abs"](x) * np.copysign(1.0, re(s)),
     "hypot": _hypot,
     "arctan2": _arctan2,
-    "logaddexp": complex_forwards.TWINS["logaddexp"],
+    "logaddexp": complex_forwards.COMPLEX_FORWARDS["logaddexp"],
     "cbrt": _cbrt,
-    "clip": complex_forwards.TWINS["clip"],
+    "clip": complex_forwards.COMPLEX_FORWARDS["clip"],
     "deg2rad": lambda x: x * (np.pi / 180),
     "rad2deg": lambda x: x * (180 / np.pi),
-    "log_expit": lambda x: -complex_forwards.TWINS["softplus"](-x),
+    "log_expit": lambda x: -complex_forwards.COMPLEX_FORWARDS["softplus"](-x),
     "xlogy": lambda x, y: np.where(re(x) == 0, 0.0, x * np.log(y)),
 }
 
@@ -115,7 +115,12 @@ def _clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max:
     return x if high is None else complex_forwards.minimum(x, high)
 
 
-_FUNCTION_TWINS: dict[str, Any] = {"norm": _norm, "var": _var, "std": _std, "clip": _clip_function}
+_FUNCTION_FORWARDS: dict[str, Any] = {
+    "norm": _norm,
+    "var": _var,
+    "std": _std,
+    "clip": _clip_function,
+}
 _COMPARING = frozenset(
     {"allclose", "isclose", "array_equal", "all", "any", "count_nonzero", "nonzero", "iscomplexobj"}
 )
@@ -146,8 +151,8 @@ class Probe(np.ndarray[Any, np.dtype[Any]]):
         kwargs = {key: bare(value) for key, value in kwargs.items()}
         if name in _COMPARISONS:
             return getattr(ufunc, method)(*(re(x) for x in operands), **kwargs)
-        if method == "__call__" and name in _TWINS and not kwargs:
-            return wrap(_TWINS[name](*operands), name in EXACT)
+        if method == "__call__" and name in _COMPLEX_FORWARDS and not kwargs:
+            return wrap(_COMPLEX_FORWARDS[name](*operands), name in EXACT)
         if name in _ANALYTIC and (
             method in ("__call__", "outer") or name in ("add", "multiply", "subtract")
         ):
@@ -159,7 +164,7 @@ class Probe(np.ndarray[Any, np.dtype[Any]]):
         ):
             axis, keepdims = kwargs.get("axis", 0), kwargs.get("keepdims", False)
             return wrap(
-                complex_forwards.TWINS["max" if name == "maximum" else "min"](
+                complex_forwards.COMPLEX_FORWARDS["max" if name == "maximum" else "min"](
                     operands[0], axis, keepdims
                 ),
                 True,
@@ -168,8 +173,8 @@ class Probe(np.ndarray[Any, np.dtype[Any]]):
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         name = function.__name__
-        if name in _FUNCTION_TWINS:
-            return wrap(_FUNCTION_TWINS[name](*args, **kwargs))
+        if name in _FUNCTION_FORWARDS:
+            return wrap(_FUNCTION_FORWARDS[name](*args, **kwargs))
         if name in _COMPARING:
             return function(*(re(bare(a)) for a in args), **kwargs)
         if name in ("argmax", "argmin", "argsort"):
@@ -193,7 +198,7 @@ class Probe(np.ndarray[Any, np.dtype[Any]]):
     def _extreme(
         name: str, x: Any, axis: Any = None, out: Any = None, keepdims: Any = False
     ) -> Any:
-        return wrap(complex_forwards.TWINS[name](bare(x), axis, bool(keepdims)), True)
+        return wrap(complex_forwards.COMPLEX_FORWARDS[name](bare(x), axis, bool(keepdims)), True)
 
     def max(self, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:  # type: ignore[override]
         return self._extreme("max", self, axis, out, keepdims)

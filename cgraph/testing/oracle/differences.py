@@ -1,4 +1,4 @@
-"""Differences: the second key, which knows nothing of complex numbers.
+"""Finite differences: the independent cross-check, which knows nothing of complex numbers.
 
 Richardson's extrapolation of central differences, with an error that is measured rather than assumed: the noise of the function by
 Hamming's difference table, the truncation by how neighbours in the tableau differ. Where the two one-sided slopes differ, there is a kink,

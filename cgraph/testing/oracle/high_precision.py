@@ -1,4 +1,4 @@
-"""Fifty digits: mpmath's derivative of one elementwise op at one entry, the last witness for a reduced case.
+"""Fifty digits: mpmath's derivative of one elementwise op at one entry, the last reference for a reduced case.
 
 Only where mpmath is installed and knows the op; it shares nothing with NumPy, so it also judges the complex step. The functions here are
 definitions, never derivatives: mpmath differentiates them.
@@ -31,7 +31,7 @@ def _functions(mp: Any) -> dict[str, Any]:
 
 
 def fifty_digits(blame: Any) -> Any:
-    """What the blamed edge should hand back at the blamed element, as an mpf; None where mpmath cannot tell.
+    """What the blamed edge should return at the blamed element, as an mpf; None where mpmath cannot tell.
 
     >>> import cgraph as cg
     >>> from cgraph import testing

@@ -1,12 +1,12 @@
 """The reference: derivatives of forwards, found without a single rule of the engine.
 
 A `Tape` is a graph as bare data: forwards, operand numbers, parameters. It is evaluated here in three ways: on numbers; on complex
-numbers with a step of 2^-70 in the imaginary part, op by op, which gives exact directional derivatives; and on displaced inputs, for
-the differences of `differences.py`, the independent second key. The two first can be replayed with every value disturbed by its own
+numbers with a step of 2^-70 in the imaginary part, op by op, which gives exact directional derivatives; and on displaced inputs, for the
+differences of `differences.py`, the independent cross-check. The two first can be replayed with every value disturbed by its own
 rounding, which measures how far rounding alone can move the answer: tolerances come from there, not from constants.
 
-An oracle that shares code with what it judges is blind to its bugs. So this module imports NumPy and the twins, nothing of cgraph's
-backward pass, not even nodes; a test reads its imports.
+An oracle that shares code with what it judges is blind to its bugs. So this module imports NumPy and the complex forwards, nothing of
+cgraph's backward pass, not even nodes; a test reads its imports.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class Line(NamedTuple):
         forward: arrays -> array.
         operands: where its operands stand on the tape.
         params: keyword parameters of the forward.
-        twin: takes complex operands; None for a forward nobody has vouched for, which is then fed Probes.
+        complex_forward: takes complex operands; None for a forward without one, which is then fed Probes.
         dead: operands the row declares not differentiable: they pass no tangent.
     """
 
     forward: Callable[..., Any]
     operands: tuple[int, ...]
     params: Mapping[str, Any]
-    twin: Callable[..., Any] | None
+    complex_forward: Callable[..., Any] | None
     dead: tuple[int, ...] = ()
 
 
@@ -114,12 +114,13 @@ class Tape:
                         continue
                 if rng is not None:
                     out = 1j * replayed(line, given, value, rng, unit, frozen)
-                elif line.twin is None or not (
-                    line.twin is line.forward or vouched(line, [values[k] for k in line.operands])
+                elif line.complex_forward is None or not (
+                    line.complex_forward is line.forward
+                    or forward_agrees(line, [values[k] for k in line.operands])
                 ):
                     out = 1j * probed(line, given, value)
                 else:
-                    out = line.twin(*given, **line.params)
+                    out = line.complex_forward(*given, **line.params)
             # The real part is known already, and better. A fresh array is reused; a view holds the same real parts as what it views.
             if out.__class__ is np.ndarray and out.dtype == np.complex128 and out.flags.writeable:
                 out.real = value
@@ -183,23 +184,23 @@ class Tape:
         return f
 
 
-# Forwards whose twin has been seen to give the same values.
-_VOUCHED: set[Any] = set()
+# Forwards whose complex forward has been seen to give the same values.
+_AGREED: set[Any] = set()
 
 
-def vouched(line: Line, operands: Sequence[Array]) -> bool:
-    """Whether the twin of a row computes what its forward computes: asked once for each forward, so that nobody swaps it unseen."""
-    if line.forward in _VOUCHED:
+def forward_agrees(line: Line, operands: Sequence[Array]) -> bool:
+    """Whether the complex forward of a row computes what its forward computes: asked once a forward, so that no swap goes unseen."""
+    if line.forward in _AGREED:
         return True
     value = line.forward(*operands, **line.params)
-    real = np.real(line.twin(*operands, **line.params))  # type: ignore[misc]
+    real = np.real(line.complex_forward(*operands, **line.params))  # type: ignore[misc]
     finite = np.isfinite(np.asarray(value, np.float64))
     if not np.all(
         np.abs(real - value)[finite] <= 1e-9 * np.abs(np.asarray(value))[finite] + 1e-300
     ):
         return False
     if finite.any():
-        _VOUCHED.add(line.forward)
+        _AGREED.add(line.forward)
     return True
 
 
@@ -208,20 +209,22 @@ def replayed(
 ) -> Array:
     """The imaginary part with the arithmetic inside the op disturbed; where the values are `frozen`, on a kink, only the tangents."""
     with noises.noise(rng, unit):
-        if line.twin is None:
+        if line.complex_forward is None:
             return noises.disturbed(probed(line, given, value))
         if frozen:  # noise must not choose the branch
             given = [
                 z if np.asarray(z).dtype.kind != "c" else z.real + 1j * noises.disturbed(z.imag)
                 for z in given
             ]
-            return noises.disturbed(np.imag(line.twin(*given, **line.params)))
-        imag = np.imag(np.asarray(line.twin(*(noises.noisy(x) for x in given), **line.params)))
+            return noises.disturbed(np.imag(line.complex_forward(*given, **line.params)))
+        imag = np.imag(
+            np.asarray(line.complex_forward(*(noises.noisy(x) for x in given), **line.params))
+        )
         return noises.disturbed(imag.view(np.ndarray))
 
 
 def probed(line: Line, given: Sequence[Array], value: Array) -> Array:
-    """The imaginary part of a forward that nobody vouches for, under watch."""
+    """The imaginary part of a forward that has no complex form, with every call watched."""
     operands = [np.asarray(x).view(Probe) if np.iscomplexobj(x) else x for x in given]
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a cast that discards the imaginary part is only a warning
