@@ -12,9 +12,12 @@ from typing import Any
 from cgraph.draw import Diagram
 from cgraph.draw.model import expression
 from cgraph.draw.model.diagram import Box, Picture, Row, replace
+from cgraph.draw.model.extent import widest_box
 from cgraph.draw.model.text import matrix, number
 from cgraph.gallery.writer import FigureWriter, panels
 from cgraph.op import OPS
+
+_ROW = 760.0  # points: a page
 
 __all__ = ["card", "lines", "matrix", "number", "op_card", "panels", "record", "replace", "show"]
 
@@ -31,11 +34,12 @@ def record(run: Any = None, prefix: str = "", **numbers: Any) -> None:
 
 
 def card(title: str, boxes: Sequence[Box], caption: str = "") -> Diagram:
-    """Cards of formulas, in the look of the diagrams, one above the other."""
-    named = tuple(
-        replace(box, id=f"n{i}", tip=box.formula) for i, box in enumerate(reversed(boxes))
-    )  # Graphviz stacks from the bottom
-    return Diagram(Picture(named, (), title=title, caption=caption, legend=False))
+    """Cards of formulas, in the look of the diagrams: in a row, or one above the other where a row would be too wide."""
+    named = tuple(replace(box, id=f"n{i}", tip=box.formula) for i, box in enumerate(boxes))
+    picture = Picture(named, (), title=title, caption=caption, legend=False, direction="TB")
+    if widest_box(picture, together=True) > _ROW:  # Graphviz stacks from the bottom
+        picture = replace(picture, boxes=named[::-1], direction="LR")
+    return Diagram(picture)
 
 
 def op_card(name: str, operands: Sequence[str], out: str, notes: Sequence[str] = ()) -> Box:

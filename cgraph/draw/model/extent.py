@@ -40,6 +40,12 @@ def width(picture: Picture) -> float:
     return _LAVISH * max((reach[id] + wide[id] for id in boxes), default=0.0)
 
 
+def widest_box(picture: Picture, together: bool = False) -> float:
+    """The same of boxes without arrows: how wide the widest is, or all of them in a row."""
+    widths = [_box_width(box) for box in picture.boxes]
+    return sum(widths) if together else max(widths, default=0.0)
+
+
 def _box_width(box: Box) -> float:
     if box.kind == "end":
         return 0.0

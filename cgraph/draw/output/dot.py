@@ -7,15 +7,18 @@ and dashed backward ones for gradients, two parallel straight lines between ops 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 from cgraph.draw.model import text
 from cgraph.draw.model.diagram import Arrow, Box, Group, Picture
+from cgraph.draw.model.extent import widest_box, width as extent
 from cgraph.draw.output.boxes import MARKS, BoxWriter
 from cgraph.draw.output.markup import LEFT, font, mono, quoted, row, table
 from cgraph.draw.output.theme import PALETTES, SANS, SERIF, Palette
 
 _WRAP = 140  # characters of a caption line
+_NARROW = 360.0  # points that the lines above a drawing may take, however narrow it is
 _CHAINED = ("op", "scope")
 _EQUAL = 16  # cards whose upper storeys are stretched to one height
 _CROWD = 12  # arrows between leaves and one box; more of them need room to fan out, or they bunch at a corner
@@ -39,9 +42,17 @@ class _Writer:
         self.sideways = picture.direction == "LR"
         self.drawn = BoxWriter(self.colors, picture.circles, self.sideways)
         self.slots = self._slots()
+        self.room = self._room()
         self.spined = {arrow.head for arrow in picture.arrows if "spine" in arrow.css}
         leaves = [a.head for a in picture.arrows if self.from_leaf(a)]
         self.crowds = {head for head, many in Counter(leaves).items() if many > _CROWD}
+
+    def _room(self) -> float:
+        """How wide the lines above the drawing may be, in points: as wide as it is, where that can be told beforehand."""
+        if not self.picture.arrows:
+            row = self.picture.direction == "TB"
+            return max(_NARROW, widest_box(self.picture, together=row))
+        return max(_NARROW, extent(self.picture)) if self.sideways else math.inf
 
     def _slots(self) -> dict[int, int]:
         """Arrows from leaves that enter the header of a card from the side, each with a place of its own."""
@@ -73,7 +84,7 @@ class _Writer:
         lines = [
             "digraph cgraph {",
             f' graph [rankdir={picture.direction}, bgcolor="{colors.paper}", pad=0.25, nodesep={gaps[0]}, ranksep={gaps[1]}, '
-            f'newrank=true, splines=true, fontname="{SANS}", labelloc=t, labeljust=l, '
+            f'newrank=true, splines=true, fontname="{SANS}", labelloc=t, labeljust={"l" if picture.arrows else "c"}, '
             f'{self.heading()}tooltip=" "];',
             f' node [label="\\N", shape=box, style="filled,rounded", fontname="{SANS}", fontsize=13, '
             f'fontcolor="{colors.ink}", penwidth=1.4, margin="0.12,0.07"];',
@@ -93,28 +104,42 @@ class _Writer:
     # --- the lines above the picture ------------------------------------------------------------------------------------------
 
     def heading(self) -> str:
-        picture, colors = self.picture, self.colors
-        rows = []
-        caption = _wrapped(picture.caption)
-        if picture.title or picture.reserve:
-            rows.append(row(font(picture.title, 17, colors.ink, style="B"), LEFT))
-        lines = max((len(_wrapped(words)) for _, words in picture.reserve), default=0)
+        picture, colors, room = self.picture, self.colors, self.room
+        side = (
+            LEFT if picture.arrows else ""
+        )  # cards of formulas stand in the middle, under their title
+        titles = [title for title, _ in picture.reserve]
+        title = _wrapped(picture.title, room, 17) if picture.title or picture.reserve else []
+        caption = _wrapped(picture.caption, room)
+        title += [""] * (max((len(_wrapped(t, room, 17)) for t in titles), default=0) - len(title))
+        lines = max((len(_wrapped(words, room)) for _, words in picture.reserve), default=0)
         caption += [""] * (lines - len(caption))
-        rows += [row(font(line, 12, colors.muted), LEFT) for line in caption]
-        if picture.legend:
-            legend = "".join(
-                font(mark, 13 if len(mark) == 1 else 11, color)
-                + font(f" {words}   ", 11, colors.muted)
-                for mark, color, words in self.legend()
-            )
-            rows.append(row(legend, LEFT))
+        rows = [row(font(line, 17, colors.ink, style="B"), side) for line in title]
+        rows += [row(font(line, 12, colors.muted), side) for line in caption]
+        rows += [row("".join(line), side) for line in self.legend_lines()]
         if not rows:
             return ""
-        widths = [text.width(title, 17, bold=True) for title, _ in picture.reserve]
-        widths += [text.width(line, 12) for _, words in picture.reserve for line in _wrapped(words)]
+        widths = [
+            text.width(t, 17, bold=True) for words in titles for t in _wrapped(words, room, 17)
+        ]
+        widths += [text.width(t, 12) for _, words in picture.reserve for t in _wrapped(words, room)]
         reserved = f' WIDTH="{max(widths):.0f}"' if widths else ""
         spacer = f'<TR><TD HEIGHT="8"{reserved}></TD></TR>'
         return f"label=<{table([*rows, spacer], 2)}>, "
+
+    def legend_lines(self) -> list[list[str]]:
+        """The legend's entries, in lines that are no wider than the drawing."""
+        lines: list[list[str]] = []
+        used = 0.0
+        for mark, color, words in self.legend() if self.picture.legend else ():
+            size = 13 if len(mark) == 1 else 11
+            wide = text.width(mark, size) + text.width(f" {words}   ", 11)
+            if not lines or used + wide > self.room:
+                lines.append([])
+                used = 0.0
+            used += wide
+            lines[-1].append(font(mark, size, color) + font(f" {words}   ", 11, self.colors.muted))
+        return lines
 
     def legend(self) -> list[tuple[str, str, str]]:
         """(mark, colour, words) of what occurs in this picture, and nothing else."""
@@ -308,15 +333,17 @@ def _members(group: Group) -> list[str]:
     return [*group.members, *(m for sub in group.groups for m in _members(sub))]
 
 
-def _wrapped(caption: str) -> list[str]:
+def _wrapped(words: str, room: float = math.inf, size: float = 12) -> list[str]:
+    """Lines of at most `_WRAP` characters, and of at most `room` points where it has to break anyway."""
     lines: list[str] = []
-    for paragraph in caption.split("\n") if caption else []:
+    for paragraph in words.split("\n") if words else []:
         line = ""
         for word in paragraph.split(" "):
-            if line and len(line) + len(word) >= _WRAP:
+            longer = f"{line} {word}" if line else word
+            if line and (len(longer) > _WRAP or text.width(longer, size, bold=size > 12) > room):
                 lines.append(line)
                 line = word
             else:
-                line = f"{line} {word}" if line else word
+                line = longer
         lines.append(line)
     return lines
