@@ -28,8 +28,8 @@ def compile(
         inputs: the leaves that a call takes values for, in order; by default the inputs that have no value. All other leaves keep
             their current values, which are read at each call.
         gradients: nodes to differentiate the first output with respect to; it has to be a scalar.
-        backend: "numpy"; or "jax" or "torch", for a function in that framework's words (`FrameworkProgram`), to which the options below
-            do not apply.
+        backend: "numpy"; or "jax" or "torch", for a function in that framework's words (`FrameworkProgram`), which takes none of the
+            options below.
         accuracy: "full", or "fast" for forms that are a few per cent quicker and less exact in the tails, see docs/compiling.md.
         threads: how many threads long elementwise chains may use.
         copy: False lets a call hand out the arrays of the call before, overwritten.
@@ -39,6 +39,7 @@ def compile(
 
     Raises:
         CgraphError, ShapeError, GradientError: as for a run of the graph.
+        ValueError: for a backend that there is not, or an option that it has not.
 
     >>> import numpy as np
     >>> import cgraph as cg

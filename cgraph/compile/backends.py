@@ -6,15 +6,22 @@ from typing import Any
 
 from cgraph.compile.program import Program
 
+DEFAULTS = {"accuracy": "full", "threads": 1, "copy": True}
+
 
 def make_program(outputs: Any, inputs: Any, gradients: Any, backend: str, **options: Any) -> Any:
     """A program of nodes for a backend.
 
     Raises:
-        ValueError: for a backend that there is not.
+        ValueError: for a backend that there is not, or an option that it has not.
     """
     if backend in ("jax", "torch"):
         from cgraph.compile.frameworks import FrameworkProgram
 
+        for name, value in options.items():
+            if value != DEFAULTS[name]:
+                raise ValueError(
+                    f"{name}={value!r} is an option of backend='numpy'; leave it out for {backend!r}, which decides that itself"
+                )
         return FrameworkProgram(outputs, inputs, gradients, backend)
     return Program(outputs, inputs, gradients, backend, **options)

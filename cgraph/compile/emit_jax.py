@@ -39,7 +39,7 @@ FUNCTIONS = {
 }
 FUNCTIONS |= {
     "sigmoid": "jax.nn.sigmoid", "relu": "jax.nn.relu", "softplus": "jax.nn.softplus", "log_sigmoid": "jax.nn.log_sigmoid",
-    "stop_gradient": "jax.lax.stop_gradient",
+    "silu": "jax.nn.silu", "mish": "jax.nn.mish", "softsign": "jax.nn.soft_sign", "stop_gradient": "jax.lax.stop_gradient",
 }  # fmt: skip
 
 HELPERS = {
@@ -91,6 +91,59 @@ def logit(p):
     inner = jnp.where(near, p, 0.5)
     return jnp.where(near, jnp.log1p((2.0 * inner - 1.0) / (1.0 - inner)), jnp.log(p / (1.0 - p)))
 ''',
+    "leaky_relu": '''
+def leaky_relu(x, slope):
+    """x where it is positive, else slope x; the slope at 0 is that of the left."""
+    return jnp.where(x > 0, x, x * slope)
+''',
+    "elu": '''
+def elu(x, alpha):
+    """x where it is positive, else alpha (exp(x) - 1); the slope at 0 is that of the left."""
+    return jnp.where(x > 0, x, alpha * jnp.expm1(jnp.where(x > 0, 0.0, x)))
+''',
+    "gelu": '''
+def gelu(x):
+    """x times the normal distribution function, by erfc, which keeps its digits in the left tail."""
+    return x * (0.5 * jax.scipy.special.erfc(x * -0.7071067811865476))
+''',
+    "gelu_slope": '''
+def gelu_slope(x):
+    """The derivative of gelu."""
+    return 0.5 * jax.scipy.special.erfc(x * -0.7071067811865476) + x * (jnp.exp(-0.5 * x * x) * 0.3989422804014327)
+''',
+    "pos_weighted_bce": '''
+def pos_weighted_bce(z, y, w):
+    """stable_bce with the term of label 1 weighted by w."""
+    return w * y * jax.nn.softplus(-z) + (1.0 - y) * jax.nn.softplus(z)
+''',
+    "pos_weighted_bce_slope": '''
+def pos_weighted_bce_slope(z, y, w):
+    """The derivative of pos_weighted_bce with respect to z, accurate in both tails."""
+    up, down = jnp.exp(jnp.minimum(z, 0.0)), jnp.exp(-jnp.maximum(z, 0.0))
+    return ((1.0 - y) * up - w * y * down) / (up + down)
+''',
+    "stable_cross_entropy": '''
+def stable_cross_entropy(x, y, axes):
+    """Cross-entropy of logits and labels; the largest probability is 1 / (1 + rest), with rest summed by itself, not 1 - p."""
+    below = x - jnp.max(x, axis=axes, keepdims=True)
+    top = below == 0
+    rest = jnp.sum(jnp.where(top, 0.0, jnp.exp(below)), axis=axes, keepdims=True) + (jnp.sum(top, axis=axes, keepdims=True) - 1.0)
+    return -jnp.sum(jnp.where(y == 0, 0.0, y * (below - jnp.log1p(rest))), axis=axes)
+''',
+    "cross_entropy_slope": '''
+def others(v, axes):
+    """For each entry the sum of the others; the largest is left out, not subtracted."""
+    largest = v == jnp.max(v, axis=axes, keepdims=True)
+    alone = largest & (jnp.sum(largest, axis=axes, keepdims=True) == 1)
+    rest = jnp.sum(jnp.where(alone, 0.0, v), axis=axes, keepdims=True)
+    return jnp.where(alone, rest, jnp.sum(v, axis=axes, keepdims=True) - v)
+
+
+def cross_entropy_slope(x, y, axes):
+    """softmax(x) sum(y) - y, without the difference."""
+    s = jax.nn.softmax(x, axis=axes)
+    return s * others(y, axes) - y * others(s, axes)
+''',
     "sum_to": '''
 def sum_to(x, shape):
     """x summed over the axes along which `shape` would be broadcast to it."""
@@ -115,7 +168,7 @@ def add_along_axis(u, index, axis, shape):
 }  # fmt: skip
 
 EMISSIONS: dict[str, Emission] = {
-    "negative": negative, "reciprocal": reciprocal, "power": power, "mse": mse, "positive": same,
+    "negative": negative, "reciprocal": reciprocal, "power": power, "mse": mse, "positive": same, "checkpoint": same,
 }  # fmt: skip
 
 
@@ -134,9 +187,8 @@ def _helped(name: str) -> None:
     EMISSIONS[name] = emit
 
 
-for (
-    _name
-) in "stable_bce stable_bce_slope sigmoid_slope logaddexp_slope step log1mexp logit".split():
+for _name in """stable_bce stable_bce_slope sigmoid_slope logaddexp_slope step log1mexp logit leaky_relu elu gelu gelu_slope
+        pos_weighted_bce pos_weighted_bce_slope""".split():  # fmt: skip
     _helped(_name)
 
 
@@ -155,6 +207,21 @@ def _abs(w: NodeWriter, node: Node, x: Operand) -> str:
     if node.dtype.kind != "f":
         return f"jnp.abs({x.text})"
     return f"{w.helper('absolute')}({w.arguments(node, [x])[0]})"
+
+
+def _cross_entropy(name: str) -> None:
+    def emit(w: NodeWriter, node: Node, x: Operand, y: Operand) -> str:
+        a, b = (
+            o.text if o.node.dtype == node.dtype else f"{o.atom}.astype(jnp.{node.dtype.name})"
+            for o in (x, y)
+        )
+        return f"{w.helper(name)}({a}, {b}, {node.params['axes']!r})"
+
+    EMISSIONS[name] = emit
+
+
+_cross_entropy("stable_cross_entropy")
+_cross_entropy("cross_entropy_slope")
 
 
 @emission("clip")
@@ -217,15 +284,17 @@ def _sort(w: NodeWriter, node: Node, x: Operand) -> str:
     return f"jnp.sort({x.text}, axis={node.params['axis']})"
 
 
-def _scan(name: str) -> None:
+def _scan(name: str, module: str) -> None:
     def emit(w: NodeWriter, node: Node, x: Operand) -> str:
-        return f"jnp.{name}({x.text}, axis={node.params['axis']})"
+        return f"{module}.{name}({x.text}, axis={node.params['axis']})"
 
     EMISSIONS[name] = emit
 
 
 for _name in ("cumsum", "cumprod"):
-    _scan(_name)
+    _scan(_name, "jnp")
+for _name in ("cummax", "cummin"):
+    _scan(_name, "jax.lax")
 
 
 @emission("einsum")

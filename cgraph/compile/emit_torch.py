@@ -40,6 +40,7 @@ FUNCTIONS = {
 }
 FUNCTIONS |= {
     "log_sigmoid": "torch.nn.functional.logsigmoid", "invert": "torch.bitwise_not", "rint": "torch.round",
+    "silu": "torch.nn.functional.silu", "mish": "torch.nn.functional.mish", "softsign": "torch.nn.functional.softsign",
     "left_shift": "torch.bitwise_left_shift", "right_shift": "torch.bitwise_right_shift",
 }  # fmt: skip
 
@@ -93,6 +94,74 @@ def logit(p):
     inner = torch.where(near, p, 0.5)
     return torch.where(near, torch.log1p((2.0 * inner - 1.0) / (1.0 - inner)), torch.log(p / (1.0 - p)))
 ''',
+    "leaky_relu": '''
+def leaky_relu(x, slope):
+    """x where it is positive, else slope x; the slope at 0 is that of the left."""
+    return torch.where(x > 0, x, x * slope)
+''',
+    "elu": '''
+def elu(x, alpha):
+    """x where it is positive, else alpha (exp(x) - 1); the slope at 0 is that of the left."""
+    return torch.where(x > 0, x, alpha * torch.expm1(torch.where(x > 0, 0.0, x)))
+''',
+    "gelu": '''
+def gelu(x):
+    """x times the normal distribution function, by erfc, which keeps its digits in the left tail."""
+    return x * (0.5 * torch.special.erfc(x * -0.7071067811865476))
+''',
+    "gelu_slope": '''
+def gelu_slope(x):
+    """The derivative of gelu."""
+    return 0.5 * torch.special.erfc(x * -0.7071067811865476) + x * (torch.exp(-0.5 * x * x) * 0.3989422804014327)
+''',
+    "pos_weighted_bce": '''
+def pos_weighted_bce(z, y, w):
+    """stable_bce with the term of label 1 weighted by w."""
+    return w * y * torch.logaddexp(-z, torch.zeros_like(z)) + (1.0 - y) * torch.logaddexp(z, torch.zeros_like(z))
+''',
+    "pos_weighted_bce_slope": '''
+def pos_weighted_bce_slope(z, y, w):
+    """The derivative of pos_weighted_bce with respect to z, accurate in both tails."""
+    up, down = torch.exp(torch.clamp(z, max=0.0)), torch.exp(-torch.clamp(z, min=0.0))
+    return ((1.0 - y) * up - w * y * down) / (up + down)
+''',
+    "stable_cross_entropy": '''
+def stable_cross_entropy(x, y, axes):
+    """Cross-entropy of logits and labels; the largest probability is 1 / (1 + rest), with rest summed by itself, not 1 - p."""
+    below = x - torch.amax(x, axes, keepdim=True)
+    top = below == 0
+    rest = torch.sum(torch.where(top, 0.0, torch.exp(below)), axes, keepdim=True) + (torch.sum(top, axes, keepdim=True) - 1.0)
+    return -torch.sum(torch.where(y == 0, 0.0, y * (below - torch.log1p(rest))), axes)
+''',
+    "cross_entropy_slope": '''
+def others(v, axes):
+    """For each entry the sum of the others; the largest is left out, not subtracted."""
+    largest = v == torch.amax(v, axes, keepdim=True)
+    alone = largest & (torch.sum(largest, axes, keepdim=True) == 1)
+    rest = torch.sum(torch.where(alone, 0.0, v), axes, keepdim=True)
+    return torch.where(alone, rest, torch.sum(v, axes, keepdim=True) - v)
+
+
+def cross_entropy_slope(x, y, axes):
+    """softmax(x) sum(y) - y, without the difference."""
+    e = torch.exp(x - torch.amax(x, axes, keepdim=True))
+    s = e / torch.sum(e, axes, keepdim=True)
+    return s * others(y, axes) - y * others(s, axes)
+''',
+    "cbrt": '''
+def cbrt(x):
+    """The cube root: a power, and a step of Newton's for its last digits."""
+    root = torch.sign(x) * torch.abs(x) ** (1.0 / 3.0)
+    inner = torch.isfinite(root) & (root != 0)
+    safe = torch.where(inner, root, 1.0)
+    return torch.where(inner, safe - (safe - x / (safe * safe)) / 3.0, root)
+''',
+    "searchsorted": '''
+def searchsorted(a, v, side):
+    """Where v stands in a; PyTorch wants one dtype, in order in memory."""
+    dtype = torch.promote_types(a.dtype, v.dtype)
+    return torch.searchsorted(a.to(dtype).contiguous(), v.to(dtype).contiguous(), side=side)
+''',
     "sum_to": '''
 def sum_to(x, shape):
     """x summed over the axes along which `shape` would be broadcast to it."""
@@ -134,10 +203,15 @@ def add_taken(u, index, axis, shape):
     places = torch.remainder(index.reshape(-1), shape[axis])
     return u.new_zeros(tuple(shape)).index_add(axis, places, inner)
 ''',
+    "add_along_axis": '''
+def add_along_axis(u, index, axis, shape):
+    """u added into zeros of `shape` at an index along an axis."""
+    return u.new_zeros(tuple(shape)).scatter_add(axis, torch.remainder(index, shape[axis]), u)
+''',
 }  # fmt: skip
 
 EMISSIONS: dict[str, Emission] = {
-    "negative": negative, "reciprocal": reciprocal, "power": power, "mse": mse, "positive": same,
+    "negative": negative, "reciprocal": reciprocal, "power": power, "mse": mse, "positive": same, "checkpoint": same,
 }  # fmt: skip
 
 
@@ -156,7 +230,8 @@ def _helped(name: str) -> None:
     EMISSIONS[name] = emit
 
 
-for _name in "softplus stable_bce stable_bce_slope sigmoid_slope logaddexp_slope step log1mexp logit".split():  # fmt: skip
+for _name in """softplus stable_bce stable_bce_slope sigmoid_slope logaddexp_slope step log1mexp logit leaky_relu elu gelu
+        gelu_slope pos_weighted_bce pos_weighted_bce_slope cbrt""".split():  # fmt: skip
     _helped(_name)
 
 
@@ -168,6 +243,21 @@ def _tanh_slope(w: NodeWriter, node: Node, x: Operand) -> tuple[str, int]:
 @emission("bce")
 def _bce(w: NodeWriter, node: Node, p: Operand, y: Operand) -> tuple[str, int]:
     return f"-({y.atom} * torch.log({p.text}) + (1.0 - {y.atom}) * torch.log(1.0 - {p.atom}))", SIGN
+
+
+def _cross_entropy(name: str) -> None:
+    def emit(w: NodeWriter, node: Node, x: Operand, y: Operand) -> str:
+        a, b = (
+            o.text if o.node.dtype == node.dtype else f"{o.atom}.to(torch.{node.dtype.name})"
+            for o in (x, y)
+        )
+        return f"{w.helper(name)}({a}, {b}, {node.params['axes']!r})"
+
+    EMISSIONS[name] = emit
+
+
+_cross_entropy("stable_cross_entropy")
+_cross_entropy("cross_entropy_slope")
 
 
 @emission("clip")
@@ -236,15 +326,17 @@ def _log_softmax(w: NodeWriter, node: Node, x: Operand) -> Any:
     return f"{w.helper('log_softmax_over')}({x.text}, {axes!r})"
 
 
-def _scan(name: str) -> None:
+def _scan(name: str, part: str = "") -> None:
     def emit(w: NodeWriter, node: Node, x: Operand) -> str:
-        return f"torch.{name}({x.text}, {node.params['axis']})"
+        return f"torch.{name}({x.text}, {node.params['axis']}){part}"
 
     EMISSIONS[name] = emit
 
 
 for _name in ("cumsum", "cumprod"):
     _scan(_name)
+for _name in ("cummax", "cummin"):
+    _scan(_name, ".values")
 
 
 @emission("argsort")
@@ -382,11 +474,21 @@ def _take_along(w: NodeWriter, node: Node, x: Operand, index: Operand) -> str:
     return f"torch.take_along_dim({x.text}, {index.text}, {node.params['axis']})"
 
 
-@emission("add_taken")
-def _add_taken(w: NodeWriter, node: Node, u: Operand, index: Operand, *like: Operand) -> str:
-    shape = w.shape(node, like)
-    return f"{w.helper('add_taken')}({u.text}, {index.text}, {node.params['axis']}, {shape})"
+@emission("searchsorted")
+def _searchsorted(w: NodeWriter, node: Node, a: Operand, v: Operand) -> str:
+    texts = ", ".join(tensor(w, node, o) for o in (a, v))
+    return f"{w.helper('searchsorted')}({texts}, {node.params['side']!r})"
 
+
+def _added(name: str) -> None:
+    def emit(w: NodeWriter, node: Node, u: Operand, index: Operand, *like: Operand) -> str:
+        return f"{w.helper(name)}({u.text}, {index.text}, {node.params['axis']}, {w.shape(node, like)})"
+
+    EMISSIONS[name] = emit
+
+
+_added("add_taken")
+_added("add_along_axis")
 
 TORCH = Dialect(
     "torch", ("import numpy", "import torch"), FUNCTIONS, EMISSIONS, HELPERS, numbers=False, stop="{0}.detach()"

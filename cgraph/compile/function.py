@@ -88,6 +88,8 @@ def _structure(tree: Any) -> Any:
     """How containers are nested, as something that hashes."""
     if isinstance(tree, dict):
         return (dict, tuple((key, _structure(value)) for key, value in tree.items()))
-    if isinstance(tree, list | tuple) and flatten(tree)[0] != [tree]:
-        return (type(tree), tuple(map(_structure, tree)))
+    if isinstance(tree, list | tuple):
+        leaves = flatten(tree)[0]
+        if len(leaves) != 1 or leaves[0] is not tree:  # by identity: arrays compare entry by entry
+            return (type(tree), tuple(map(_structure, tree)))
     return None

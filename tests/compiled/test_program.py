@@ -216,6 +216,7 @@ def test_a_function() -> None:
         np.testing.assert_allclose(f(p, x, power=3)["sum"], np.sum(h**3), rtol=1e-12)
     assert f.__name__ == "f" and "tanh" in f.source
     assert cg.compile(lambda a, b: b * 2.0)(1.0, 3.0) == 6.0
+    np.testing.assert_array_equal(cg.compile(lambda a: a * 2.0)(np.arange(3.0)), [0.0, 2.0, 4.0])
 
 
 def test_deep() -> None:
