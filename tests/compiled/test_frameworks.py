@@ -181,7 +181,9 @@ def test_kinks_and_tails_of_the_frameworks_own_gradients(backend: str) -> None:
     root = cg.sum(cg.relu(x) + cg.abs(x) + cg.maximum(x, y) * 3.0 + cg.clip(y, 0.0, 1.0))
     root = root + cg.max(y) + cg.sum(cg.stable_bce(z, label)) + cg.sum(cg.softplus(-z))
     root = root + cg.sum(cg.leaky_relu(x, 0.1) + cg.elu(x) + cg.gelu(x) * cg.softsign(x))
-    root = root + cg.stable_cross_entropy(y, np.array(3), axis=0)  # two classes share the largest logit
+    root = root + cg.stable_cross_entropy(
+        y, np.array(3), axis=0
+    )  # two classes share the largest logit
     program = cg.compile(root, inputs=[x, y, z], backend=backend)
     run = root.backward()
     values = [n.value for n in (x, y, z)]
