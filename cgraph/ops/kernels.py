@@ -225,10 +225,11 @@ def away_from_top(x: Any, axes: tuple[int, ...]) -> tuple[Any, Any, Any]:
     top = np.maximum.reduce(x, axis=axes, keepdims=True, initial=-np.inf)
     if not math.isfinite(np.vdot(top, top)):
         top = np.where(np.isfinite(top), top, 0.0)
-    away = x - top
+    # Arrays, also where there are no axes, to be written into.
+    away = np.asarray(x - top)
     with np.errstate(invalid="ignore"):
-        back = away - x
-        left = away - back
+        back = np.asarray(away - x)
+        left = np.asarray(away - back)
         np.subtract(x, left, left)
         np.add(top, back, back)
         np.subtract(left, back, left)  # exact (Knuth 1969)

@@ -130,10 +130,23 @@ def _softmax(x: Array, axes: Any) -> Array:
     return e / _sum(e, axis=axes, keepdims=True)
 
 
-def _logsumexp(x: Array, axes: Any, keepdims: bool) -> Array:
+def _expm1(x: Array) -> Array:
+    return np.expm1(re(x)) + 1j * np.imag(np.exp(x)) if np.iscomplexobj(x) else np.expm1(x)
+
+
+def _below_top(x: Array, axes: Any) -> tuple[Array, Array, Array]:
+    """The largest real part, x without it, and the logarithm of the sum of what remains, to which the largest term is exactly 1."""
     top = np.max(re(x), axis=axes, keepdims=True, initial=-np.inf)
-    total = top + np.log(_sum(np.exp(x - top), axis=axes, keepdims=True))
-    return _sum(total, axis=axes, keepdims=keepdims)  # each axis has size 1 by now
+    away = x - top
+    hit = np.equal(re(away), 0.0)
+    ties = _sum(hit, axis=axes, keepdims=True)
+    others = _sum(np.where(hit, _expm1(away), np.exp(away)), axis=axes, keepdims=True)
+    return top, away, np.log(ties) + log1p(others / ties)
+
+
+def _logsumexp(x: Array, axes: Any, keepdims: bool) -> Array:
+    top, _, rest = _below_top(x, axes)
+    return _sum(top + rest, axis=axes, keepdims=keepdims)  # each axis has size 1 by now
 
 
 def _arctan2(y: Array, x: Array) -> Array:
@@ -210,7 +223,21 @@ def _ordered(places: Callable[..., Array]) -> Callable[..., Array]:
 
 
 def _log_softmax(x: Array, axes: Any) -> Array:
-    return x - _logsumexp(x, axes, True)
+    _, away, rest = _below_top(x, axes)
+    return away - rest
+
+
+def _log1mexp(x: Array) -> Array:
+    small = re(x) > -math.log(2.0)
+    near = np.log(-_expm1(np.where(small, x, -1.0)))
+    return np.where(small, near, log1p(-np.exp(np.where(small, -1.0, x))))
+
+
+def _logit(p: Array) -> Array:
+    middle = np.abs(re(p) - 0.5) < 0.25
+    inner = np.where(middle, p - 0.5, 0.0)
+    outer = np.where(middle, 0.25, p)
+    return np.where(middle, 2.0 * np.arctanh(2.0 * inner), np.log(outer / (1.0 - outer)))
 
 
 def _cross_entropy(x: Array, y: Array, axes: Any) -> Array:
@@ -252,7 +279,13 @@ COMPLEX_FORWARDS: dict[str, Callable[..., Array]] = {
     "clip": _clip,
     "log_sigmoid": lambda x: -_softplus(-x),
     "cross_entropy_slope": _cross_entropy_slope,
+    "log1mexp": _log1mexp,
     "log_softmax": _log_softmax,
+    "logit": _logit,
+    "mish": lambda x: x * np.tanh(_softplus(x)),
+    "pos_weighted_bce": lambda z, y, w: w * y * _softplus(-z) + (1.0 - y) * _softplus(z),
+    "pos_weighted_bce_slope": lambda z, y, w: (1.0 - y) * _sigmoid(z) - w * y * _sigmoid(-z),
+    "silu": lambda x: x * _sigmoid(x),
     "logaddexp_slope": lambda a, b: _sigmoid(a - b),
     "logsumexp": _logsumexp,
     "stable_cross_entropy": _cross_entropy,
