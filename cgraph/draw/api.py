@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from cgraph.draw.model.diagram import Picture, replace
 from cgraph.draw.options import Options
-from cgraph.draw.output import dot as dot_text, engine, plain, svg
+from cgraph.draw.output import dot as dot_text, engine, glyphs, plain, svg
 from cgraph.errors import DrawError
 from cgraph.node import Node
 
@@ -84,6 +84,7 @@ class Diagram:
     def png(self, dpi: int | None = None, *, engine_name: str | None = None) -> bytes:
         """The picture as a PNG on opaque paper, its caption inside as the alternative text; not larger than a page holds, unless
         `dpi` is given."""
+        glyphs.warn(self.dot)
         dpi = dpi or self._dpi_that_fits()
         sized = self.dot.replace(" graph [", f" graph [dpi={dpi}, ", 1)
         return _described(
@@ -102,6 +103,7 @@ class Diagram:
 
     def pdf(self) -> bytes:
         """The picture as a PDF."""
+        glyphs.warn(self.dot)
         return engine.render(self.dot, ["pdf"])[0]
 
     def html(self) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+import warnings
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -95,3 +97,31 @@ def test_three_hundred_leaves():
         sum((cg.parameter(f"w{i}", 1.0) for i in range(12)), cg.parameter("b", 0.0)), name="loss"
     )
     assert len(re.findall("… 6 more", cg.draw(some.backward()).dot)) == 1
+
+
+def test_letters_that_no_font_has(monkeypatch):
+    """Against FreeType's reading of the same files; one warning, and none for a format that brings no fonts."""
+    from cgraph.draw.output import glyphs
+
+    font = pytest.importorskip("matplotlib.ft2font")
+    monkeypatch.setattr(glyphs, "SYSTEM_FONTS", ())
+    monkeypatch.setattr(glyphs, "_said", set())
+    monkeypatch.delenv("FONTCONFIG_FILE", raising=False)
+    known = set()
+    for file in glyphs.FONTS.glob("*.ttf"):
+        known |= set(font.FT2Font(str(file)).get_charmap())
+    words = [
+        chr(c) for c in (*range(0x7F, 0x3400), *range(0x1D400, 0x1D800), *range(0x1F300, 0x1F650))
+    ]
+    drawn = [c for c in words if unicodedata.category(c)[0] in "LNSP"]
+    assert glyphs.missing("".join(words)) == {c for c in drawn if ord(c) not in known}
+
+    diagram = cg.draw(cg.tanh(cg.input("数学", 1.0), name="h"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        diagram.svg()
+        cg.draw(cg.sigmoid(cg.input("ŷ", 1.0), name="σ₁")).png()
+    with pytest.warns(UserWarning, match="学数") as said:
+        diagram.png()
+        diagram.pdf()
+    assert len(said) == 1

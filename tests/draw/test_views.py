@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import numpy as np
@@ -246,6 +247,13 @@ def test_two_runs_side_by_side():
         "fused",
     ] and not faults(two)
     assert cg.draw.compare(neuron(), neuron("fused")).title == "BCE and BCE from logits"
+    tree = str(two).split("\n")
+    assert tree.index("textbook:") < tree.index("fused:")
+    assert "BCE from logits" in tree[tree.index("fused:") + 1]
+    mermaid = two.mermaid
+    first, second = re.findall(r'^  subgraph \w+\["(.*)"\]', mermaid, re.M)
+    assert (first, second) == ("textbook", "fused")
+    assert mermaid.count("subgraph ") == len(re.findall(r"^ *end$", mermaid, re.M)) == 3
 
 
 def test_a_focus_adds_up():

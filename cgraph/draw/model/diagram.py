@@ -108,6 +108,11 @@ class Group:
     kind: Literal["scope", "fused"] = "scope"
     groups: tuple[Group, ...] = ()
 
+    @property
+    def everything(self) -> list[str]:
+        """The boxes in it and in the groups in it."""
+        return [*self.members, *(m for sub in self.groups for m in sub.everything)]
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:

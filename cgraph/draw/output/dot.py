@@ -90,7 +90,7 @@ class _Writer:
             f'fontcolor="{colors.ink}", penwidth=1.4, margin="0.12,0.07"];',
             f' edge [fontname="{SANS}", fontsize=12, color="{colors.ink}", fontcolor="{colors.ink}", arrowsize=0.85];',
         ]
-        grouped = {member for group in picture.groups for member in _members(group)}
+        grouped = {member for group in picture.groups for member in group.everything}
         lines += [self.box(box) for box in picture.boxes if box.id not in grouped]
         for group in picture.groups:
             lines += self.group(group, " ")
@@ -200,7 +200,7 @@ class _Writer:
             f'style="rounded,dashed,filled", color="{line}", fillcolor="{fill}", '
             f"penwidth=1.2, margin=12, tooltip={quoted(group.label)}];",
         ]
-        inner = {member for sub in group.groups for member in _members(sub)}
+        inner = {member for sub in group.groups for member in sub.everything}
         lines += [self.box(self.boxes[m], indent + " ") for m in group.members if m not in inner]
         for sub in group.groups:
             lines += self.group(sub, indent + " ")
@@ -327,10 +327,6 @@ class _Writer:
             ['<TR><TD HEIGHT="34"></TD></TR>'] if "bypass" in arrow.css else []
         )  # clear of the frame it passes under
         return table([*above, *rows, '<TR><TD HEIGHT="3"></TD></TR>'])
-
-
-def _members(group: Group) -> list[str]:
-    return [*group.members, *(m for sub in group.groups for m in _members(sub))]
 
 
 def _wrapped(words: str, room: float = math.inf, size: float = 12) -> list[str]:

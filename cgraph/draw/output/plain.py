@@ -5,7 +5,7 @@ Both are read off the same `Picture` as the DOT text, so they say the same; neit
 
 from __future__ import annotations
 
-from cgraph.draw.model.diagram import Arrow, Box, Picture
+from cgraph.draw.model.diagram import Arrow, Box, Group, Picture
 
 _SHAPES = {
     "data": ("((", "))"),
@@ -31,6 +31,11 @@ def tree(picture: Picture) -> str:
         elif arrow.kind != "gradient" and arrow.tail not in into.setdefault(arrow.head, []):
             into[arrow.head].append(arrow.tail)
     lines = [line for line in (picture.title, picture.caption) if line]
+    side = {member: group.label for group in picture.groups for member in group.everything}
+    headings = {
+        id: side[end.id] for end in picture.boxes if end.id in side for id in into.get(end.id, ())
+    }  # of two graphs beside one another: which result is whose
+    heading = ""
     seen: set[str] = set()
     roots = [id for end in picture.boxes if end.kind == "end" for id in into.get(end.id, [])] or [
         b.id for b in picture.boxes[-1:]
@@ -39,6 +44,9 @@ def tree(picture: Picture) -> str:
     while stack:
         id, lead, branch = stack.pop()
         box = boxes[id]
+        if not branch and headings.get(id, heading) != heading:
+            heading = headings[id]
+            lines += ["", f"{heading}:"]
         again = id in seen and bool(into.get(id))
         back = f"   ◂ {'; '.join(came[id])}" if id in came and not again else ""
         lines.append(
@@ -92,24 +100,11 @@ def _line(box: Box, came: bool) -> str:
 def mermaid(picture: Picture) -> str:
     """The graph as a Mermaid flowchart; every text is quoted and its special characters written as entities."""
     lines = [f"flowchart {picture.direction}"]
-    for box in picture.boxes:
-        if box.kind == "end":
-            lines.append(f'  {box.id}[" "]:::end_')
-            continue
-        left, right = _SHAPES.get(box.kind, ("[", "]"))
-        parts = [
-            box.symbol + (f" {box.shape}" if box.shape else ""),
-            box.formula,
-            f"= {box.number}" if box.number and (box.number_shown or box.kind != "op") else "",
-            *box.value,
-            *box.notes,
-        ]
-        if box.rows_state != "hidden":
-            parts += [words for row in box.rows for words in (row.text, *row.lines)]
-        if box.total_state != "hidden":
-            parts += [*box.total, box.total_note]
-        words = "<br/>".join(_safe(part) for part in parts if part)
-        lines.append(f'  {box.id}{left}"{words}"{right}:::{box.tone}')
+    boxes = {box.id: box for box in picture.boxes}
+    grouped = {member for group in picture.groups for member in group.everything}
+    lines += [_node(box) for box in picture.boxes if box.id not in grouped]
+    for group in picture.groups:
+        lines += _subgraph(group, boxes, "  ")
     for arrow in picture.arrows:
         words = "<br/>".join(_safe(w) for w in (*arrow.label, *arrow.lines))
         label = f'|"{words}"|' if words else ""
@@ -128,6 +123,34 @@ def mermaid(picture: Picture) -> str:
         "  classDef end_ fill:none,stroke:none",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _subgraph(group: Group, boxes: dict[str, Box], indent: str) -> list[str]:
+    inner = {member for sub in group.groups for member in sub.everything}
+    lines = [f'{indent}subgraph group_{group.id}["{_safe(group.label)}"]']
+    lines += [indent + _node(boxes[m]) for m in group.members if m not in inner]
+    for sub in group.groups:
+        lines += _subgraph(sub, boxes, indent + "  ")
+    return [*lines, f"{indent}end"]
+
+
+def _node(box: Box) -> str:
+    if box.kind == "end":
+        return f'  {box.id}[" "]:::end_'
+    left, right = _SHAPES.get(box.kind, ("[", "]"))
+    parts = [
+        box.symbol + (f" {box.shape}" if box.shape else ""),
+        box.formula,
+        f"= {box.number}" if box.number and (box.number_shown or box.kind != "op") else "",
+        *box.value,
+        *box.notes,
+    ]
+    if box.rows_state != "hidden":
+        parts += [words for row in box.rows for words in (row.text, *row.lines)]
+    if box.total_state != "hidden":
+        parts += [*box.total, box.total_note]
+    words = "<br/>".join(_safe(part) for part in parts if part)
+    return f'  {box.id}{left}"{words}"{right}:::{box.tone}'
 
 
 def _safe(words: str) -> str:
