@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
+
 import pytest
 from draw.nets import neuron
 
 import cgraph as cg
+from cgraph.draw.model.diagram import replace
 from cgraph.draw.output.theme import PALETTES
 
 
@@ -27,8 +30,9 @@ def test_text_can_be_read(name):
     for fill in fills:
         assert contrast(p.ink, fill) >= 7, fill
         assert contrast(p.muted_on_fill, fill) >= 4.5, fill
-        assert contrast(p.local, fill) >= 4.5, fill
-    for ink in (p.ink, p.muted, p.gradient, p.changed):
+        for ink in (p.local, p.positive, p.negative):
+            assert contrast(ink, fill) >= 4.5, fill
+    for ink in (p.ink, p.muted, p.gradient, p.changed, p.positive, p.negative):
         assert contrast(ink, p.paper) >= 4.5, ink
     for ink in (p.gradient, p.changed):
         assert contrast(ink, p.parameter_fill) >= 4.5, ink
@@ -52,3 +56,23 @@ def test_gradients_are_told_without_colour():
 def test_unknown_tones_look_like_other_ops():
     p = PALETTES["light"]
     assert p.of("nothing of the kind") == p.of("other")
+
+
+def test_parts_of_a_box_in_inks_of_their_own():
+    def style(item):
+        if getattr(item, "name", "") == "z":
+            return replace(item, tints=(("w₁x₁", "positive"), ("w₂x₂", "negative")))
+
+    plain, inked = (cg.draw(cg.run(neuron()), style=s).svg("") for s in (None, style))
+    texts = [
+        [
+            (t.text, t.get("fill"))
+            for t in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
+        ]
+        for svg in (plain, inked)
+    ]
+    said = ["".join(words or "" for words, _ in found).replace("\xa0", " ") for found in texts]
+    assert sorted(said[0]) == sorted(said[1]), "colours change no word"
+    light = PALETTES["light"]
+    fills = {fill.lower(): words for words, fill in texts[1] if fill}
+    assert fills[light.positive.lower()] == "w₁x₁" and fills[light.negative.lower()] == "w₂x₂"

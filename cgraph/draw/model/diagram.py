@@ -65,6 +65,9 @@ class Box:
     badge: str = ""
     health: Literal["", "bad", "after", "saturated"] = ""
     active: bool = False
+    tints: tuple[
+        tuple[str, str], ...
+    ] = ()  # parts of its formula and value in an ink of their own: (part, ink)
     border: Literal["solid", "dashed", "dotted"] = "solid"
     bypassed: bool = False
     tip: str = ""  # a sentence, for tooltips and screen readers
@@ -131,7 +134,8 @@ class Picture:
     reserve: tuple[
         tuple[str, str], ...
     ] = ()  # titles and captions of the whole series, which share one space
-    extra_legend: tuple[tuple[str, str], ...] = field(default=())  # (tone, text)
+    extra_legend: tuple[tuple[str, str], ...] = field(default=())  # (mark, text)
+    inks: tuple[tuple[str, str, str], ...] = ()  # (mark, ink, text): what the tints of boxes mean
     builder: Any = field(
         default=None, compare=False, repr=False
     )  # the facts behind it, for the interactive page

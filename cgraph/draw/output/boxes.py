@@ -5,9 +5,11 @@ Separate from `dot`, which puts boxes and arrows together: here is everything be
 
 from __future__ import annotations
 
+from functools import partial
+
 from cgraph.draw.model import text
 from cgraph.draw.model.diagram import Box
-from cgraph.draw.output.markup import LEFT, font, framed, mono, row, table
+from cgraph.draw.output.markup import LEFT, font, framed, mono, row, table, tinted
 from cgraph.draw.output.theme import SERIF, Palette
 
 _STRIP = 9  # points, for a value that comes in beside the chain
@@ -52,6 +54,10 @@ class BoxWriter:
             fill, line = colors.saturated_fill, colors.saturated_line
         return fill, colors.gradient if box.active else line
 
+    def parts(self, box: Box) -> list[tuple[str, str]]:
+        """The parts of a box's texts that have an ink of their own, with its colour."""
+        return [(part, str(getattr(self.colors, ink))) for part, ink in box.tints]
+
     # --- the upper storey -----------------------------------------------------------------------------------------------------
 
     def head(self, box: Box) -> list[str]:
@@ -65,13 +71,16 @@ class BoxWriter:
         if box.shape:
             symbol += " " + font(box.shape, 10, colors.muted_on_fill)
         rows.append(row(symbol))
+        parts = self.parts(box)
         if box.formula:
-            rows.append(row(font(box.formula, 12, ink)))
+            rows.append(row(tinted(box.formula, partial(_written, 12), ink, parts)))
         seen = "transparent" if box.value_state == "hidden" else ink
         if box.number_shown and box.number:
-            rows.append(row(font(f"{box.name} = {box.number}", 12, seen)))
+            rows.append(
+                row(tinted(f"{box.name} = {box.number}", partial(_written, 12), seen, parts))
+            )
         if box.value:
-            rows.append(row(mono(box.value, seen)))
+            rows.append(row(mono(box.value, seen, parts if seen == ink else ())))
         rows += [
             row(font(note, 11, colors.muted_on_fill, style="I" if box.bypassed else ""))
             for note in box.notes
@@ -208,7 +217,7 @@ class BoxWriter:
             shape = " " + font(box.shape, 10, colors.muted_on_fill) if box.shape else ""
             number = font(f" = {box.number}", 13, colors.ink) if box.number else ""
             rows = [*badge, row(mark + symbol + shape + number, 'PORT="h"')]
-            rows += [row(mono(box.value, colors.ink))] if box.value else []
+            rows += [row(mono(box.value, colors.ink, self.parts(box)))] if box.value else []
             style = "ROUNDED,DASHED" if box.kind == "constant" else "ROUNDED"
             least = "" if len(rows) > 1 or box.total else ' WIDTH="30" HEIGHT="30"'
             rows[-1] = rows[-1].replace("<TD", f"<TD{least}", 1)
@@ -278,6 +287,10 @@ class BoxWriter:
             f'shape=box, style="filled,rounded", fillcolor="{colors.other_fill}", color="{colors.bypassed_line}", penwidth=1, '
             f'height=0.25, margin="0.08,0.03", label=<{table(rows, 0)}>'
         )
+
+
+def _written(size: float, words: str, color: str) -> str:
+    return font(words, size, color)
 
 
 def _size(symbol: str) -> float:

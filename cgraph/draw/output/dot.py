@@ -19,6 +19,7 @@ from cgraph.draw.output.theme import PALETTES, SANS, SERIF, Palette
 
 _WRAP = 140  # characters of a caption line
 _NARROW = 360.0  # points that the lines above a drawing may take, however narrow it is
+_PAGE = 900.0  # the same for a drawing from top to bottom; texts are estimated from above
 _CHAINED = ("op", "scope")
 _EQUAL = 16  # cards whose upper storeys are stretched to one height
 _CROWD = 12  # arrows between leaves and one box; more of them need room to fan out, or they bunch at a corner
@@ -52,7 +53,7 @@ class _Writer:
         if not self.picture.arrows:
             row = self.picture.direction == "TB"
             return max(_NARROW, widest_box(self.picture, together=row))
-        return max(_NARROW, extent(self.picture)) if self.sideways else math.inf
+        return max(_NARROW, extent(self.picture)) if self.sideways else _PAGE
 
     def _slots(self) -> dict[int, int]:
         """Arrows from leaves that enter the header of a card from the side, each with a place of its own."""
@@ -171,6 +172,7 @@ class _Writer:
             )
         if any(not row.rule for box in picture.boxes for row in box.rows):
             found.append(("∂a/∂b", colors.local, "local gradient"))
+        found += [(mark, getattr(colors, ink), words) for mark, ink, words in picture.inks]
         return found + [(mark, colors.muted, words) for mark, words in picture.extra_legend]
 
     # --- boxes ----------------------------------------------------------------------------------------------------------------

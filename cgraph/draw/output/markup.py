@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from cgraph.draw.model import text
 from cgraph.draw.output.theme import MONO
@@ -28,6 +28,21 @@ def font(words: str, size: float, color: str, face: str = "", style: str = "") -
     return f'<FONT COLOR="{color}" POINT-SIZE="{size:g}"{face}>{inner}</FONT>'
 
 
+def tinted(
+    words: str, write: Callable[[str, str], str], ink: str, parts: Sequence[tuple[str, str]]
+) -> str:
+    """A text in one ink, with some parts of it in others: `write(piece, ink)` for each piece, in order."""
+    for part, other in parts:
+        before, found, after = words.partition(part)
+        if found:
+            return (
+                tinted(before, write, ink, parts)
+                + write(part, other)
+                + tinted(after, write, ink, parts)
+            )
+    return write(words, ink) if words else ""
+
+
 def table(rows: Iterable[str], padding: int = 1) -> str:
     return _TABLE.format(padding, "".join(rows))
 
@@ -44,5 +59,8 @@ def framed(rows: list[str], padding: int, fill: str, line: str, style: str, bord
     return f'shape=plain, style="", label=<{table}>'
 
 
-def mono(lines: Iterable[str], ink: str) -> str:
-    return table((row(font(line.replace(" ", "\u00a0"), 11, ink, MONO)) for line in lines), 0)
+def mono(lines: Iterable[str], ink: str, parts: Sequence[tuple[str, str]] = ()) -> str:
+    def write(words: str, color: str) -> str:
+        return font(words.replace(" ", "\u00a0"), 11, color, MONO)
+
+    return table((row(tinted(line, write, ink, parts)) for line in lines), 0)

@@ -53,6 +53,8 @@ class Palette:
     saturated_fill: str = "#FFF6CC"
     saturated_line: str = "#8A6D00"
     changed: str = "#0B6E99"
+    positive: str = "#00663D"
+    negative: str = "#A8002D"
 
     def of(self, tone: str) -> tuple[str, str]:
         """Fill and border of a tone; unknown tones look like "other"."""
@@ -73,7 +75,7 @@ DARK = Palette(
     activation_line="#E58F88", loss_fill="#30233F", loss_line="#B795E6", other_fill="#232A31", other_line="#94A1AE",
     group_fill="#171D24", group_line="#66727E", fused_fill="#1C1824", scope_fill="#1C2732", scope_line="#8DB0D2",
     bypassed_line="#6D7883", bad_fill="#4A1620", bad_line="#FF7B8E", after_fill="#2E1A1F", saturated_fill="#3B3410",
-    saturated_line="#D9BC4A", changed="#5CC3EE",
+    saturated_line="#D9BC4A", changed="#5CC3EE", positive="#5FDBA7", negative="#FF9AAE",
 )  # fmt: skip
 PRINT = Palette(
     ink="#000000", muted="#555555", muted_on_fill="#4A4A4A", gradient="#000000", local="#222222", active="#D0D0D0",
@@ -83,6 +85,6 @@ PRINT = Palette(
     loss_fill="#E6E6E6", loss_line="#000000", other_fill="#FFFFFF", other_line="#777777", group_fill="#FFFFFF",
     group_line="#888888", fused_fill="#FAFAFA", scope_fill="#F5F5F5", scope_line="#333333", bypassed_line="#AAAAAA",
     bad_fill="#DDDDDD", bad_line="#000000", after_fill="#F2F2F2", saturated_fill="#F7F7F7", saturated_line="#444444",
-    changed="#000000",
+    changed="#000000", positive="#000000", negative="#4D4D4D",
 )  # fmt: skip
 PALETTES = {"light": LIGHT, "dark": DARK, "print": PRINT}

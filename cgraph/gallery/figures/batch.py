@@ -109,22 +109,35 @@ def forward(X: Any, Y: Any, Z: Any, P: Any, cost: Any) -> None:
     positive = cg.negative(cg.mean(Y * cg.log(P)), name="C_p")
     negative = cg.negative(cg.mean((1.0 - Y) * cg.log(1.0 - P)), name="C_n")
     total = cg.add(positive, negative, name="cost")
-    colours = {"Cₚ": "data", "Cₙ": "activation"}
+    inks = {"Cₚ": "positive", "Cₙ": "negative"}
 
     def two_colours(item):
-        tone = colours.get(getattr(item, "name", "")) or colours.get(getattr(item, "symbol", ""))
-        return replace(item, tone=tone) if tone else None
+        """Each half of the formula, and the examples it is about, in an ink of its own."""
+        name = getattr(item, "name", "") or getattr(item, "symbol", "")
+        if name == "C":
+            return replace(item, tints=tuple(inks.items()))
+        if ink := inks.get(name):
+            return replace(item, tints=((item.formula, ink), (f"{name} = {item.number}", ink)))
+        if name in ("Y", "P̂", "ln₁", "ln₂"):
+            three, _, fourth = item.value[0].strip("[ ]").rpartition(" ")
+            tints = ((three, "negative"), (fourth, "positive"))
+            return replace(item, tints=tints[name == "ln₁" : 2 - (name == "ln₂")])
 
     parts = cg.run(total)
-    show(
-        "fig34_cost_parts",
-        cg.draw(
-            parts,
-            style=two_colours,
-            title="The cost, from positive and negative examples",
-            caption="green: what the positive examples cost; red: what the negative ones cost",
+    halves = cg.draw(
+        parts,
+        style=two_colours,
+        title="The cost, from positive and negative examples",
+        caption="each half of the formula counts the examples of one kind",
+    )
+    halves.picture = replace(
+        halves.picture,
+        inks=(
+            ("y = 1", "positive", "what positive examples cost"),
+            ("y = 0", "negative", "what negative ones cost"),
         ),
     )
+    show("fig34_cost_parts", halves)
     record(positive=parts.value(positive), negative=parts.value(negative), cost=parts.value(total))
 
 
