@@ -261,17 +261,22 @@ _over_axes("softmax", "jax.nn.softmax")
 _over_axes("log_softmax", "jax.nn.log_softmax")
 
 
-def _with_params(name: str, call: str) -> None:
-    def emit(w: NodeWriter, node: Node, x: Operand, *rest: Operand) -> str:
-        texts = [x.text, *(o.text for o in rest)]
-        texts += [f"{key}={value!r}" for key, value in node.params.items()]
-        return f"{call}({', '.join(texts)})"
+def _place(name: str) -> None:
+    def emit(w: NodeWriter, node: Node, x: Operand) -> str:
+        texts = [x.text, *(f"{key}={value!r}" for key, value in node.params.items())]
+        return f"jnp.{name}({', '.join(texts)})"
 
     EMISSIONS[name] = emit
 
 
-for _name in ("argmax", "argmin", "searchsorted"):
-    _with_params(_name, f"jnp.{_name}")
+for _name in ("argmax", "argmin"):
+    _place(_name)
+
+
+@emission("searchsorted")
+def _searchsorted(w: NodeWriter, node: Node, a: Operand, v: Operand) -> str:
+    # JAX counts in int32.
+    return f"jnp.searchsorted({a.text}, {v.text}, side={node.params['side']!r}).astype(int)"
 
 
 @emission("argsort")
