@@ -111,6 +111,7 @@ def word(node: Node) -> str:
 
 @cache
 def _op_word(name: str) -> str:
+    name = name.rpartition(".")[2]  # `special.erf` is called erf
     return _WORDS.get(name) or re.sub(r"[^\w]", "", text.clean(name.replace("_", ""), 12)) or "op"
 
 
