@@ -1,8 +1,8 @@
 """cgraph's checks on other people's derivatives: elementwise functions of PyTorch, JAX, autograd and MyGrad at hard points.
 
-Gradients in float64, at one hard point at a time (tails, zeros, the neighbourhood of what is special), are held against four hundred digits of
-mpmath. Of those that are off, the gradient, the truth and the error are printed, and what `testing.check_gradients` says that knows no truth.
-``python benchmarks/peers_checked.py [torch jax autograd mygrad]``; the findings stand in docs/peers-checked.md.
+Gradients in float64, at one hard point at a time (tails, zeros, the neighbourhood of what is special), are held against four hundred
+digits of mpmath. Of those that are off, the gradient, the truth and the error are printed, and what `testing.check_gradients`, which
+knows no truth, says. ``python benchmarks/peers_checked.py [torch jax autograd mygrad]``; the findings stand in docs/peers-checked.md.
 """
 
 from __future__ import annotations
