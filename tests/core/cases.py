@@ -369,6 +369,7 @@ def moves() -> Iterator[Case]:
     for name, f, truth, *args in lines:
         yield shaped(name, f, truth, *args)
     yield shaped("stop_gradient", cg.stop_gradient, lambda x: x, (2, 3), wrt=())
+    yield shaped("checkpoint", cg.checkpoint, lambda x: x, (2, 3))
     yield shaped(
         "keras_bce",
         cg.keras_bce,

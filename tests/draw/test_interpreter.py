@@ -96,8 +96,8 @@ def test_every_op_that_has_a_rule():
     rng = np.random.default_rng(0)
     builders = []
     for op in OPS.values():
-        if op.family != "elementwise":
-            continue
+        if op.family != "elementwise" or not op.module.startswith("cgraph."):
+            continue  # other tests define ops of their own
         # Inside the domains of all of them: (0, 1), apart from one another.
         operands = [cg.parameter(f"x{i}", rng.uniform(0.1, 0.9, (2, 3))) for i in range(op.arity)]
         try:
