@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 from cgraph.node import Node
@@ -11,9 +12,10 @@ from cgraph.op import PARAMETER
 
 def make_module(function: Callable[..., Any], values: Mapping[str, Any], leaves: Mapping[str, Node]) -> Any:  # fmt: skip
     """A module whose parameters are the graph's; leaves that are no parameters are buffers."""
-    import torch
+    torch: Any = import_module("torch")
+    base: Any = torch.nn.Module
 
-    class GraphModule(torch.nn.Module):
+    class GraphModule(base):  # type: ignore[misc]
         """A cgraph graph. Its parameters have the graph's names, with ``_`` where a module's may not have a dot or a slash."""
 
         def __init__(self) -> None:
