@@ -33,7 +33,7 @@ def main() -> None:
         small = (
             Image.open(io.BytesIO(diagram.png()))
             .convert("RGB")
-            .quantize(64, dither=Image.Dither.NONE)
+            .quantize(256, dither=Image.Dither.NONE)
         )
         small.save(HERE / "images" / f"drawing_{name}.png", optimize=True)
     cg.draw(zoo.neuron().backward()).save(HERE / "images" / "and_backward.png")  # of the README
