@@ -1,8 +1,8 @@
 """Rules, and the driver that applies them until nothing is left to do.
 
 A rule is an equation between two graphs over the same wildcards: where its left side is found, the right side takes its place. The
-driver walks the graph once, operands first; what a rule builds is rewritten on the spot. That the shipped rules settle is tested, each
-alone and all together on random graphs; a set of rules that does not is stopped after a number of steps, with an error that names them.
+driver walks the graph once, operands first; what a rule builds is rewritten on the spot. That the shipped rules settle
+is tested on random graphs; a set of rules that does not is stopped after a number of steps, with an error that names them.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import cgraph as cg
+from cgraph import testing
 from cgraph.graph import order, verify
 from cgraph.rewrite.rule import Rule, Rules, rewrite
 from cgraph.rewrite.stability import STABILITY
@@ -152,6 +153,19 @@ def test_rules_that_go_round_in_circles_are_stopped():
     rules = Rules([Rule("there", cg.sin(x), cg.cos(x)), Rule("back", cg.cos(x), cg.sin(x))])
     with pytest.raises(cg.CgraphError, match=r"did not settle at 'sin'.*'there', 'back'"):
         rewrite([cg.sin(cg.input("z"))], rules)
+
+
+def test_random_graphs_settle_once_and_stay():
+    """All the rules together, on graphs nobody laid: what was rewritten is not rewritten again, and comes to the same."""
+    rewritten = 0
+    for seed in range(150):
+        root = testing.random_graph(seed).root
+        new, report = cg.stabilize(root)
+        again, nothing = cg.stabilize(new)
+        assert again is new and not len(nothing), seed
+        rewritten += bool(len(report))
+        np.testing.assert_allclose(cg.run(new).value(new), cg.run(root).value(root), rtol=1e-4)
+    assert rewritten > 3
 
 
 def test_a_rule_needs_its_wildcards_on_the_left():
