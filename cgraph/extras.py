@@ -9,18 +9,25 @@ from typing import Any
 from cgraph.errors import MissingPackageError
 
 
-def scipy(module: str, what: str) -> Any:
-    """``scipy.<module>``, for `what`.
+def package(module: str, what: str, extra: str) -> Any:
+    """A module of another package, for `what`; `extra` is the extra of cgraph that brings it.
 
     Raises:
-        MissingPackageError: when SciPy is not installed; the message says how to get it.
+        MissingPackageError: when it is not installed; the message says how to get it.
     """
     try:
-        return import_module(f"scipy.{module}")
+        return import_module(module)
     except ImportError as error:
+        name = module.partition(".")[0]
+        shown = {"scipy": "SciPy"}.get(name, name)
         raise MissingPackageError(
-            f'{what} needs SciPy: pip install "cgraph[scipy]"', name="scipy"
+            f'{what} needs {shown}: pip install "cgraph[{extra}]"', name=name
         ) from error
+
+
+def scipy(module: str, what: str) -> Any:
+    """``scipy.<module>``, for `what`; see `package`."""
+    return package(f"scipy.{module}", what, "scipy")
 
 
 def installed(package: str) -> bool:

@@ -107,7 +107,7 @@ def leaf_like(node: Node, name: str) -> Node:
     return input(name, shape=node.shape, dtype=node.dtype)
 
 
-def zeros_for(leaf: Node) -> Any:
-    """Zeros in the shape and dtype of a leaf, whose sizes are known."""
-    shape: Any = leaf.shape
-    return np.zeros(shape, leaf.dtype)
+def zeros_for(leaf: Node, shape: Any = None) -> Any:
+    """Zeros in the dtype and shape of a leaf, whose sizes are known, or in a shape of their own (that of all its rows)."""
+    sizes: Any = leaf.shape if shape is None else shape
+    return np.zeros(sizes, leaf.dtype)

@@ -182,17 +182,11 @@ def _reverse_step(body: Body, carried: int, rows: int) -> Body:
     )
 
 
-def _sizes(x: Any) -> Any:
-    return shape_of(x)
-
-
 def _scan_forward(i: int, tangent: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
     """The tangent of the results where operand `i` moves: a loop that carries the state and its tangent."""
     body, length, carried, rows = (params[k] for k in ("body", "length", "carried", "rows"))
     step, places = body.kept(("tangent", carried, rows), lambda: _tangent_step(body, carried, rows))
-    zeros: list[Any] = [
-        np.zeros(_sizes(x), leaf.dtype) for x, leaf in zip(operands, body.leaves, strict=True)
-    ]
+    zeros = [zeros_for(leaf, shape_of(x)) for x, leaf in zip(operands, body.leaves, strict=True)]
     moved = [tangent if k == i else zero for k, zero in enumerate(zeros)]
     floating = body.floating_leaves
     init = [*operands[:carried], *(moved[k] for k in floating if k < carried)]

@@ -4,27 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 import cgraph as cg
 from cgraph.errors import UnsupportedError
+from cgraph.extras import package
 from cgraph.graph import order
 from cgraph.node import Node
 
 
 def framework(name: str, extra: str) -> Any:
-    """Another framework's module, imported when it is needed.
+    """A module of another framework, imported when it is needed; see `cgraph.extras.package`."""
+    return package(name, "reading or writing this kind of model", extra)
 
-    Raises:
-        ImportError: where it is not installed, saying what to install.
-    """
+
+class Missing(Exception):
+    """A primitive, or a use of one, that cgraph has no counterpart for."""
+
+
+def lookup(path: str) -> Any:
+    """``cg.special.erf`` from its name; None where it is not there."""
     try:
-        return import_module(name)
-    except ImportError as error:
-        raise ImportError(f"{name} is not installed: pip install 'cgraph[{extra}]'") from error
+        return reduce(getattr, path.split("."), cg)
+    except (AttributeError, ImportError):
+        return None
+
+
+def need(path: str, primitive: str) -> Any:
+    op = lookup(path)
+    if op is None:
+        raise Missing(primitive)
+    return op
 
 
 class Line:

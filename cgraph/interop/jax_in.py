@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 import cgraph as cg
-from cgraph.interop.building import Line, framework, leaf, refuse, scoped, set_line
-from cgraph.interop.jax_rules import Missing, rule_of
+from cgraph.interop.building import Line, Missing, framework, leaf, refuse, scoped, set_line
+from cgraph.interop.jax_rules import rule_of
 from cgraph.node import Node
 
 MOST_STEPS = 10_000  # of a while loop that is unrolled

@@ -7,22 +7,17 @@ to the entries' numbers, which says where every entry of the result comes from, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
 from typing import Any
 
 import numpy as np
 
 import cgraph as cg
-from cgraph.interop.building import framework, number
+from cgraph.interop.building import Missing, framework, lookup, need, number
 from cgraph.interop.windows import convolve, windows
 from cgraph.node import Node
 from cgraph.op import OPS
 
 Rule = Callable[..., Any]
-
-
-class Missing(Exception):
-    """A primitive, or a use of one, that cgraph has no counterpart for."""
 
 
 # JAX's name -> cgraph's, for ops that work entry by entry.
@@ -52,21 +47,6 @@ def rule_of(name: str) -> Rule | None:
         op = lookup(ELEMENTWISE[name])
         return None if op is None else lambda eqn, *operands: op(*weak(operands))
     return None
-
-
-def lookup(path: str) -> Any:
-    """``cg.special.erf`` from its name; None where it is not there."""
-    try:
-        return reduce(getattr, path.split("."), cg)
-    except (AttributeError, ImportError):
-        return None
-
-
-def need(path: str, primitive: str) -> Any:
-    op = lookup(path)
-    if op is None:
-        raise Missing(primitive)
-    return op
 
 
 def rule(*names: str) -> Callable[[Rule], Rule]:

@@ -14,8 +14,7 @@ import numpy as np
 
 import cgraph as cg
 from cgraph.errors import ShapeError, UnsupportedError
-from cgraph.interop.building import framework, leaf, refuse, scoped
-from cgraph.interop.jax_rules import Missing
+from cgraph.interop.building import Missing, framework, leaf, refuse, scoped
 from cgraph.interop.onnx_rules import RULES
 from cgraph.node import Node
 

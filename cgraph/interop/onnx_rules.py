@@ -14,8 +14,7 @@ import numpy as np
 
 import cgraph as cg
 from cgraph.interop import torch_rules as aten
-from cgraph.interop.building import framework, number
-from cgraph.interop.jax_rules import Missing, need
+from cgraph.interop.building import Missing, framework, need, number
 from cgraph.interop.windows import convolve, windows
 from cgraph.node import Node
 from cgraph.op import OPS

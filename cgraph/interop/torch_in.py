@@ -19,8 +19,7 @@ import numpy as np
 
 import cgraph as cg
 from cgraph.errors import UnsupportedError
-from cgraph.interop.building import Line, framework, leaf, refuse, scoped, set_line
-from cgraph.interop.jax_rules import Missing
+from cgraph.interop.building import Line, Missing, framework, leaf, refuse, scoped, set_line
 from cgraph.interop.torch_rules import RULES, to_numpy
 from cgraph.node import Node
 

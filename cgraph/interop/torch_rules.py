@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 import cgraph as cg
-from cgraph.interop.building import framework, number
-from cgraph.interop.jax_rules import Missing, lookup, need
+from cgraph.interop.building import Missing, framework, lookup, need, number
 from cgraph.interop.windows import convolve, windows
 from cgraph.node import Node
 
