@@ -19,7 +19,8 @@ from cgraph.testing.compare import measure
 from cgraph.testing.compare.adapters import as_subject
 from cgraph.testing.compare.comparison import Check
 from cgraph.testing.compare.frameworks import ModuleSubject
-from cgraph.testing.compare.subject import GraphSubject, topological
+from cgraph.testing.compare.subject import FunctionSubject, GraphSubject, topological
+from cgraph.testing.failure.failure import Failure
 from cgraph.testing.localize.blame import blame_error
 from cgraph.testing.oracle.differences import slope
 from cgraph.testing.oracle.tape import Tape
@@ -61,7 +62,8 @@ def check_gradients(
         ValueError: for options that would check nothing.
 
     Returns:
-        A `Report`: `.verdict` is PASS, FAIL, KINK, DOMAIN or INCONCLUSIVE; `print(report)` says why and shows where.
+        A `Report`: `.verdict` is PASS, FAIL, KINK, DOMAIN or INCONCLUSIVE; `print(report)` says why and where; `report.describe()`
+        shows the smallest case that fails in the same way, `report.save()` writes it to files.
 
     >>> import numpy as np
     >>> from cgraph import testing
@@ -75,10 +77,15 @@ def check_gradients(
     _refuse(order, modes, reference, projections, vjp, gradient)
     subject = as_subject(checked, inputs, wrt, vjp, gradient)
     report = Check(subject, seed, projections, modes, reference).judge()
-    if report.verdict is Verdict.FAIL and isinstance(subject, ModuleSubject):
-        subject.locate(report)
     if order > 1 and report.verdict in (Verdict.PASS, Verdict.KINK):
-        return second_order(subject, report, order, modes, seed)
+        report = second_order(subject, report, order, modes, seed)
+    if report.verdict is Verdict.FAIL:
+        if isinstance(subject, FunctionSubject):
+            options = {"wrt": wrt, "vjp": vjp, "gradient": gradient}
+            subject.handed = checked, inputs, {k: v for k, v in options.items() if v is not None}
+        if isinstance(subject, ModuleSubject):
+            subject.locate(report)
+        report.failure = Failure(report)
     return report
 
 
@@ -186,7 +193,7 @@ def stop_gradients(subject: Any, deeper: GraphSubject, rng: Any) -> Blame | None
         return None
     node = next((n for n in reversed(subject.nodes) if n.parents and _holds_back(n)), subject.root)
     return Blame(
-        "graph", node.label, node, got=a, expected=found.value, tolerance=4 * found.error, reason="error of the differences",
+        "graph", node.label, node, got=a, expected=found.value, tolerance=4 * found.error, reason="the error of the finite differences",
         sentence="stop_gradient in the local gradient: the first derivative is right, the second one is lost",
         hint="write the partial without stop_gradient",
     )  # fmt: skip

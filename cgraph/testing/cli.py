@@ -19,6 +19,7 @@ from typing import Any
 from cgraph.errors import CgraphError
 from cgraph.node import Node
 from cgraph.op import OPS, Op
+from cgraph.testing.report import default_directory
 
 
 def find(target: str) -> Any:
@@ -105,14 +106,14 @@ def _check(
             f"{target} is {type(found).__name__}: give an op (a row of cgraph.op.Op) or a node; for functions use testing.check_gradients"
         )
     if as_json:
-        facts = {"target": target, "ok": bool(report.ok), "report": str(report)}
+        facts = {"target": target, "ok": bool(report.ok), "report": report.describe()}
         if row is None:
             facts["verdict"] = str(report.verdict)
         else:
             facts |= {"examples": report.examples, "verdicts": dict(report.verdicts)}
         print(json.dumps(facts, ensure_ascii=False))
     else:
-        print(report)
+        print(report.describe(default_directory()))
     return bool(report.ok)
 
 
@@ -128,7 +129,7 @@ def _soak(count: int, seed: int) -> bool:
         verdicts[str(report.verdict)] += 1
         show(k + 1)
         if not report.ok:
-            print(report)
+            print(report.describe(default_directory()))
             break
     print(
         f"{sum(verdicts.values())} random graphs: "

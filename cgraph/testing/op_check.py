@@ -57,6 +57,13 @@ class OpReport:
         return Verdict.PASS if self.ok else Verdict.FAIL
 
     def __str__(self) -> str:
+        return self._text("" if self.failure is None else str(self.failure))
+
+    def describe(self, directory: Any = None) -> str:
+        """The text with the smallest failing case; with a directory, picture and reproduction are written there."""
+        return self._text("" if self.failure is None else self.failure.describe(directory))
+
+    def _text(self, failure: str) -> str:
         if self.skipped:
             return f"ok: {self.op.name}: {self.skipped}"
         counts = ", ".join(f"{n} {v}" for v, n in sorted(self.verdicts.items()))
@@ -70,8 +77,7 @@ class OpReport:
             )
             lines += [f"  not noticed: {name}" for name in missed]
         lines += [f"  {line}" for line in self.broken]
-        if self.failure is not None:
-            lines.append(str(self.failure))
+        lines += [failure] if failure else []
         return "\n".join(lines)
 
 

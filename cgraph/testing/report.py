@@ -1,8 +1,8 @@
-"""What a check answers: the verdict, the blame, and a message that stands by itself.
+"""What a check answers, as plain data: the verdict, what is wrong and where, and both as text.
 
-A failing report knows eight things: the op, the operand, the element, both values and which is which, the tolerance, the inputs, a minimal
-graph, and a picture of it. The last two are worked out when somebody reads the message, not before: hypothesis fails a hundred times
-on its way to a small example, and nobody looks at those.
+`str(report)` shows the case as it was checked and does nothing else. `report.describe()` and `report.save()` look for the smallest case
+that fails in the same way, which takes checks of its own: hypothesis fails a hundred times on its way to a small example, and nobody
+looks at those.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-ARTIFACTS = "CGRAPH_ARTIFACTS"  # the environment variable that names the directory for pictures and reproductions
 
 
 class Verdict(StrEnum):
@@ -80,6 +78,40 @@ class Blame:
             line += f", edge {names(self.node)} -> {names(self.parent)} (operand {self.operand})"
         return line
 
+    def lines(self, source: str = "complex step") -> list[str]:
+        """What is wrong, both values, the likely mistake, the upstream and the tolerance, a line each."""
+        lines = [self.sentence] if self.sentence else []
+        if self.got is not None and self.expected is not None:
+            where = f"element {list(self.element)}: " if self.element else "value: "
+            through = ", through this op alone" if self.node is not None else ""
+            expected = f"{number(self.expected)} ± {self.tolerance:.1g}"
+            lines.append(f"{where}got {number(self.got)}   expected {expected} ({source}{through})")
+            if 1 < np.size(self.got_array) <= 256 and np.shape(self.got_array) == np.shape(
+                self.expected_array
+            ):
+                lines.append(f"got      {short(self._from_element(self.got_array))}")
+                lines.append(f"expected {short(self._from_element(self.expected_array))}")
+        if self.hint:
+            lines.append(f"looks like: {self.hint}")
+        if self.upstream is not None:
+            lines.append(f"upstream {np.shape(self.upstream)}: {short(self.upstream)}")
+        lines.append(
+            f"tolerance used {self.tolerance:.2g}" + (f": {self.reason}" if self.reason else "")
+        )
+        return lines
+
+    def _from_element(self, array: Any) -> Any:
+        """Small arrays whole; of large ones, the entries from the wrong one on."""
+        array = np.asarray(array)
+        if array.size <= 12 or not self.element:
+            return array
+        return np.roll(array.ravel(), -int(np.ravel_multi_index(self.element, array.shape)))
+
+
+def default_directory() -> Path:
+    """Where pictures and reproductions go when nothing else is said: $CGRAPH_ARTIFACTS, or .cgraph."""
+    return Path(os.environ.get("CGRAPH_ARTIFACTS") or ".cgraph")
+
 
 def number(x: Any) -> str:
     return f"{float(x):.17g}" if x is not None else "?"
@@ -98,7 +130,16 @@ def short(array: Any, limit: int = 12) -> str:
 
 @dataclass
 class Report:
-    """The answer of `check_gradients`. `print(report)` tells everything; `.ok` is False for FAIL alone."""
+    """The answer of `check_gradients`. `print(report)` says what was found and where; `.ok` is False for FAIL alone.
+
+    Attributes:
+        verdict, why: the verdict and its reason in words.
+        blame: what is wrong and where, for FAIL.
+        notes: what else there is to know of how it was checked.
+        got, expected, tolerance: the comparison that decided, ⟨g, d⟩ against ⟨w, J d⟩.
+        second: what finite differences said, where they were asked: value and error.
+        failure: the smallest case that fails in the same way, worked out when it is asked for (`failure.Failure`).
+    """
 
     subject: Any
     seed: int = 0
@@ -109,9 +150,8 @@ class Report:
     got: float = 0.0
     expected: float = 0.0
     tolerance: float = 0.0
-    second: Any = None  # what Richardson's differences said, where they were asked
-    directory: str | None = None
-    _case: Any = None
+    second: Any = None
+    failure: Any = None
 
     def settle(self, verdict: Verdict, why: str, blame: Blame | None) -> None:
         self.verdict, self.why, self.blame = verdict, why, blame
@@ -124,15 +164,6 @@ class Report:
     def ok(self) -> bool:
         return self.verdict is not Verdict.FAIL
 
-    @property
-    def case(self) -> Any:
-        """The smallest graph found that fails in the same way, with its own blame: see `reduce.Case`."""
-        if self._case is None:
-            from cgraph.testing.failure.shrink import minimal_case
-
-            self._case = minimal_case(self)
-        return self._case
-
     def table(self) -> str:
         """The comparison in figures: what the code under test says of the whole gradient, what the reference says, and the bound."""
         rows = [("got ⟨g, d⟩", self.got), ("expected ⟨w, J d⟩", self.expected), ("difference", abs(self.got - self.expected)),
@@ -141,52 +172,71 @@ class Report:
             rows += [("by differences", self.second.value), ("  their error", self.second.error)]
         return "\n".join(f"{name:20} {value: .17g}" for name, value in rows)
 
-    def to_dot(self) -> str:
-        """The minimal graph as DOT, the wrong edge red."""
-        from cgraph.testing.failure.picture import dot
-
-        return dot(self.case)
-
-    def to_png(self, path: Any) -> Path:
-        """The same, drawn. Raises `DrawError` without an engine."""
-        from cgraph.testing.failure.picture import png
-
-        return png(self.case, Path(path))
-
-    def repro(self) -> str:
-        """A Python file that fails in the same way."""
-        from cgraph.testing.failure.repro import script
-
-        return script(self)
-
-    def save(self, directory: Any = None) -> dict[str, Path]:
-        """Write picture, DOT and reproduction into a directory (default: $CGRAPH_ARTIFACTS or .cgraph), once."""
-        from cgraph.testing.failure.picture import save_all
-
-        return save_all(
-            self, Path(directory or self.directory or os.environ.get(ARTIFACTS) or ".cgraph")
-        )
-
     def __str__(self) -> str:
-        if self.verdict is not Verdict.FAIL:
-            text = f"{self.verdict.value}: {self.subject.name}" + (
-                f": {self.why}" if self.why else ""
+        if self.blame is None:
+            first, lines = self.subject.name + (f": {self.why}" if self.why else ""), []
+        else:
+            first = self.blame.headline(self.subject.name_of) + (
+                f"   [{self.why}]" if self.why else ""
             )
-            return "\n".join([text, *(f"  note: {note}" for note in self.notes)])
-        from cgraph.testing.failure.message import message
-
-        return message(self)
+            lines = [*self.blame.lines(self.source), *self.subject.described(self.blame.node)]
+        notes = [f"note: {note}" for note in self.notes]
+        return "\n  ".join([f"{self.verdict.value}: {first}", *lines, *notes])
 
     def __repr__(self) -> str:
         return f"<Report {self.verdict.value}: {self.subject.name}{': ' + self.blame.op if self.blame else ''}>"
 
+    @property
+    def source(self) -> str:
+        """Which reference `expected` comes from."""
+        lost = any("no complex step" in note for note in self.notes)
+        return "Richardson's differences" if lost else "complex step"
+
+    # --- the smallest case that fails in the same way --------------------------------------------------------------------------
+
+    def describe(self, directory: Any = None) -> str:
+        """The text with the smallest case; with a directory, picture and reproduction are written there and named in it."""
+        text: str = str(self) if self.failure is None else self.failure.text(directory)
+        return text
+
+    @property
+    def case(self) -> Any:
+        """The smallest case found that fails in the same way, with its own blame: a `failure.shrink.Case`."""
+        return self._failed().case
+
+    def to_dot(self) -> str:
+        """The smallest case as DOT, the wrong edge red."""
+        return str(self._failed().dot())
+
+    def to_png(self, path: Any) -> Path:
+        """The same, drawn. Raises `DrawError` without an engine."""
+        found: Path = self._failed().png(Path(path))
+        return found
+
+    def repro(self) -> str:
+        """A Python file that fails in the same way."""
+        return str(self._failed().script())
+
+    def save(self, directory: Any = None) -> dict[str, Path]:
+        """Write picture, DOT and reproduction into a directory (default: $CGRAPH_ARTIFACTS or .cgraph)."""
+        paths: dict[str, Path] = self._failed().save(directory)
+        return paths
+
+    def _failed(self) -> Any:
+        if self.failure is None:
+            raise ValueError(
+                f"the verdict is {self.verdict.value}: there is no failing case to show"
+            )
+        return self.failure
+
 
 class GradientMismatch(AssertionError):
-    """A gradient that is wrong. Its text is the report's, made when it is read."""
+    """A gradient that is wrong. Its text is made when it is read: the smallest case, with picture and reproduction in `directory`."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, directory: Any = None) -> None:
         super().__init__(report)
         self.report = report
+        self.directory = directory
 
     def __str__(self) -> str:
-        return str(self.report)
+        return self.report.describe(self.directory or default_directory())

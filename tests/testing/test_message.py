@@ -28,7 +28,7 @@ def failing() -> testing.Report:
 
 def test_eight_fields(artifacts: Path) -> None:
     with testing.plant("matmul/0:transposed"):
-        text = str(failing())
+        text = failing().describe(artifacts)
     fields = {
         "op": r"op 'matmul', node n\d",
         "operand": r"edge n\d -> n\d \(operand 0\)",
@@ -52,7 +52,7 @@ def test_eight_fields(artifacts: Path) -> None:
 def test_a_sum_that_is_not_accumulated_is_told_from_a_wrong_edge() -> None:
     with testing.plant("engine:overwrite"):
         report = failing()
-        assert "overwritten, not accumulated" in str(report)
+        assert "overwritten, not accumulated" in report.describe()
         assert report.case.blame.kind == "accumulation"
 
 
@@ -106,7 +106,7 @@ def test_fifty_digits_stand_beside_an_elementwise_op() -> None:
     pytest.importorskip("mpmath")
     with testing.plant("tanh/0:half"):
         report = testing.check_gradients(cg.sum(cg.tanh(cg.parameter("x", [0.5, 1.0]))))
-        told = re.search(r"by mpmath, with fifty digits: (\S+)", str(report))
+        told = re.search(r"by mpmath, with fifty digits: (\S+)", report.describe())
     assert told is not None and float(told[1]) == pytest.approx(
         float(report.case.blame.expected), rel=1e-14
     )
@@ -121,3 +121,61 @@ def test_an_argument_of_a_function() -> None:
     )
     text = str(report)
     assert "argument 1" in text and "element [0]" in text and "argument 1 = [3., 4.]" in text
+
+
+def test_the_text_of_a_report_has_no_side_effects(
+    artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cgraph.testing.failure import failure
+
+    with testing.plant("matmul/0:transposed"):
+        report = failing()
+    monkeypatch.setattr(failure, "minimal_case", None)  # must not be called
+    text = str(report)
+    assert "matmul" in text and "transposed" in text and "n8 = mean" in text
+    assert not artifacts.exists()
+
+
+OWN = """
+import numpy as np
+
+SCALE = np.array([1.0, 2.0])
+
+def helper(x):
+    return np.sin(x) * SCALE
+
+def f(x, y):
+    return helper(x) * y
+
+def vjp(u, x, y):
+    return u * np.cos(x) * y, u * helper(x)
+
+def gradient(x, y):
+    return np.cos(x) * y, helper(x)
+"""
+CALLS = {
+    "imported vjp": "check_gradients(own_functions.f, *xs, vjp=own_functions.vjp, wrt=[0])",
+    "pasted gradient": "check_gradients(g, *xs, gradient=gradient, seed=3)",
+    "large inputs": "check_gradients(own_functions.f, *[np.tile(x, (200, 1)) for x in xs], vjp=own_functions.vjp)",
+    "in Fortran order": "check_gradients(own_functions.f, *[np.asfortranarray(np.ones((3, 2)))] * 2, vjp=own_functions.vjp)",
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_reproductions_of_functions_run_as_printed(call: str, tmp_path: Path) -> None:
+    (tmp_path / "own_functions.py").write_text(OWN)
+    main = OWN.replace("def f(", "def g_(") + "\ndef g(x, y):\n    return np.sum(g_(x, y))\n"
+    main += "import own_functions\nfrom cgraph.testing import check_gradients\nxs = SCALE / 2, SCALE\n"
+    (tmp_path / "main.py").write_text(main + f"print(*{CALLS[call]}.save('out').values())\n")
+    env = {**os.environ, "PYTHONPATH": str(Path(cg.__file__).parent.parent)}
+
+    def run(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *args], env=env, cwd=cwd, capture_output=True, text=True, check=False
+        )
+
+    first = run("main.py", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    script = next((tmp_path / "out").glob("*.py"))
+    again = run(str(script), cwd=tmp_path.parent)
+    assert again.returncode == 1 and "FAIL: function" in again.stdout, again.stdout + again.stderr

@@ -20,6 +20,7 @@ from cgraph.op import OPS, PARAMETER
 from cgraph.run import Run
 from cgraph.testing.oracle.complex_forwards import ANALYTIC, COMPLEX_FORWARDS
 from cgraph.testing.oracle.tape import EPS, Line, Tape
+from cgraph.testing.report import short
 from cgraph.values import capture
 
 Array = Any
@@ -141,8 +142,29 @@ class GraphSubject:
             )
         return value
 
+    def name_of(self, node: Node) -> str:
+        return f"n{self.index[node]}" if node in self.index else node.label
+
     def labels(self) -> list[str]:
-        return [node.name or f"n{self.index[node]}" for node in self.wrt]
+        return [node.name or self.name_of(node) for node in self.wrt]
+
+    def described(self, about: Node | None = None, most: int = 12) -> list[str]:
+        """The graph as equations; of a large one, those of `about` and its parents."""
+        shown = self.nodes
+        if about in self.index and len(shown) > most:
+            assert about is not None
+            shown = [n for n in shown if n is about or n in about.parents]
+        elif about is not None:
+            shown = shown[-most:]
+        lines = []
+        for node in shown:
+            if node.parents:
+                given = [self.name_of(p) for p in node.parents]
+                given += [f"{key}={value!r}" for key, value in node.params.items()]
+                lines.append(f"{self.name_of(node)} = {node.op.name}({', '.join(given)})")
+            else:
+                lines.append(f"{self.name_of(node)} = {node.kind}({short(self.leaf_value(node))})")
+        return lines
 
     def dtypes(self) -> list[Any]:
         return [node.dtype for node in self.wrt]
@@ -294,6 +316,7 @@ class FunctionSubject:
         self.last: list[Array] = []  # the very arrays that the gradient answered last
         self.names: list[str] = []  # of the arguments, where they have some
         self.raised = ""  # what the function itself raised at a point beside
+        self.handed: Any = None  # what the check was asked for: function, inputs, options
 
     def call(self, *inputs: Any) -> Any:
         try:
@@ -304,8 +327,16 @@ class FunctionSubject:
         # Several results are checked together, end to end.
         return np.concatenate([np.ravel(o) for o in out]) if isinstance(out, tuple | list) else out
 
+    def name_of(self, node: Node) -> str:
+        return node.label
+
     def labels(self) -> list[str]:
         return [self.names[i] if self.names else f"argument {i}" for i in self.wrt]
+
+    def described(self, about: Any = None) -> list[str]:
+        """The inputs that are differentiated, a line each."""
+        rows = zip(self.labels(), self.wrt, strict=True)
+        return [f"{label} = {short(self.inputs[i])}" for label, i in rows]
 
     def dtypes(self) -> list[Any]:
         return [self.inputs[i].dtype for i in self.wrt]

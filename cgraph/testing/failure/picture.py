@@ -6,15 +6,11 @@ engine of `cgraph.draw`, with its fonts. Without an engine the DOT text and the 
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from cgraph.errors import DrawError
 from cgraph.testing.compare.subject import topological
-from cgraph.testing.report import Report, short
+from cgraph.testing.report import short
 
 RED = "#C8102E"
 INK = "#22313F"
@@ -59,7 +55,7 @@ def _title(blame: Any, case: Any) -> str:
 
 def _box(node: Any, case: Any) -> str:
     if not node.parents:
-        return f"{case.names[node]}: {node.kind}\n{short(node._value, 6)}"
+        return f"{case.names[node]}: {node.kind}\n{short(case.value(node), 6)}"
     params = ", ".join(f"{key}={value!r}" for key, value in node.params.items())
     return f"{case.names[node]} = {node.op.name}" + (f"\n{params}" if params else "")
 
@@ -112,21 +108,3 @@ def png(case: Any, path: Path) -> Path:
     return engine.write(
         path, engine.render(dot(case).replace("graph [", "graph [dpi=120, ", 1), ["png"])[0]
     )
-
-
-def save_all(report: Report, directory: Path) -> dict[str, Path]:
-    """Picture, DOT text, data and reproduction under one name that depends on the failure alone."""
-    text = dot(report.case)
-    name = "fail-" + hashlib.sha256(text.encode()).hexdigest()[:8]
-    directory.mkdir(parents=True, exist_ok=True)
-    paths = {"dot": directory / f"{name}.dot", "py": directory / f"{name}.py"}
-    paths["dot"].write_text(text, encoding="utf-8")
-    paths["py"].write_text(report.repro(), encoding="utf-8")
-    try:
-        paths["png"] = png(report.case, directory / f"{name}.png")
-    except DrawError:
-        pass
-    if not report.subject.is_graph:
-        paths["npz"] = directory / f"{name}.npz"
-        np.savez(paths["npz"], *report.subject.inputs)
-    return paths

@@ -7,7 +7,7 @@ fails, in a check of its own; where the blame points decides what is tried first
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +20,8 @@ from cgraph.node import Node
 from cgraph.op import CONSTANT, OPS
 from cgraph.testing.compare.adapters import as_subject
 from cgraph.testing.compare.comparison import Check
-from cgraph.testing.compare.subject import GraphSubject, topological
-from cgraph.testing.report import Blame, Report, Verdict, short
+from cgraph.testing.compare.subject import topological
+from cgraph.testing.report import Blame, Report, Verdict
 
 Fails = Callable[[Node], "Report | None"]
 
@@ -37,9 +37,15 @@ class Case:
     lines: list[str] = field(default_factory=list)
     names: dict[Node, str] = field(default_factory=dict)
     report: Report | None = None
+    subject: Any = None
 
     def name(self, node: Node) -> str:
         return self.names.get(node, node.label)
+
+    def value(self, node: Node) -> Any:
+        """The value of a leaf."""
+        fed = None if self.subject is None else self.subject.feeds.get(node)
+        return node._value if fed is None else fed
 
 
 def rebuild(root: Node, values: Mapping[Node, Any], cuts: frozenset[Node] = frozenset()) -> Node:
@@ -262,33 +268,22 @@ def minimal_case(report: Report) -> Case:
     """The smallest case for a failing report, as lines of text too."""
     subject = report.subject
     if not subject.is_graph:
-        lines = [
-            f"{label} = {short(subject.inputs[i])}"
-            for label, i in zip(subject.labels(), subject.wrt, strict=True)
-        ]
-        return Case(None, report.blame, 1, 1, lines)
-    before = len(subject.nodes)
-    values = {**_plain_values(subject)}
+        return Case(None, report.blame, 1, 1, subject.described())
+    leaves = [n for n in subject.nodes if not n.parents]
+    values: dict[Node, Any] = {n: np.zeros(()) for n in subject.nodes}
+    values |= {n: np.asarray(subject.leaf_value(n), n.dtype) for n in leaves}
     small, found = reduce_graph(rebuild(subject.root, values), hint=report.blame)
     if found is None:  # fails as it stands alone (a mode, a feed): shown whole
         small, found = subject.root, report
     nodes = topological(small)
     names = {node: f"n{i}" for i, node in enumerate(nodes)}
     return Case(
-        small, found.blame, before, len(nodes), list(_equations(nodes, names)), names, found
+        small,
+        found.blame,
+        len(subject.nodes),
+        len(nodes),
+        found.subject.described(),
+        names,
+        found,
+        found.subject,
     )
-
-
-def _plain_values(subject: GraphSubject) -> dict[Node, Any]:
-    leaves = [n for n in subject.nodes if not n.parents]
-    values: dict[Node, Any] = {n: np.asarray(subject.leaf_value(n), n.dtype) for n in leaves}
-    return {**{n: np.zeros(()) for n in subject.nodes}, **values}
-
-
-def _equations(nodes: Sequence[Node], names: Mapping[Node, str]) -> Iterator[str]:
-    for node in nodes:
-        if not node.parents:
-            yield f"{names[node]} = {node.kind}({short(node._value)})"
-        else:
-            params = "".join(f", {key}={value!r}" for key, value in node.params.items())
-            yield f"{names[node]} = {node.op.name}({', '.join(names[p] for p in node.parents)}{params})"

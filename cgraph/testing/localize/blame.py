@@ -17,7 +17,7 @@ from cgraph.testing.compare import measure
 from cgraph.testing.compare.subject import GraphSubject
 from cgraph.testing.localize import edge as edges
 from cgraph.testing.localize.edge import gradient_of
-from cgraph.testing.localize.hints import hint
+from cgraph.testing.localize.hints import hint_of
 from cgraph.testing.report import Blame
 
 Array = Any
@@ -157,7 +157,9 @@ def blame_argument(
     best: tuple[float, Blame] | None = None
     for i, got in zip(subject.wrt, g, strict=True):
         got = np.asarray(got, np.float64)
-        expected, bound = gradient_of(subject.tape, subject.leaves, values, i, w, unit, got)
+        expected, bound, looked_at = gradient_of(
+            subject.tape, subject.leaves, values, i, w, unit, got
+        )
         if got.shape != expected.shape:
             return function_blame(subject, i, (), got, expected, 0.0, w)
         off = np.abs(got - expected)
@@ -166,14 +168,15 @@ def blame_argument(
             k = tuple(int(x) for x in np.unravel_index(int(np.argmax(excess)), excess.shape))
             best = (
                 float(excess.max()),
-                function_blame(subject, i, k, got, expected, float(bound[k]), w),
+                function_blame(subject, i, k, got, expected, float(bound[k]), w, looked_at),
             )
     return best[1] if best is not None else Blame("argument", subject.name)
 
 
 def function_blame(
-    subject: Any, i: int, k: tuple[int, ...], got: Array, expected: Array, bound: float, w: Array
-) -> Blame:
+    subject: Any, i: int, k: tuple[int, ...], got: Array, expected: Array, bound: float, w: Array,
+    looked_at: range | None = None,
+) -> Blame:  # fmt: skip
     blame = Blame(
         "argument",
         subject.name,
@@ -187,11 +190,11 @@ def function_blame(
     )
     if got.shape == expected.shape:
         blame.got, blame.expected = got[k], expected[k]
-    blame.hint = hint(got, expected, subject.unit, w)
+    blame.hint = hint_of(got, expected, looked_at or range(got.size), subject.unit, w)
     blame.reason = (
-        "rounding of every term"
+        "how far rounding alone may move it"
         if bound < 1e-10 * abs(float(np.max(np.abs(expected), initial=0.0)))
-        else "error of the differences"
+        else "the error of the finite differences"
     )
     blame.sentence = "the gradient of the function is not its derivative"
     return blame

@@ -15,7 +15,7 @@ from cgraph import backprop
 from cgraph.node import Node
 from cgraph.testing.compare import measure
 from cgraph.testing.compare.subject import complex_forward_of
-from cgraph.testing.localize.hints import hint
+from cgraph.testing.localize.hints import hint, hint_of
 from cgraph.testing.oracle.complex_step import NotAnalytic
 from cgraph.testing.oracle.differences import slope
 from cgraph.testing.oracle.noise import disturb, noise, noisy, spread
@@ -300,7 +300,7 @@ class Edge:
             sentence=why or "the upstream is right, the local gradient is wrong",
         )
         with np.errstate(all="ignore"):
-            expected, _ = gradient_of(
+            expected, _, looked_at = gradient_of(
                 self.tape,
                 dict(enumerate(self.operands)),
                 [*self.operands, self.out],
@@ -326,9 +326,9 @@ class Edge:
         scale = float(np.abs(np.asarray(d))[k]) or 1.0
         blame.tolerance, blame.reason = (
             bound / scale,
-            "units of rounding of every term, and what replays with disturbed arithmetic moved",
+            "how far rounding alone may move it",
         )
-        blame.hint = hint(got, expected, self.unit, self.upstream)
+        blame.hint = hint_of(got, expected, looked_at, self.unit, self.upstream)
         return blame
 
     def judge_forward(self, got: Array, tangent: Array) -> tuple[Verdict, Blame | None] | None:
@@ -383,7 +383,7 @@ class Edge:
             )
         return verdict, Blame(
             "forward", node.label, node, node.parents[i], i, k, got[k], expected[k], got, expected, tangent, bound + CONFIDENCE * slack,
-            "units of rounding of every term", hint(got, expected, self.unit), what,
+            "how far rounding alone may move it", hint(got, expected, self.unit), what,
         )  # fmt: skip
 
 
@@ -410,15 +410,15 @@ def gradient_of(
     w: Array,
     unit: float,
     got: Array | None = None,
-) -> tuple[Array, Array]:
-    """The gradient of ⟨w, root⟩ with respect to input `i`, entry by entry, and what each entry may be off.
+) -> tuple[Array, Array, range]:
+    """The gradient of ⟨w, root⟩ with respect to input `i`, entry by entry, what each entry may be off, and which were looked at.
 
     Of more than `MOST` entries, those are looked at among which `got` is most wrong; the others are given as `got` has them.
     """
     x = np.asarray(leaves[i])
     found, bound = np.zeros(x.size), np.zeros(x.size)
     size = measure.scale_of(x).ravel() if x.size else x.ravel()
-    entries: Any = range(x.size)
+    entries = range(x.size)
     if x.size > MOST:
         given = np.zeros(x.size) if got is None else np.asarray(got, np.float64).ravel()
         found[:], bound[:] = given, np.inf
@@ -435,7 +435,7 @@ def gradient_of(
             s = slope(f, EPS * float(np.sum(np.abs(w * np.asarray(values[-1])))))
             found[k], bound[k] = s.value, CONFIDENCE * s.error
         found[k], bound[k] = found[k] / size[k], bound[k] / size[k]
-    return found.reshape(x.shape), bound.reshape(x.shape)
+    return found.reshape(x.shape), bound.reshape(x.shape), entries
 
 
 def _most_wrong(
