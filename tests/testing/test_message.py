@@ -165,7 +165,9 @@ CALLS = {
 def test_reproductions_of_functions_run_as_printed(call: str, tmp_path: Path) -> None:
     (tmp_path / "own_functions.py").write_text(OWN)
     main = OWN.replace("def f(", "def g_(") + "\ndef g(x, y):\n    return np.sum(g_(x, y))\n"
-    main += "import own_functions\nfrom cgraph.testing import check_gradients\nxs = SCALE / 2, SCALE\n"
+    main += (
+        "import own_functions\nfrom cgraph.testing import check_gradients\nxs = SCALE / 2, SCALE\n"
+    )
     (tmp_path / "main.py").write_text(main + f"print(*{CALLS[call]}.save('out').values())\n")
     env = {**os.environ, "PYTHONPATH": str(Path(cg.__file__).parent.parent)}
 
