@@ -2,6 +2,6 @@
 
 import sys
 
-from cgraph.cli import main
+from _cgraph_cli import main
 
 sys.exit(main())

@@ -245,10 +245,26 @@ def test_an_interrupt_loses_nothing(tmp_path: Path) -> None:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     said, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, errors
+    assert process.returncode == 130, errors
     assert "stopped after" in said and "--resume goes on" in said
     model = nn.BinaryClassifier.load(tmp_path / "model.cgraph")
     assert f"stopped after {model.n_iter_} epochs" in said
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize("start", [["-m", "cgraph"], ["-c", "from _cgraph_cli import main; main()"]])
+def test_an_interrupt_while_things_are_imported(start: list[str], tmp_path: Path) -> None:
+    """In place of NumPy stands a module during whose import Ctrl-C is pressed."""
+    (tmp_path / "numpy").mkdir()
+    (tmp_path / "numpy" / "__init__.py").write_text(
+        "import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(20)"
+    )
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    done = subprocess.run(
+        [sys.executable, *start, "doctor"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": path},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.strip()) == (130, "cgraph: interrupted")
 
 
 # --- draw ------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ pytestmark = [
     pytest.mark.skipif(not (ROOT / "pyproject.toml").exists(), reason="not a checkout"),
 ]
 DATA = {
+    "_cgraph_cli.py",
     "cgraph/py.typed",
     "cgraph/datasets/iris.csv",
     "cgraph/draw/output/fonts/DejaVuSans.ttf",

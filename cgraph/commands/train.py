@@ -105,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
     """Train, write the model, and print its quality on the data it was trained on."""
     X, y = _data(options)
     try:
-        model = _train(X, y, options)
+        model, stopped = _train(X, y, options)
     except (ValueError, TypeError) as error:
         if isinstance(error, CgraphError):
             raise
@@ -127,10 +127,11 @@ def run(options: argparse.Namespace) -> int:
         f"right      {tp} positives, {tn} negatives; wrong: {fp} taken for positive, {fn} for negative"
     )
     print(f"model      {options.out}")
-    return 0
+    return 130 if stopped else 0
 
 
-def _train(X: Any, y: Any, options: argparse.Namespace) -> BinaryClassifier:
+def _train(X: Any, y: Any, options: argparse.Namespace) -> tuple[BinaryClassifier, bool]:
+    """(the model, whether Ctrl-C stopped it)."""
     network = {
         "hidden": None if options.hidden is None else tuple(options.hidden),
         "activation": options.activation,
@@ -170,16 +171,18 @@ def _train(X: Any, y: Any, options: argparse.Namespace) -> BinaryClassifier:
             model.fit(X, y)
     if stop.asked:
         print(f"stopped after {model.n_iter_} epochs; --resume goes on")
-    return model
+    return model, stop.asked
 
 
 class StopOnInterrupt:
-    """Ctrl-C lets the epoch finish and stops the training there."""
+    """Ctrl-C lets the epoch finish and stops the training there; a second one does not wait."""
 
     def __init__(self) -> None:
         self.asked = False
 
     def _ask(self, *_: Any) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
         self.asked = True
 
     def __enter__(self) -> None:
