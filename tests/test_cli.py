@@ -252,7 +252,9 @@ def test_an_interrupt_loses_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-@pytest.mark.parametrize("start", [["-m", "cgraph"], ["-c", "from _cgraph_cli import main; main()"]])
+@pytest.mark.parametrize(
+    "start", [["-m", "cgraph"], ["-c", "from _cgraph_cli import main; main()"]]
+)
 def test_an_interrupt_while_things_are_imported(start: list[str], tmp_path: Path) -> None:
     """In place of NumPy stands a module during whose import Ctrl-C is pressed."""
     (tmp_path / "numpy").mkdir()
