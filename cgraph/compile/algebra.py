@@ -17,6 +17,8 @@ from cgraph.compile.ir import DType, Shape, Value
 
 # Factors that may travel: products of intermediate results with them neither overflow nor vanish before the others would.
 MODEST = (1e-9, 1e9)
+# Exponents that are written as products.
+POWERS = frozenset({-4.0, -3.0, -2.0, -1.0, 1.0, 2.0, 3.0, 4.0})
 
 
 class Algebra(Builder):
@@ -96,8 +98,30 @@ class Algebra(Builder):
         x, c = self._loose(a, shape)
         return self._scaled("square", (x,), c * c) if x is not a and modest(c * c) else None
 
+    def _power(self, shape: Shape, dtype: DType, a: Value, b: Value) -> Value | None:
+        """Small whole exponents as products: at most 1.5 units in the last place, where `power` takes up to fifty times as long."""
+        n = b.literal
+        if n not in POWERS or a.shape != shape:
+            return None
+        if n < 0.0:
+            return self.elementwise(
+                "reciprocal", self.elementwise("power", a, self.literal(-n, dtype))
+            )
+        if n == 1.0:
+            return a
+        square = self.elementwise("square", a)
+        if n == 2.0:
+            return square
+        return (
+            self.elementwise("multiply", square, a)
+            if n == 3.0
+            else self.elementwise("square", square)
+        )
+
     def _add(self, shape: Shape, dtype: DType, a: Value, b: Value) -> Value | None:
         (x, c), (y, d) = factored(a), factored(b)
+        if x is y and modest(c + d):
+            return self.scale(x, c + d)
         if c == d and c != 1.0 and modest(c):
             return self._scaled("add", (x, y), c)
         if d == -1.0:
@@ -106,6 +130,8 @@ class Algebra(Builder):
 
     def _subtract(self, shape: Shape, dtype: DType, a: Value, b: Value) -> Value | None:
         (x, c), (y, d) = factored(a), factored(b)
+        if x is y and modest(c - d):
+            return self.scale(x, c - d)
         if c == d and c != 1.0 and modest(c):
             return self._scaled("subtract", (x, y), c)
         return self.elementwise("add", a, y) if d == -1.0 else None

@@ -15,7 +15,7 @@ import numpy as np
 
 from cgraph.compile.allocate import Allocation, allocate
 from cgraph.compile.builder import thawed
-from cgraph.compile.emit_tiles import write_group
+from cgraph.compile.emit_tiles import SLOW_WITH_NUMBER, write_group
 from cgraph.compile.ir import BOOL, ELEMENTWISE, VIEWS, Graph, Value, is_number
 from cgraph.compile.names import SHORT, Names
 from cgraph.compile.numbers import ATOM, ONCE, SUM, spelled, written
@@ -71,6 +71,7 @@ class NumpyEmitter:
         self.constants: dict[Any, str] = {}
         self.inline: set[Value] = set()  # numbers that are written where they are used
         self.contiguous: set[Value] = set()
+        self.filled: dict[Any, str] = {}  # number and dtype -> a piece full of it, inside a group
         self.lasting: set[Value] = set()  # arrays that exist as long as the workspace does
 
     # --- the whole --------------------------------------------------------------------------------
@@ -348,6 +349,11 @@ class NumpyEmitter:
             self.write(value, f"copyto({name}, {self.operand(a)}, where={self.ref(condition)})")
         else:
             texts = [self.operand(a) for a in args]
+            if self.filled and value.op in SLOW_WITH_NUMBER:
+                texts = [
+                    self.filled.get((a.literal, a.dtype), t)
+                    for a, t in zip(args, texts, strict=True)
+                ]
             if value.op == "reciprocal" and value.size > MOST_RECIPROCAL:
                 self.write(value, f"divide({self.operand(self.one(value))}, {texts[0]}, {name})")
                 return

@@ -27,25 +27,33 @@ class Pieces:
     """Calls a function ``tile(start, stop, buffers)`` for all pieces of `n` entries or rows, `step` at a time.
 
     Attributes:
-        specs: shape and dtype of each buffer.
+        specs: shape and dtype of each buffer, and a number that it is full of, or None.
         n_sums: how many sums the function returns.
         threads: how many run at the same time.
     """
 
     def __init__(
-        self, n: int, step: int, specs: Sequence[tuple[Any, Any]], n_sums: int, threads: int
+        self,
+        n: int,
+        step: int,
+        specs: Sequence[tuple[Any, Any, float | None]],
+        n_sums: int,
+        threads: int,
     ) -> None:
         self.n, self.step, self.specs = n, step, list(specs)
         self.n_sums, self.threads = n_sums, threads
         self.spare: list[list[Any]] = []
 
     def _buffers(self) -> list[Any]:
-        sizes = [math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in self.specs]
+        sizes = [math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype, _ in self.specs]
         block = np.empty(sum(sizes) + STAGGER * (len(sizes) + 1), np.uint8)
         at = -block.ctypes.data % 64
         found = []
-        for (shape, dtype), size in zip(self.specs, sizes, strict=True):
-            found.append(np.ndarray(shape, dtype, block, at))
+        for (shape, dtype, number), size in zip(self.specs, sizes, strict=True):
+            buffer = np.ndarray(shape, dtype, block, at)
+            if number is not None:
+                buffer.fill(number)
+            found.append(buffer)
             at += -(-size // 64) * 64 + 64
         return found
 
