@@ -13,7 +13,6 @@ from cgraph.compile.ir import DType, Value, is_number
 from cgraph.compile.pieces import Pieces
 from cgraph.compile.tiles import Group, piece, slots
 
-
 # NumPy has no quick loop for these with a number on one side: they get a piece full of it, which makes them two to three times as fast.
 SLOW_WITH_NUMBER = frozenset({"maximum", "minimum", "fmin", "fmax", "power"})
 
