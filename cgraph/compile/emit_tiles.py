@@ -84,7 +84,7 @@ def write_group(emitter: Any, group: Group, threads: int) -> None:
     if sums:
         say(f"    return {', '.join(sums)}{',' * (len(sums) == 1)}")
     pieces = emitter.names.fresh("in_pieces")
-    specs = [(piece_shape, kind.dtype, None) for kind in kinds]
+    specs: list[tuple[Any, Any, float | None]] = [(piece_shape, k.dtype, None) for k in kinds]
     specs += [(piece_shape, dtype, number) for number, dtype in numbers]
     emitter.out.namespace[pieces] = Pieces(group.length, step, specs, len(sums), threads)
     emitter.out.groups.append((group, step, len(specs)))
