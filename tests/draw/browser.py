@@ -26,7 +26,8 @@ new KeyboardEvent('keydown',{key:k,bubbles:true,cancelable:true}));}
 function shown(css){return [].filter.call(r.querySelectorAll('.stage '+css),function(e){return !e.classList.contains('off');});}
 function look(what){seen.push({what:what,title:r.querySelector('h2').textContent,caption:r.querySelector('.words p').textContent,
 words:shown('text').map(function(t){return t.textContent.trim();}),about:r.querySelector('.about').textContent,
-chain:r.querySelector('.chain').textContent,said:r.querySelector('.said').textContent,focus:document.activeElement.id,
+chain:r.querySelector('.chain').textContent,worked:r.querySelector('.worked').textContent,
+said:r.querySelector('.said').textContent,focus:document.activeElement.id,
 labels:[].map.call(r.querySelectorAll('.node'),function(g){return g.getAttribute('aria-label')||'';})});}
 look('start');
 STEPS

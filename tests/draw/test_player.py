@@ -59,6 +59,13 @@ def test_keys_and_buttons_go_through_the_steps(tmp_path):
     for frame, state in zip(found, seen[:n], strict=True):
         assert plain(state["words"]) == seen_in(frame.picture)
     assert seen[0]["focus"] == "cg0"
+    # Below the picture, the step in numbers.
+    worked = [" ".join(s["worked"].split()) for s in seen[:n]]
+    assert worked[0] == "z = w₁x₁ + w₂x₂ + b = 0.1 · 0 + 0.6 · 0 + 0 = 0"
+    assert worked[2] == "L = −y ln p̂ − (1−y) ln(1−p̂) = −0 ln 0.5 − (1−0) ln(1−0.5) = 0.693"
+    assert worked[6] == "∂L/∂z = ∂L/∂p̂ · ∂p̂/∂z = 2 · 0.25 = 0.5"
+    assert worked[7].endswith("∂L/∂b = ∂L/∂z · ∂z/∂b = 0.5 · 1 = 0.5")
+    assert worked[8].startswith("w₁ ← 0.1 − 1 · 0 = 0.1") and worked[8].endswith("b ← 0 − 1 · 0.5 = −0.5")
     told = next(s["said"] for s in seen if "step 2 of 3" in s["title"])
     assert "p̂ received 2; its slope for z is 0.25, so it hands 0.5 to z" in told
 
@@ -119,7 +126,7 @@ def test_nothing_tells_the_future(tmp_path):
         sight[when] = " ".join(
             s[k] if isinstance(s[k], str) else " ".join(s[k])
             for s in seen
-            for k in ("about", "labels", "words", "chain")
+            for k in ("about", "labels", "words", "chain", "worked")
         )
     W = next(n for n in run.order if n.basename == "W2")
     for value in np.asarray(run.value(W)).ravel():
@@ -209,6 +216,7 @@ def test_the_chain_rule_and_one_entry_of_a_matrix(tmp_path):
         "[row 1, column 1] = 0.125 × 0 + 0.161 × 0 + 0.131 × 1 + (−0.083) × 1 = 0.048"
         in told["about"]
     )
+    assert "∂C/∂W = ∂C/∂Z · Xᵀ = 0.1250.1610.131−0.083 · 00110101ᵀ = 0.0480.078" in told["worked"]
     assert sorted(lit) == sorted(["0.125", "0.161", "0.131", "−0.083", "0", "0", "1", "1"])
 
 

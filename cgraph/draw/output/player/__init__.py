@@ -125,10 +125,11 @@ def _section(pictures: list[Picture], id: str, frames: Any, title: str, *, whole
         f"<style>{''.join(f'#{id} {rule}' + '}' for rule in drawn.css.split('}') if rule)}</style>"
         f'<div class="top"><div class="bar">{steps}{zoom}{widths}</div>'
         f'<div class="words"><h2>{escape(first.title)}</h2><p>{escape(first.caption.partition(chr(10))[0])}</p></div></div>'
-        f'<div class="stage">{drawn.drawing}</div>'
+        f'<div class="stage">{drawn.drawing}</div><div class="panel">'
+        '<div class="worked" role="group" aria-label="this step, in numbers"></div>'
         f'<div class="chain" role="group" aria-label="chain rule"></div><div class="legend">{legend}</div>'
         '<div class="about"><p>Point at a node, tap it, or go to it with the Tab key, to see all its digits.</p></div>'
-        '<details class="numbers"><summary>Change a number</summary><div></div></details>'
+        '<details class="numbers"><summary>Change a number</summary><div></div></details></div>'
         '<p class="said" aria-live="polite"></p>'
         f'<script type="application/json">{_json(data)}</script>'
         f"<script>CGraphPlayer(document.getElementById({json.dumps(id)}),{json.dumps(whole)})</script></section>"
@@ -154,10 +155,15 @@ def _frame(picture: Picture) -> dict[str, Any]:
         "hide": _hidden(picture),
         "see": _seen(picture),
         "active": next((box.id for box in picture.boxes if box.active), ""),
-        "phase": "back"
-        if any(b.active and b.rows_state == "active" for b in picture.boxes)
-        else "",
+        "phase": _phase(picture),
     }
+
+
+def _phase(picture: Picture) -> str:
+    """Whether gradients are handed back, or parameters take their step; "" on the way forward."""
+    if any(b.active and b.rows_state == "active" for b in picture.boxes):
+        return "back"
+    return "update" if any(b.update and b.update_state == "shown" for b in picture.boxes) else ""
 
 
 def _hidden(picture: Picture) -> dict[str, list[str]]:
@@ -231,7 +237,7 @@ def _palette_css() -> str:
 
     dark = (
         f".cgraph-player{{--paper:{DARK.paper};--ink:{DARK.ink};--muted:{DARK.muted_on_fill};--line:{DARK.ghost};"
-        f"--soft:{DARK.other_fill};--accent:{DARK.gradient};--lit:{DARK.active};--lit2:{DARK.linear_fill}}}"
+        f"--soft:{DARK.other_fill};--accent:{DARK.gradient};--local:{DARK.local};--changed:{DARK.changed};--lit:{DARK.active};--lit2:{DARK.linear_fill}}}"
         ".cgraph-player svg .lit{fill:#FFC46B}.cgraph-player svg .lit2{fill:#8CC4FF}.cgraph-player svg .here{fill:#D9B8FF}"
         ".cgraph-player .entry.here{background:#4B2A6B}.cgraph-player dd.well{color:#7FCF85}.cgraph-player dd.ill{color:#FF7B8E}"
     )

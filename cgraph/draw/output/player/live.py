@@ -31,6 +31,7 @@ def live(pictures: Sequence[Picture], rate: float | None, again: Again | None) -
     found["rate"] = rate
     found["digits"] = builder.options.precision
     found["chain"] = rules(builder)
+    found["formula"] = [builder.flows[card.root].formula for card in builder.cards]
     found["expect"] = expected(builder)
     found["arrows"] = arrows(pictures[-1])
     if again is None:

@@ -13,7 +13,7 @@ function CGraphPlayer(root, wholePage) {
     return e;
   }
   var stage = $('.stage'), svg = $('.stage svg'), top = $('.top'), title = $('h2'), caption = $('.words p'), about = $('.about'),
-    chain = $('.chain'), said = $('.said'), slider = $('input[type=range]'), zoom = $('.zoom'), numbers = $('.numbers');
+    chain = $('.chain'), step = $('.worked'), said = $('.said'), slider = $('input[type=range]'), zoom = $('.zoom'), numbers = $('.numbers');
   var inked = [];
   all('[data-k]').forEach(function (e) { inked[+e.getAttribute('data-k')] = e; });
   function group(id) { return document.getElementById(prefix + id); }
@@ -111,8 +111,28 @@ function CGraphPlayer(root, wholePage) {
         b.span.textContent = words;
         b.span.classList.add('fresh');
         setTimeout(function () { b.span.classList.remove('fresh'); }, 400);
+        fit(b.span.parentNode);
       }
     });
+  }
+  // A browser sets a text up to a twentieth wider than the engine measured it, and another font wider still: what would touch the border
+  // of its box is condensed.
+  function fit(text) {
+    var node = text.closest('.node'), frame = node && frameOf(node);
+    text.removeAttribute('textLength');
+    if (!frame) return;
+    var b = text.getBBox(), clear = Math.max(5, Math.min(8, b.x - frame.x)), room = frame.x + frame.width - clear - b.x;
+    if (b.width <= room || room < 0.6 * b.width) return;
+    text.setAttribute('textLength', room.toFixed(1));
+    text.setAttribute('lengthAdjust', 'spacingAndGlyphs');
+  }
+  function frameOf(node) {
+    if (!node.frame) [].forEach.call(node.children, function (e) {
+      if (e.tagName === 'text') return;
+      var b = e.getBBox();
+      if (!node.frame || b.width * b.height > node.frame.width * node.frame.height) node.frame = b;
+    });
+    return node.frame && node.frame.width ? node.frame : null;
   }
   function sentence(k, which) {  // the title or the caption of a frame, with the numbers as they are now
     var words = data.frames[k][which ? 'caption' : 'title'].split('\n')[0], parts = lines[k] && lines[k][which];
@@ -148,6 +168,7 @@ function CGraphPlayer(root, wholePage) {
     rewrite();
     swell();
     words();
+    worked();
     strip();
     if (chosen) tell(chosen);
     fields.forEach(function (f) {
@@ -188,6 +209,7 @@ function CGraphPlayer(root, wholePage) {
     root.setAttribute('data-frame', i);
     Object.keys(data.about).forEach(function (id) { var g = group(id); if (g) g.setAttribute('aria-label', spoken(id)); });
     if (!first) said.textContent = story();
+    worked();
     strip();
     place(first);
     if (chosen) tell(chosen);
@@ -243,9 +265,26 @@ function CGraphPlayer(root, wholePage) {
     return found || [0, 0, viewed.width, viewed.height];
   }
   var whole = false;
+  function settle() {  // the same room for the words of every frame, so that the picture stays where it is
+    [[title, 0], [caption, 1]].forEach(function (pair) {
+      var words = pair[0].textContent, most = 0;
+      pair[0].style.minHeight = '';
+      for (var k = 0; k < n; k++) {
+        pair[0].textContent = sentence(k, pair[1]);
+        most = Math.max(most, pair[0].offsetHeight);
+      }
+      pair[0].textContent = words;
+      pair[0].style.minHeight = Math.min(most, 5 * 18) + 'px';
+    });
+  }
   function place(jump) {
-    var full = data.film.size, view = svg.viewBox.baseVal;
-    var high = Math.max(260, window.innerHeight - (wholePage ? root.offsetTop : 0) - top.offsetHeight - Math.max(56, chain.offsetHeight) - 24), wide = stage.clientWidth - 2;
+    var full = data.film.size, view = svg.viewBox.baseVal, narrow = root.clientWidth < 700;
+    // A tall picture on a wide screen has what is said about it beside it; else it stands below, with a constant part of the screen.
+    var free = window.innerHeight - (wholePage ? root.offsetTop : 0) - top.offsetHeight - 24, roomy = root.clientWidth >= 1000;
+    var aside = roomy && full[0] * 0.7 < root.clientWidth * 0.62 && full[1] > free - 110;
+    root.classList.toggle('aside', aside);
+    var high = Math.max(260, free - (aside ? 0 : narrow ? 190 : 110)), wide = stage.clientWidth - 2;
+    $('.panel').style.maxHeight = aside ? high + 'px' : '';
     if (wide <= 0) return;
     var fit = Math.min(1, wide / full[0], high / full[1]), scale = fit;
     if (!whole && fit < 0.72) {  // then a part of it, as large as its steps allow
@@ -304,6 +343,7 @@ function CGraphPlayer(root, wholePage) {
     if (a.length > 48 || s.length > 2) return null;
     if (a.length === 1) return digits(a[0]);
     var largest = Math.max.apply(null, [].map.call(a, Math.abs)), style = decimals && largest >= 0.01 && largest < 1e4 ? 'f' + decimals : '';
+    if ([].every.call(a, Number.isInteger)) style = '';
     var table = make('table', 'matrix'), columns = s.length ? s[s.length - 1] : 1, tr;
     a.forEach(function (v, k) {
       if (k % columns === 0) { tr = make('tr'); table.appendChild(tr); }
@@ -330,6 +370,86 @@ function CGraphPlayer(root, wholePage) {
       : quotient + ', entry by entry: largest difference ' + number(worst, 1) + (well ? ' ✓' : ' ✗ does not agree: is there a kink?'), well ? 'well' : 'ill');
   }
 
+  // --- this step in numbers: the formula of the node at work, with the numbers in the places of its operands --------------------------
+  var NAME = /∂[^\s/]+\/∂[\p{Lu}\p{Ll}\p{Lo}\p{M}_\d]+[₀-₉ₐ-ₜ⁽⁾⁰-⁹′]*|[\p{Lu}\p{Ll}\p{Lo}\p{M}_][\p{Lu}\p{Ll}\p{Lo}\p{M}_\d]*[₀-₉ₐ-ₜ⁽⁾⁰¹²³⁴-⁹′]*/gu;
+  function worked() {
+    step.textContent = '';
+    if (!now) return;
+    var frame = data.frames[i], c = cardOf(frame.active), objective = '∂' + name(program.root);
+    if (frame.phase === 'update' && live.rate) program.nodes.forEach(function (node, k) {
+      if (node.k === 'parameter' && node.x && now.G[k] && step.children.length < 8) line(name(k) + ' ←', '', [['v' + k, k], ' − ' + number(live.rate) + ' · ', ['g' + k, k]], ['u' + k, k]);
+    });
+    if (c < 0) return;
+    var card = program.cards[c], r = card.r, known = {};
+    if (frame.phase !== 'back') {
+      if (hidden('value', frame.active)) return;
+      card.e.forEach(function (e) { known[name(e[0])] = ['v' + e[0], e[0]]; });
+      var said_ = (live.formula[c] || '').split(' = '), left = said_.length > 1 ? said_.shift() : name(r);
+      line(left + ' =', said_.join(' = '), filled(said_.join(' = '), known), ['v' + r, r]);
+      return;
+    }
+    card.e.forEach(function (e) { known[name(e[0])] = ['v' + e[0], e[0]]; });
+    known[name(r)] = ['v' + r, r];
+    known[objective + '/∂' + name(r)] = ['g' + r, r];
+    live.chain[c].forEach(function (row) {
+      var to = row[0], users = 0, whole = row[1].indexOf(objective + '/∂') === 0, left = objective + '/∂' + name(to), local = now.local(c, to);
+      program.cards.forEach(function (other) { other.e.forEach(function (e) { if (e[0] === to) users++; }); });
+      if (users > 1) left = 'share of ' + left;
+      var up = objective + '/∂' + name(r), plain = local && now.G[r] && (local.length === now.G[r].length);
+      if (r !== program.root && !whole && plain)
+        line(left + ' =', up + (local.length > 1 ? ' ⊙ ' : ' · ') + row[1], [['g' + r, r], local.length > 1 ? ' ⊙ ' : ' · ', ['l' + c + '.' + to, r]], ['s' + c + '.' + to, to], to);
+      else if (r !== program.root || local === undefined || whole) line(left + ' =', row[2], filled(row[2], known), ['s' + c + '.' + to, to], to);
+    });
+  }
+  function filled(words, known) {  // a formula taken apart: texts, and [key, node] where an operand stands; null when none does
+    var parts = [], at = 0, found = false, m;
+    if (/…/.test(words)) return null;
+    NAME.lastIndex = 0;
+    while ((m = NAME.exec(words))) {
+      var symbol = m[0], bare = symbol.replace(/[⁰¹²³⁴-⁹]+$/, ''), hit = known[symbol] || known[bare];
+      if (!hit) continue;
+      if (m.index > at) parts.push(words.slice(at, m.index));
+      parts.push(hit);
+      at = m.index + (known[symbol] ? symbol : bare).length;
+      found = true;
+    }
+    if (at < words.length) parts.push(words.slice(at));
+    return found ? parts : null;
+  }
+  function line(left, words, parts, result, to) {
+    var row = make('div', 'line'), head = make(to === undefined ? 'span' : 'button', 'head', left + ' '), before = '';
+    if (to !== undefined) { head.type = 'button'; head.setAttribute('data-node', program.nodes[to].x); }
+    row.appendChild(head);
+    if (words) row.appendChild(make('span', 'words', words));
+    var shown = (parts || []).map(function (p) { return typeof p === 'string' ? p : figure(p); }), last = figure(result);
+    if (shown.length && shown.every(Boolean)) {
+      if (words) row.appendChild(make('span', 'op', ' = '));
+      shown.forEach(function (p, j) {
+        if (typeof p === 'string') { row.appendChild(make('span', 'op', p)); before = p; return; }
+        if (j && (/[\d)]$/.test(before) || before === null)) row.appendChild(make('span', 'op', ' · '));
+        if (!p.classList.contains('stack') && (j || shown.length > 1)) p.textContent = /·/.test(p.textContent) && shown.length > 1 ? '(' + p.textContent + ')' : bracketed(p.textContent);
+        row.appendChild(p);
+        before = null;
+      });
+    }
+    if (last) { row.appendChild(make('span', 'op', ' = ')); last.classList.add('result'); row.appendChild(last); }
+    step.appendChild(row);
+  }
+  function figure(of) {  // a number, or a matrix with its name; null for what is too large
+    var a = array(of[0]), key = of[0][0], node = of[1];
+    if (!a) return null;
+    if (a.length === 1) {
+      var one = make('span', 'value', number(a[0]));
+      one.setAttribute('data-q', of[0] + '.0');
+      return one;
+    }
+    var s = a.length === now.V[node].length ? program.nodes[node].s : [a.length], table = entries(of[0], s, 3);
+    if (!table) return null;
+    var stack = make('span', 'stack ' + (key === 'v' ? '' : key === 'l' ? 'local' : key === 'u' ? 'changed' : 'gradient'));
+    stack.appendChild(table);
+    return stack;
+  }
+
   // --- the chain rule of the node in focus -----------------------------------------------------------------------------------------------
   function strip() {
     chain.textContent = '';
@@ -337,8 +457,9 @@ function CGraphPlayer(root, wholePage) {
     var target = chosen ? nodeOf(chosen) : -1, c = data.frames[i].phase === 'back' ? cardOf(data.frames[i].active) : -1;
     if (target < 0 || !now.G[target] || target === program.root) {
       target = -1;
+      if (data.frames[i].phase === 'update') return;
       if (c < 0 && hidden('local', program.nodes[program.root].x)) {  // nothing has come back yet
-        chain.appendChild(make('span', 'op', 'On the way back, the chain rule stands here, factor by factor.'));
+        if (!step.firstChild) chain.appendChild(make('span', 'op', 'On the way back, the chain rule stands here, factor by factor.'));
         return;
       }
       if (c >= 0 && live.chain[c].length) target = live.chain[c][0][0];
@@ -346,7 +467,7 @@ function CGraphPlayer(root, wholePage) {
     }
     if (target < 0 || !now.G[target]) return;
     var found = paths(target), objective = '∂' + name(program.root), left = objective + '/∂' + name(target);
-    if (!found.list.length) return;
+    if (!found.list.length || (step.firstChild && !chosen && found.list.length === 1 && found.list[0].length === 1)) return;
     var scalar = found.list.every(function (p) { return p.every(function (e) { var l = now.local(e.card, e.to); return l && l.length === 1 && now.V[e.from].length === 1; }); });
     chain.appendChild(make('span', 'head', left + ' ='));
     found.list.forEach(function (path, k) {
@@ -370,7 +491,7 @@ function CGraphPlayer(root, wholePage) {
       else chain.lastChild.remove();
     }
     // what else this step hands out: each opens its own chain
-    if (c >= 0 && live.chain[c].length > 1) {
+    if (c >= 0 && live.chain[c].length > 1 && !step.firstChild) {
       var row = make('span', 'others');
       live.chain[c].forEach(function (r) {
         if (r[0] === target) return;
@@ -631,10 +752,12 @@ function CGraphPlayer(root, wholePage) {
   }
   (wholePage ? document : root).addEventListener('keydown', key);
   var seenWidth = root.clientWidth;
-  function resized() { if (root.clientWidth !== seenWidth) { seenWidth = root.clientWidth; place(true); } }
+  function resized() { if (root.clientWidth !== seenWidth) { seenWidth = root.clientWidth; settle(); place(true); } }
   if (window.ResizeObserver) new ResizeObserver(function () { requestAnimationFrame(resized); }).observe(root);
-  window.addEventListener('resize', function () { place(true); });
+  window.addEventListener('resize', function () { settle(); place(true); });
   offer();
+  settle();
   show(0);
+  all('.stage .node text').forEach(fit);
   if (wholePage) root.focus({ preventScroll: true });
 }
