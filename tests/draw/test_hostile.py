@@ -99,7 +99,7 @@ def test_three_hundred_leaves():
     assert len(re.findall("… 6 more", cg.draw(some.backward()).dot)) == 1
 
 
-def test_letters_that_no_font_has(monkeypatch):
+def test_letters_that_no_font_has(monkeypatch, tmp_path):
     """Against FreeType's reading of the same files; one warning, and none for a format that brings no fonts."""
     from cgraph.draw.output import glyphs
 
@@ -116,7 +116,8 @@ def test_letters_that_no_font_has(monkeypatch):
     drawn = [c for c in words if unicodedata.category(c)[0] in "LNSP"]
     assert glyphs.missing("".join(words)) == {c for c in drawn if ord(c) not in known}
 
-    diagram = cg.draw(cg.tanh(cg.input("数学", 1.0), name="h"))
+    run = cg.run(cg.tanh(cg.input("数学", 1.0), name="h"))
+    diagram = cg.draw(run)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         diagram.svg()
@@ -125,3 +126,8 @@ def test_letters_that_no_font_has(monkeypatch):
         diagram.png()
         diagram.pdf()
     assert len(said) == 1
+    for save in (diagram.png, lambda: diagram.save(tmp_path / "x.pdf"), lambda: cg.frames(run).save(tmp_path / "x.png")):
+        glyphs._said.clear()
+        with pytest.warns(UserWarning, match="学数") as said:
+            save()
+        assert said[0].filename == __file__  # the user's line, however many of cgraph's lie between

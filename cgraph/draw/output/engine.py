@@ -165,7 +165,15 @@ def _judge(said: str) -> None:
                 f"Graphviz: {line} (this is a bug in cgraph: please report the graph that shows it)"
             )
     if lines:
-        warnings.warn("Graphviz: " + "; ".join(lines[:5]), RuntimeWarning, stacklevel=4)
+        warnings.warn("Graphviz: " + "; ".join(lines[:5]), RuntimeWarning, stacklevel=outside())
+
+
+def outside() -> int:
+    """The `stacklevel` of a warning that shall point at the user's line, however many of cgraph's lie between."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "cgraph":
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from cgraph.draw.output.engine import FONTS, SYSTEM_FONTS
+from cgraph.draw.output.engine import FONTS, SYSTEM_FONTS, outside
 
 _TIP = re.compile(r'\w*tooltip="(?:[^"\\]|\\.)*"')
 _said: set[str] = set()
@@ -35,7 +35,7 @@ def warn(dot: str) -> None:
             f"no font here has {shown!r}, which will come out as empty boxes: install one that has (for Chinese, Japanese and Korean "
             "fonts-noto-cjk), or save the picture as .svg, which takes the fonts of whoever reads it",
             UserWarning,
-            stacklevel=5,  # where the user calls save
+            stacklevel=outside(),
         )
 
 
