@@ -126,7 +126,11 @@ def test_letters_that_no_font_has(monkeypatch, tmp_path):
         diagram.png()
         diagram.pdf()
     assert len(said) == 1
-    for save in (diagram.png, lambda: diagram.save(tmp_path / "x.pdf"), lambda: cg.frames(run).save(tmp_path / "x.png")):
+    for save in (
+        diagram.png,
+        lambda: diagram.save(tmp_path / "x.pdf"),
+        lambda: cg.frames(run).save(tmp_path / "x.png"),
+    ):
         glyphs._said.clear()
         with pytest.warns(UserWarning, match="学数") as said:
             save()

@@ -65,7 +65,9 @@ def test_keys_and_buttons_go_through_the_steps(tmp_path):
     assert worked[2] == "L = −y ln p̂ − (1−y) ln(1−p̂) = −0 ln 0.5 − (1−0) ln(1−0.5) = 0.693"
     assert worked[6] == "∂L/∂z = ∂L/∂p̂ · ∂p̂/∂z = 2 · 0.25 = 0.5"
     assert worked[7].endswith("∂L/∂b = ∂L/∂z · ∂z/∂b = 0.5 · 1 = 0.5")
-    assert worked[8].startswith("w₁ ← 0.1 − 1 · 0 = 0.1") and worked[8].endswith("b ← 0 − 1 · 0.5 = −0.5")
+    assert worked[8].startswith("w₁ ← 0.1 − 1 · 0 = 0.1") and worked[8].endswith(
+        "b ← 0 − 1 · 0.5 = −0.5"
+    )
     told = next(s["said"] for s in seen if "step 2 of 3" in s["title"])
     assert "p̂ received 2; its slope for z is 0.25, so it hands 0.5 to z" in told
 
