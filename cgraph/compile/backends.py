@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cgraph.compile.number_program import NumberProgram, table_of
 from cgraph.compile.program import Program
 
 DEFAULTS = {"accuracy": "full", "threads": 1, "copy": True}
@@ -24,4 +25,7 @@ def make_program(outputs: Any, inputs: Any, gradients: Any, backend: str, **opti
                     f"{name}={value!r} is an option of backend='numpy'; leave it out for {backend!r}, which decides that itself"
                 )
         return FrameworkProgram(outputs, inputs, gradients, backend)
+    table = table_of(outputs, gradients) if backend == "numpy" else None
+    if table is not None:
+        return NumberProgram.of(table, outputs, inputs, gradients, backend, *options.values())
     return Program(outputs, inputs, gradients, backend, **options)

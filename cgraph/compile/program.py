@@ -56,7 +56,7 @@ class Program:
         self.gradients = None if gradients is None else _nodes(gradients, "gradients")
         if not self.outputs:
             raise CgraphError("compile: there is nothing to compute; give at least one output")
-        below = [n for n in order(*self.outputs, *(self.gradients or ())) if not n.parents]
+        below = self._leaves_below()
         self.inputs = _inputs(inputs, below)
         given = set(self.inputs)
         rest = [n for n in below if n.op is not CONSTANT and n not in given]
@@ -67,10 +67,18 @@ class Program:
                 )
         self.leaves = [*self.inputs, *rest]
         self._rest = rest
+        self._lock = threading.Lock()
+        self._prepare()
+
+    def _leaves_below(self) -> list[Node]:
+        """All leaves of the graph, constants too."""
+        return [n for n in order(*self.outputs, *(self.gradients or ())) if not n.parents]
+
+    def _prepare(self) -> None:
+        """Make ready for calls."""
         self._specialized: dict[Any, Specialized] = {}
         self._latest: Specialized | None = None
         self._call: Callable[..., Any] | None = None
-        self._lock = threading.Lock()
         self._derived: Derived | None = None
         try:
             self._derived = derive(self.outputs, self.gradients or [], self.leaves)
@@ -103,9 +111,7 @@ class Program:
             ShapeError: when a value has not the shape of its input.
             DTypeError: when a value would lose information in the dtype of its input.
         """
-        if len(args) != len(self.inputs):
-            names = ", ".join(n.label for n in self.inputs)
-            raise CgraphError(f"the program takes {len(self.inputs)} values ({names}); got {len(args)}")  # fmt: skip
+        self._check_count(args)
         if out is None and (self.copy if copy is None else copy) and self._call is not None:
             results = self._call(*args)
             if results is not MISS:
@@ -120,6 +126,11 @@ class Program:
                 special.kept = special.fresh()
             outputs = special.kept
         return self._dress(special, special.run(values, outputs), out)
+
+    def _check_count(self, args: Sequence[Any]) -> None:
+        if len(args) != len(self.inputs):
+            names = ", ".join(n.label for n in self.inputs)
+            raise CgraphError(f"the program takes {len(self.inputs)} values ({names}); got {len(args)}")  # fmt: skip
 
     def _bind(self, args: Sequence[Any]) -> tuple[Specialized, list[Any]]:
         """Check and convert; the specialisation for these shapes."""
@@ -257,7 +268,7 @@ class Program:
         outputs = self.outputs[0] if self._one_output else self.outputs
         gradients = self.gradients[0] if self._one_gradient and self.gradients else self.gradients
         options = (self.backend, self.accuracy, self.threads, self.copy)
-        return Program, (outputs, self.inputs, gradients, *options)
+        return type(self), (outputs, self.inputs, gradients, *options)
 
     def __repr__(self) -> str:
         names = ", ".join(n.label for n in self.inputs)
