@@ -115,7 +115,7 @@ def read(roots: Sequence[Node], targets: Sequence[Node] = ()) -> Scalars | None:
                 entries = node.size or 0
                 at[node] = size
                 if node.shape:
-                    at[node] = np.arange(size, size + entries).reshape(node.shape)  # type: ignore[arg-type]
+                    at[node] = np.arange(size, size + entries).reshape(node.shape)
                 leaves.append(node)
                 kind += [LEAF] * entries
                 first += [-1] * entries
