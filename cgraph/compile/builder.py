@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.compile.ir import BOOL, FLOAT64, TRUTH, DType, Shape, Value
+from cgraph.compile.ir import BOOL, FLOAT64, TRUTH, DType, Shape, Value, ufunc
 
 
 class Builder:
@@ -123,7 +123,7 @@ class Builder:
             elif op == "cast":
                 result = numbers[0]
             else:
-                result = getattr(np, op)(*numbers)
+                result = ufunc(op)(*numbers)
         return self.constant(np.asarray(result, dtype))
 
     def cast(self, x: Value, dtype: DType) -> Value:
@@ -135,6 +135,9 @@ class Builder:
             chosen = a if inner.params.item() else b
             shape = np.broadcast_shapes(condition.shape, a.shape, b.shape)
             return self.broadcast(chosen, shape)
+        if (a.literal, b.literal) == (1.0, 0.0):
+            shape = np.broadcast_shapes(condition.shape, a.shape, b.shape)
+            return self.broadcast(self.cast(condition, a.dtype), shape)
         return self.elementwise("select", condition, a, b)
 
     # --- structure --------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import numpy as np
 from cgraph.compile.allocate import Allocation, allocate
 from cgraph.compile.builder import thawed
 from cgraph.compile.emit_tiles import SLOW_WITH_NUMBER, write_group
-from cgraph.compile.ir import BOOL, ELEMENTWISE, VIEWS, Graph, Value, is_number
+from cgraph.compile.ir import BOOL, ELEMENTWISE, VIEWS, Graph, Value, is_number, ufunc
 from cgraph.compile.names import SHORT, Names
 from cgraph.compile.numbers import ATOM, ONCE, SUM, spelled, written
 from cgraph.compile.runtime import Call, Memory
@@ -26,6 +26,7 @@ from cgraph.compile.tiles import Group, Step, tiled
 # Ufuncs whose positional `out` NumPy has deprecated.
 KEYWORD_OUT = frozenset({"maximum", "minimum", "fmin"})
 MOST_RECIPROCAL = 1000  # entries up to which NumPy's reciprocal is not slower than its division
+MOST_MASKED = 1000  # entries up to which two copies are faster than `where`, which makes an array
 MOST_INLINE = 8  # operations in one expression
 
 
@@ -344,6 +345,10 @@ class NumpyEmitter:
             self.write(value, f"copyto({name}, {self.ref(args[0])}, 'same_kind')")
         elif value.op == "select":
             condition, a, b = args
+            if value.size > MOST_MASKED:
+                choice = f"{self.ref(condition)}, {self.operand(a)}, {self.operand(b)}"
+                self.write(value, f"copyto({name}, where({choice}))")
+                return
             if self.out.allocation.in_place.get(value) is not b and self.ref(b) != name:
                 self.write(value, f"copyto({name}, {self.operand(b)})")
             self.write(value, f"copyto({name}, {self.operand(a)}, where={self.ref(condition)})")
@@ -357,6 +362,8 @@ class NumpyEmitter:
             if value.op == "reciprocal" and value.size > MOST_RECIPROCAL:
                 self.write(value, f"divide({self.operand(self.one(value))}, {texts[0]}, {name})")
                 return
+            if value.op == "erfc":
+                self.out.namespace["erfc"] = ufunc("erfc")
             place = f"out={name}" if value.op in KEYWORD_OUT else name
             self.write(value, f"{value.op}({', '.join([*texts, place])})")
 

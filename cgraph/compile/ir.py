@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ Shape = tuple[int, ...]
 FLOAT64: DType = np.dtype(np.float64)
 BOOL: DType = np.dtype(np.bool_)
 
-# Entry by entry; the names are those of NumPy's ufuncs. The number is a rough count of floating point operations an entry.
+# Entry by entry; the names are those of NumPy's ufuncs, and SciPy's erfc. The number is a rough count of operations an entry.
 ELEMENTWISE: dict[str, int] = {
     **dict.fromkeys(("add", "subtract", "multiply", "divide", "negative", "square", "reciprocal"), 1),
     **dict.fromkeys(("maximum", "minimum", "fmin", "absolute", "sign", "copysign", "isfinite", "isnan"), 1),
@@ -35,7 +36,7 @@ ELEMENTWISE: dict[str, int] = {
     **dict.fromkeys(("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"), 1),
     **dict.fromkeys(("logical_and", "logical_or", "logical_not"), 1),
     **dict.fromkeys(("floor", "ceil", "trunc", "rint", "fmax", "fmod", "remainder", "isinf"), 1),
-    **dict.fromkeys(("log2", "log10", "exp2", "cbrt", "arcsinh", "arccosh", "arctanh", "hypot", "arctan2"), 20),
+    **dict.fromkeys(("log2", "log10", "exp2", "cbrt", "arcsinh", "arccosh", "arctanh", "hypot", "arctan2", "erfc"), 20),
     **dict.fromkeys(("select", "cast"), 1),
 }  # fmt: skip
 TRUTH = frozenset(
@@ -163,6 +164,13 @@ def order(roots: Iterable[Value]) -> list[Value]:
                     done.add(value)
                     result.append(value)
     return result
+
+
+def ufunc(op: str) -> Any:
+    """The function of arrays behind an elementwise operation."""
+    if op == "erfc":
+        return import_module("scipy.special").erfc
+    return getattr(np, op)
 
 
 def users(values: Sequence[Value]) -> dict[Value, list[Value]]:

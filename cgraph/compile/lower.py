@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+import cgraph.compile.lowerings_softmax  # noqa: F401 - enters rows into the table
 from cgraph.compile.builder import Builder
 from cgraph.compile.ir import BOOL, ELEMENTWISE, FLOAT64, TRUTH, Shape, Value
 from cgraph.compile.lowerings import LOWERINGS
@@ -69,8 +70,9 @@ def lower_op(b: Builder, op: Op, node: Node, args: tuple[Value, ...]) -> Value:
             if typed is not None:
                 if isinstance(op.forward, np.ufunc) and op.forward.__name__ in ELEMENTWISE:
                     return b.elementwise(op.forward.__name__, *typed)
-                if op.name in LOWERINGS:
-                    return LOWERINGS[op.name](b, *typed)
+                value = LOWERINGS[op.name](b, *typed) if op.name in LOWERINGS else None
+                if value is not None:
+                    return value
         else:
             value = _lower_other(b, op, node, args)
             if value is not None:

@@ -1,8 +1,8 @@
 """What each row of the derivative tables is made of, in primitives.
 
-A lowering takes a `Builder`, the lowered operands and the row's parameters, and returns a value. Rows whose forward is a
-ufunc of NumPy need
-none; rows that have none here are called as they are. So a row without a lowering is slower, never wrong.
+A lowering takes a `Builder`, the lowered operands and the row's parameters, and returns a value, or None for a case that it leaves
+to the row. Rows whose forward is a ufunc of NumPy need none; rows that have none here are called as they are. So a row without a
+lowering is slower, never wrong.
 
 **One exponential.** The sigmoid, its slope, softplus, the loss and the loss's slope on one logit z share a single exponential, e = exp(−z),
 and q = 1 / (1 + e), which is σ(z): the slope is q · (e q), the tail of the loss is log1p(min(e, 1/e)). Both tails keep all their
@@ -12,22 +12,25 @@ that it is meant to be.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from cgraph.compile.builder import Builder
 from cgraph.compile.ir import Value
+from cgraph.extras import installed
 
-Lowering = Callable[..., Value]
+Lowering = Callable[..., Value | None]
 LOWERINGS: dict[str, Lowering] = {}
+L = TypeVar("L", bound=Callable[..., Any])
 
 
-def lowering(*names: str) -> Callable[[Lowering], Lowering]:
+def lowering(*names: str) -> Callable[[L], L]:
     """Enter a lowering under the names of rows."""
 
-    def enter(function: Lowering) -> Lowering:
+    def enter(function: L) -> L:
         LOWERINGS.update(dict.fromkeys(names, function))
         return function
 
@@ -62,7 +65,11 @@ def _other(b: Builder, z: Value) -> Value:
 def _sigmoid_slope(b: Builder, z: Value) -> Value:
     if b.known("exp", b.elementwise("negative", z)):
         return b.elementwise("multiply", _exponential(b, z)[1], _other(b, z))
-    # Alone it is s / (1 + s)² with s = exp(−|z|).
+    return _slope_alone(b, z)
+
+
+def _slope_alone(b: Builder, z: Value) -> Value:
+    """The slope of a sigmoid that is not needed itself: s / (1 + s)² with s = exp(−|z|)."""
     s = b.elementwise("exp", b.elementwise("copysign", z, b.literal(-1.0, z.dtype)))
     total = b.elementwise("add", s, one(b, z))
     return b.elementwise("divide", s, b.elementwise("square", total))
@@ -79,6 +86,92 @@ def _softplus(b: Builder, z: Value) -> Value:
     return b.elementwise("add", tail, b.elementwise("maximum", z, b.literal(0.0, z.dtype)))
 
 
+@lowering("log_sigmoid")
+def _log_sigmoid(b: Builder, z: Value) -> Value:
+    tail = b.elementwise("log1p", _small(b, _exponential(b, z)[0]))
+    return b.elementwise("subtract", b.elementwise("minimum", z, b.literal(0.0, z.dtype)), tail)
+
+
+@lowering("silu")
+def _silu(b: Builder, z: Value) -> Value:
+    return b.elementwise("multiply", z, _sigmoid(b, z))
+
+
+@lowering("mish")
+def _mish(b: Builder, z: Value) -> Value:
+    return b.elementwise("multiply", z, b.elementwise("tanh", _softplus(b, z)))
+
+
+@lowering("softsign")
+def _softsign(b: Builder, x: Value) -> Value:
+    return b.elementwise("divide", x, b.elementwise("add", b.elementwise("absolute", x), one(b, x)))
+
+
+@lowering("leaky_relu")
+def _leaky_relu(b: Builder, x: Value, slope: Value) -> Value:
+    below = b.elementwise("multiply", x, slope)
+    if slope.literal is not None and 0.0 < slope.literal <= 1.0:
+        return b.elementwise("maximum", x, below)
+    return b.select(b.elementwise("greater", x, b.literal(0.0, x.dtype)), x, below)
+
+
+@lowering("elu")
+def _elu(b: Builder, x: Value, alpha: Value) -> Value:
+    """max(x, 0) + alpha (e^min(x, 0) − 1): one of the two is 0."""
+    zero = b.literal(0.0, x.dtype)
+    below = b.elementwise("expm1", b.elementwise("minimum", x, zero))
+    above = b.elementwise("maximum", x, zero)
+    return b.elementwise("add", above, b.elementwise("multiply", below, alpha))
+
+
+def _normal_cdf(b: Builder, x: Value) -> Value:
+    """Φ(x) = erfc(−x/√2) / 2, which has its digits in the left tail, too."""
+    scaled = b.elementwise("multiply", x, b.literal(-math.sqrt(0.5), x.dtype))
+    return b.elementwise("multiply", b.elementwise("erfc", scaled), b.literal(0.5, x.dtype))
+
+
+def _gelu(b: Builder, x: Value) -> Value:
+    return b.elementwise("multiply", x, _normal_cdf(b, x))
+
+
+def _gelu_slope(b: Builder, x: Value) -> Value:
+    """Φ(x) + x φ(x)."""
+    half = b.elementwise("multiply", b.elementwise("square", x), b.literal(-0.5, x.dtype))
+    density = b.elementwise(
+        "multiply", b.elementwise("exp", half), b.literal(1.0 / math.sqrt(2.0 * math.pi), x.dtype)
+    )
+    return b.elementwise("add", _normal_cdf(b, x), b.elementwise("multiply", x, density))
+
+
+if installed("scipy"):  # which has the only erfc of arrays that there is
+    lowering("gelu")(_gelu)
+    lowering("gelu_slope")(_gelu_slope)
+
+
+@lowering("logaddexp")
+def _logaddexp(b: Builder, x: Value, y: Value) -> Value:
+    """max(x, y) + ln(1 + e^−|x − y|); where both are the same infinity their difference is none."""
+    apart = b.elementwise("absolute", _apart(b, x, y))
+    tail = b.elementwise("log1p", b.elementwise("exp", b.elementwise("negative", apart)))
+    return b.elementwise("add", b.elementwise("maximum", x, y), tail)
+
+
+@lowering("logaddexp_slope")
+def _logaddexp_slope(b: Builder, x: Value, y: Value) -> Value:
+    return _sigmoid(b, _apart(b, x, y))
+
+
+def _apart(b: Builder, x: Value, y: Value) -> Value:
+    """x − y, and 0 where they are equal, also where they are infinite."""
+    same = b.elementwise("equal", x, y)
+    return b.select(same, b.literal(0.0, x.dtype), b.elementwise("subtract", x, y))
+
+
+@lowering("positive")
+def _positive(b: Builder, x: Value) -> Value:
+    return x
+
+
 @lowering("tanh")
 def _tanh(b: Builder, x: Value) -> Value:
     return b.elementwise("tanh", x)
@@ -87,7 +180,10 @@ def _tanh(b: Builder, x: Value) -> Value:
 @lowering("tanh_slope")
 def _tanh_slope(b: Builder, x: Value) -> Value:
     """1 / cosh²: 1 − tanh² has no digits left in the tails."""
-    return b.elementwise("square", b.elementwise("reciprocal", b.elementwise("cosh", x)))
+    if x.dtype != np.float64:  # whose cosh is off by three units, which the square doubles
+        two, four = b.literal(2.0, x.dtype), b.literal(4.0, x.dtype)
+        return b.elementwise("multiply", _slope_alone(b, b.elementwise("multiply", x, two)), four)
+    return b.elementwise("reciprocal", b.elementwise("square", b.elementwise("cosh", x)))
 
 
 @lowering("relu")
@@ -98,6 +194,10 @@ def _relu(b: Builder, x: Value) -> Value:
 @lowering("step")
 def _step(b: Builder, x: Value, y: Value) -> Value:
     """1 where x > y, 1/2 where they are equal, NaN where one is."""
+    if any(v.literal is not None and math.isfinite(v.literal) for v in (x, y)):
+        side = b.elementwise("sign", b.elementwise("subtract", x, y))
+        half = b.literal(0.5, x.dtype)
+        return b.elementwise("add", b.elementwise("multiply", side, half), half)
     more, same = b.elementwise("greater", x, y), b.elementwise("equal", x, y)
     half = b.select(same, b.literal(0.5, x.dtype), b.cast(more, x.dtype))
     nan = b.elementwise("logical_or", b.elementwise("isnan", x), b.elementwise("isnan", y))
@@ -171,15 +271,15 @@ def _mse(b: Builder, p: Value, y: Value) -> Value:
 # --- reductions -------------------------------------------------------------------------------------------------------------------
 
 
-def _kept(b: Builder, x: Value, axes: tuple[int, ...], like: Value) -> Value:
+def kept(b: Builder, x: Value, axes: tuple[int, ...], like: Value) -> Value:
     """A reduction's result with its axes put back as 1."""
     return b.reshape(x, tuple(1 if i in axes else n for i, n in enumerate(like.shape)))
 
 
-def _reduction(op: str) -> Lowering:
+def _reduction(op: str) -> Callable[..., Value]:
     def lower(b: Builder, x: Value, axes: tuple[int, ...], keepdims: bool) -> Value:
         result = b.reduce(op, x, axes)
-        return _kept(b, result, axes, x) if keepdims else result
+        return kept(b, result, axes, x) if keepdims else result
 
     return lower
 
@@ -191,18 +291,8 @@ for _op in ("sum", "max", "min"):
 @lowering("mean")
 def _mean(b: Builder, x: Value, axes: tuple[int, ...], keepdims: bool) -> Value:
     n = int(np.prod([x.shape[i] for i in axes], dtype=np.int64))
-    total = LOWERINGS["sum"](b, x, axes, keepdims)
+    total = _reduction("sum")(b, x, axes, keepdims)
     return b.elementwise("divide", total, b.literal(float(n) if n else np.nan, x.dtype))
-
-
-@lowering("softmax")
-def _softmax(b: Builder, x: Value, axes: tuple[int, ...]) -> Value:
-    if not x.size:
-        return x
-    top = _kept(b, b.reduce("max", x, axes), axes, x)
-    shift = b.select(b.elementwise("isfinite", top), top, b.literal(0.0, x.dtype))
-    e = b.elementwise("exp", b.elementwise("subtract", x, shift))
-    return b.elementwise("divide", e, _kept(b, b.reduce("sum", e, axes), axes, x))
 
 
 # --- structure --------------------------------------------------------------------------------------------------------------------

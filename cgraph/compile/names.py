@@ -5,11 +5,12 @@ from __future__ import annotations
 import keyword
 import re
 
+from cgraph.compile.ir import ELEMENTWISE
+
 # What generated code uses itself.
-RESERVED = frozenset(
-    """math float numpy inf nan workspace outputs range epoch epochs add subtract multiply divide negative square reciprocal maximum
-    minimum fmin absolute sign copysign isfinite isnan sqrt exp expm1 log log1p sin cos tan sinh cosh tanh arcsin arccos arctan power less
-    less_equal greater greater_equal equal not_equal logical_and logical_or logical_not copyto dot matmul concatenate full""".split()
+RESERVED = frozenset(ELEMENTWISE) | frozenset(
+    """math float numpy inf nan workspace outputs buffers start stop range epoch epochs every costs entries copyto where dot matmul
+    full""".split()
 )
 # Names of values that the user has not named, by what they are.
 SHORT = {"exp": "e", "reciprocal": "r", "matmul": "product", "transpose": "t", "index": "part", "join": "joined"}  # fmt: skip

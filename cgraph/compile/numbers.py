@@ -47,6 +47,7 @@ TEMPLATES: dict[str, str] = {
     **{name: f"float(numpy.{name}({{0}}))" for name in
        ("floor", "ceil", "trunc", "rint", "log2", "log10", "exp2", "cbrt", "arcsinh", "arccosh", "arctanh")},
     **{name: f"float(numpy.{name}({{0}}, {{1}}))" for name in ("fmax", "fmod", "remainder", "hypot", "arctan2")},
+    "erfc": "math.erfc({0})",
     "isinf": "bool(numpy.isinf({0}))",
     "arcsin": "math.asin({0})",
     "arccos": "math.acos({0})",
@@ -72,6 +73,7 @@ CAREFUL: dict[str, Any] = {
         asin=np.arcsin,
         acos=np.arccos,
         atan=np.arctan,
+        erfc=math.erfc,
         **{
             name: getattr(np, name)
             for name in "sqrt exp expm1 log log1p sin cos tan sinh cosh tanh copysign isfinite".split()

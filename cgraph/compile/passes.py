@@ -14,7 +14,7 @@ import numpy as np
 from cgraph.compile.algebra import factored
 from cgraph.compile.builder import Builder, thawed
 from cgraph.compile.folding import Folding
-from cgraph.compile.ir import ELEMENTWISE, Value, is_number, order, users
+from cgraph.compile.ir import ELEMENTWISE, Value, is_number, order, ufunc, users
 
 Rule = Callable[[Value, tuple[Value, ...]], Value | None]
 
@@ -77,10 +77,10 @@ def _computed(value: Value, args: list[Any]) -> Any:
         if op == "cast":
             return args[0].astype(value.dtype)
         if op in ELEMENTWISE or op == "matmul":
-            return np.asarray(getattr(np, op)(*args), value.dtype)
+            return np.asarray((np.matmul if op == "matmul" else ufunc(op))(*args), value.dtype)
         if op in ("sum", "max", "min"):
-            ufunc = {"sum": np.add, "max": np.maximum, "min": np.minimum}[op]
-            return np.asarray(ufunc.reduce(args[0], axis=params), value.dtype)
+            reduction = {"sum": np.add, "max": np.maximum, "min": np.minimum}[op]
+            return np.asarray(reduction.reduce(args[0], axis=params), value.dtype)
     if op == "reshape":
         return args[0].reshape(value.shape)
     if op == "transpose":

@@ -87,7 +87,7 @@ class Call:
 
 GLOBALS: dict[str, Any] = {
     name: getattr(np, name)
-    for name in (*ELEMENTWISE, "dot", "matmul", "copyto", "full", "inf", "nan", "float64")
+    for name in (*ELEMENTWISE, "dot", "matmul", "copyto", "where", "full", "inf", "nan", "float64")
     if hasattr(np, name)
 }
 

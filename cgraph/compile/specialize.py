@@ -23,6 +23,7 @@ from cgraph.compile.lower import lower
 from cgraph.compile.passes import flattened, folded, sums_as_products
 from cgraph.compile.recompute import arriving_at, recomputed
 from cgraph.compile.runtime import load, restore, silence
+from cgraph.compile.trigonometry import by_tangents
 from cgraph.graph import ancestors, order, substitute
 from cgraph.leaves import leaf_node
 from cgraph.node import Node
@@ -119,7 +120,7 @@ class Specialized:
         arriving = arriving_at(builder.boundaries, values, derived.cotangents)
         backward = recomputed(builder, forward, backward, arriving)
         results = [*forward, *backward]
-        for rewritten in (folded, sums_as_products, flattened):
+        for rewritten in (folded, by_tangents, sums_as_products, flattened):
             results = rewritten(builder, results)
         self.graph = Graph(arguments, results, derived.names)
         self.emitted = NumpyEmitter(self.graph, threads).emit(title)

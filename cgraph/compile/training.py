@@ -25,6 +25,7 @@ from cgraph.compile.passes import absorbed, flattened, folded, sums_as_products
 from cgraph.compile.program import ACCURACIES, _converted, _inputs, _nodes
 from cgraph.compile.runtime import load, restore, silence
 from cgraph.compile.specialize import derive
+from cgraph.compile.trigonometry import by_tangents
 from cgraph.errors import CgraphError, MissingValueError
 from cgraph.graph import order
 from cgraph.node import Node, require_scalar
@@ -228,7 +229,8 @@ class _CompiledLoop:
         loop, found = self._loop(program, shapes, folded=joints is None)
         self.joints = found
         b = self.builder
-        roots = flattened(b, sums_as_products(b, absorbed(b, folded(b, loop.roots()))))
+        roots = by_tangents(b, absorbed(b, folded(b, loop.roots())))
+        roots = flattened(b, sums_as_products(b, roots))
         loop.loss, loop.following = roots[0], roots[1:]
         return loop
 

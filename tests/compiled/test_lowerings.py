@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 import cgraph as cg
+from cgraph.compile import tiles
 from cgraph.compile.builder import Builder
 from cgraph.op import OPS
 from cgraph.testing.op_check import calls
 
 COMMON = """add subtract multiply divide negative reciprocal power square sqrt exp log abs maximum minimum clip where tanh tanh_slope
-    sigmoid sigmoid_slope softplus relu step stable_bce stable_bce_slope bce mse matmul sum mean max min softmax broadcast_to sum_to
-    reshape transpose concatenate stop_gradient checkpoint""".split()
+    sigmoid sigmoid_slope softplus log_sigmoid relu leaky_relu elu silu mish softsign gelu gelu_slope logaddexp logaddexp_slope step
+    stable_bce stable_bce_slope bce mse matmul sum mean max min softmax log_softmax logsumexp stable_cross_entropy cross_entropy_slope
+    broadcast_to sum_to reshape transpose concatenate stop_gradient checkpoint""".split()
 
 
 @pytest.fixture
@@ -63,3 +65,54 @@ def test_what_has_no_primitives_is_called(called: list[str]) -> None:
     (found,) = cg.compile([cg.cumsum(x) * 2.0], inputs=[])()
     np.testing.assert_array_equal(found, [2.0, 8.0, 12.0])
     assert called == ["cumsum"]
+
+
+def ulps(found: Any, exact: Any) -> float:
+    """The largest error in units in the last place of the results' own precision."""
+    unit = np.spacing(np.abs(exact).astype(found.dtype)).astype(np.longdouble)
+    return float(np.max(np.abs(found.astype(np.longdouble) - exact) / unit))
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+def test_long_chains_have_their_digits_in_both_tails(
+    dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written otherwise than NumPy has it, against extended precision."""
+    monkeypatch.setattr(tiles, "LEAST", 2)
+    rng = np.random.default_rng(0)
+    widest = 700.0 if dtype == "f8" else 85.0
+    data = np.concatenate([rng.uniform(-s, s, 4000) for s in (1.0, 30.0, widest)]).astype(dtype)
+    x = cg.input("x", shape=data.shape, dtype=dtype)
+    wide = data.astype(np.longdouble)
+    e = np.exp(-wide)
+    sigma = 1 / (1 + e)
+    truth = {
+        cg.sin(x): np.sin(wide), cg.cos(x): np.cos(wide), x**3: wide**3, x**-4: wide**-4.0, cg.sigmoid(x): sigma, cg.silu(x): wide * sigma,
+        cg.tanh_slope(x): np.cosh(wide) ** -2, cg.softplus(x): np.maximum(wide, 0) + np.log1p(np.exp(-np.abs(wide))),
+        cg.elu(x): np.where(wide > 0, wide, np.expm1(np.minimum(wide, 0))),
+    }  # fmt: skip
+    found = cg.compile(list(truth), [x])(data)
+    tiny = 1e3 * np.finfo(dtype).tiny
+    for node, value, exact in zip(truth, found, truth.values(), strict=True):
+        normal = np.abs(exact) > tiny
+        assert ulps(value[normal], exact[normal]) < 4, node.op.name
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+def test_classes_with_large_logits(dtype: str) -> None:
+    """Softmax and what is made of it, where a rounded x − max x would cost hundreds of units."""
+    rng = np.random.default_rng(1)
+    data = (100 * rng.standard_normal((50, 7))).astype(dtype)
+    data[0, :3], data[1], data[2, 0] = data[0].max() + 1, 5.0, -np.inf
+    x = cg.input("x", shape=data.shape, dtype=dtype)
+    labels = np.concatenate([[0, 3], rng.integers(0, 7, 48)])
+    soft = rng.dirichlet(np.ones(7), 50).astype(dtype)
+    losses = cg.stable_cross_entropy(x, labels), cg.stable_cross_entropy(x, soft)
+    nodes = [cg.softmax(x, axis=1), cg.logsumexp(x, axis=1), cg.log_softmax(x, axis=1), *losses]
+    nodes += [cg.gradient(cg.sum(loss), [x])[0] for loss in losses]
+    run = cg.run(nodes, {x: data})
+    for node, found in zip(nodes, cg.compile(nodes, [x])(data), strict=True):
+        wanted = run.value(node)
+        np.testing.assert_allclose(
+            found, wanted, rtol=6 * np.finfo(dtype).eps, atol=1e3 * np.finfo(dtype).tiny
+        )
