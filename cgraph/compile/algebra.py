@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from cgraph.compile.builder import Builder
+from cgraph.compile.builder import Builder, unbroadcast
 from cgraph.compile.ir import DType, Shape, Value
 
 # Factors that may travel: products of intermediate results with them neither overflow nor vanish before the others would.
@@ -147,6 +147,10 @@ class Algebra(Builder):
     def _reduce(self, op: str, x: Value, axes: tuple[int, ...], shape: Shape) -> Value:
         if op == "sum" and x.op == "broadcast":
             return self._sum_of_copies(x, axes, shape)
+        if op == "sum" and x.op == "matmul":
+            found = self._sum_of_products(x, axes, shape)
+            if found is not None:
+                return found
         if op == "sum":
             inner, c = self._loose(x, shape)
             if inner is not x:
@@ -168,7 +172,27 @@ class Algebra(Builder):
         ]
         return self.broadcast(self.reshape(self.scale(total, float(n)), tuple(kept)), shape)
 
+    def _sum_of_products(self, product: Value, axes: tuple[int, ...], shape: Shape) -> Value | None:
+        """Σ over a stack of Aᵀ B as one product of all rows: the gradient of a weight matrix that a whole stack went through."""
+        a, b = product.args
+        ndim = len(a.shape)
+        swapped = (*range(ndim - 2), ndim - 1, ndim - 2)
+        if ndim < 3 or axes != swapped[:-2] or a.op != "transpose" or a.params != swapped:
+            return None
+        if a.shape[:-2] != b.shape[:-2] or not a.size:
+            return None
+        rows = self.reshape(a.args[0], (a.size // a.shape[-2], a.shape[-2]))
+        return self.matmul(
+            self.transpose(rows, (1, 0)), self.reshape(b, (rows.shape[0], b.shape[-1])), shape
+        )
+
     def matmul(self, a: Value, b: Value, shape: Shape) -> Value:
+        matrix = _matrix(b)
+        if len(a.shape) > 2 and matrix is not None and a.size:
+            # A stack times one matrix: all its rows at once.
+            rows = self.reshape(a, (a.size // a.shape[-1], a.shape[-1]))
+            flat = self.matmul(rows, self.reshape(matrix, b.shape[-2:]), (rows.shape[0], shape[-1]))
+            return self.reshape(flat, shape)
         (x, c), (y, d) = self._loose(a, shape), self._loose(b, shape)
         if x is not a or y is not b:
             return self.scale(self.matmul(x, y, shape), c * d)
@@ -194,6 +218,12 @@ def factored(x: Value) -> tuple[Value, float]:
     if x.op == "multiply" and x.args[1].op == "literal":
         return x.args[0], x.args[1].params
     return (x.args[0], -1.0) if x.op == "negative" else (x, 1.0)
+
+
+def _matrix(x: Value) -> Value | None:
+    """The one matrix that a stack repeats, if it does."""
+    inner = unbroadcast(x)
+    return inner if len(x.shape) > 2 and inner.size == x.shape[-2] * x.shape[-1] < x.size else None
 
 
 def modest(factor: float) -> bool:

@@ -166,6 +166,11 @@ class Builder:
         shape = tuple(x.shape[i] for i in axes)
         if x.op == "broadcast" and x.args[0].size == 1:
             return self.broadcast(self.reshape(x.args[0], ()), shape)
+        if x.op == "broadcast":
+            lead = len(axes) - len(x.args[0].shape)
+            if axes[:lead] == tuple(range(lead)):  # the copies stay outermost: one of them is moved
+                inner = self.transpose(x.args[0], tuple(i - lead for i in axes[lead:]))
+                return self.broadcast(inner, shape)
         # A permutation that moves only axes of size 1 is a reshape, which costs nothing wherever the entries lie.
         moved = [i for i in axes if x.shape[i] != 1]
         if moved == sorted(moved):

@@ -116,3 +116,19 @@ def test_classes_with_large_logits(dtype: str) -> None:
         np.testing.assert_allclose(
             found, wanted, rtol=6 * np.finfo(dtype).eps, atol=1e3 * np.finfo(dtype).tiny
         )
+
+
+def test_a_stack_through_one_matrix_is_one_product(called: list[str]) -> None:
+    """A layer on a stack of rows, and its gradient: no copy of the weights for each element of the stack."""
+    rng = np.random.default_rng(0)
+    x = cg.parameter("x", rng.standard_normal((5, 7, 3)))
+    W = cg.parameter("W", rng.standard_normal((3, 4)))
+    root = cg.sum(cg.tanh(x @ W))
+    program = cg.compile([root], inputs=[], gradients=[x, W])
+    (value,), slopes = program()
+    run = root.backward()
+    np.testing.assert_allclose(value, run.value(root), rtol=1e-14)
+    for slope, leaf in zip(slopes, (x, W), strict=True):
+        np.testing.assert_allclose(slope, run.grad(leaf), rtol=1e-13, atol=1e-15)
+    assert program.source.count("dot(") == 4 and "matmul(" not in program.source
+    assert max(b.nbytes for b in program.plan.buffers) == 5 * 7 * 4 * 8
