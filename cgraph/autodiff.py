@@ -120,8 +120,8 @@ def _shaped(cotangent: Any, target: Node) -> Node:
     return node
 
 
-def _tangents(root: Node, wrt: Sequence[Node], tangents: Sequence[Any]) -> Node:
-    """Forward mode on nodes: the tangent of the root."""
+def _tangents(roots: Sequence[Node], wrt: Sequence[Node], tangents: Sequence[Any]) -> list[Node]:
+    """Forward mode on nodes: the tangents of the roots."""
     found: dict[Node, Any] = {}
     for node, tangent in zip(wrt, tangents, strict=True):
         found[node] = (
@@ -133,9 +133,9 @@ def _tangents(root: Node, wrt: Sequence[Node], tangents: Sequence[Any]) -> Node:
             )
     below = set(wrt)
     directions = list(found.values())
-    pushforward([n for n in order(root) if n not in below], found, SymbolicValues())
-    answer = _shaped(found[root], root) if root in found else zeros_like(root)
-    return folded([answer], [*order(root), *order(*directions)])[0]
+    pushforward([n for n in order(*roots) if n not in below], found, SymbolicValues())
+    answers = [_shaped(found[root], root) if root in found else zeros_like(root) for root in roots]
+    return folded(answers, [*order(*roots), *order(*directions)])
 
 
 # --- tracing a function -------------------------------------------------------------------------------------------------------
@@ -195,6 +195,8 @@ def _trace(
     for i in differentiated:
         if not -len(given) <= i < len(given):
             raise GradientError(f"argument {i} of {_named(f)} was not given")
+        if given[i] is not args[i]:
+            raise GradientError(f"argument {i} of {_named(f)} is named twice")
         arrays, rebuild = flatten(given[i])
         rebuilds.append(rebuild)
         nodes = []
@@ -257,11 +259,19 @@ Argnums = SupportsIndex | Sequence[SupportsIndex]
 
 
 def _positions(argnums: Argnums) -> list[int]:
-    return [index(n) for n in ([argnums] if isinstance(argnums, SupportsIndex) else argnums)]
+    several: Any = [argnums] if _is_one(argnums) else argnums
+    try:
+        return [index(n) for n in several]
+    except TypeError:
+        raise TypeError(f"argnums is a whole number or several, not {argnums!r}") from None
+
+
+def _is_one(argnums: Any) -> bool:
+    return np.ndim(argnums) == 0
 
 
 def _one_or_all(argnums: Argnums, found: list[Any]) -> Any:
-    return found[0] if isinstance(argnums, SupportsIndex) else tuple(found)
+    return found[0] if _is_one(argnums) else tuple(found)
 
 
 def as_array(value: Any, dtype: Any = None) -> Any:
@@ -336,18 +346,21 @@ def _numeric_vjp(run: Run, wrt: Sequence[Node], upstream: Any) -> list[Any]:
         ]
 
 
-def _numeric_jvp(run: Run, wrt: Sequence[Node], tangents: Sequence[Any]) -> Any:
-    root = run.roots[0]
+def _numeric_jvp(
+    run: Run, wrt: Sequence[Node], tangents: Sequence[Any], roots: Sequence[Node] = ()
+) -> list[Any]:
+    """Forward mode on the numbers of a run: the tangents of `roots`, or of the first root of the run."""
     found: dict[Node, Any] = dict(zip(wrt, tangents, strict=True))
     below = set(wrt)
     at = {n: np.float64(value) for n, value in run._values.items()} if run._floats else run._values
     with np.errstate(all="ignore"):
         pushforward([n for n in run.order if n not in below], found, at)
-    return (
+    return [
         as_array(found[root], root.dtype)
         if root in found
         else np.zeros(np.shape(run._values[root]), root.dtype)
-    )
+        for root in roots or run.roots[:1]
+    ]
 
 
 # --- the operators, on graphs or on functions ---------------------------------------------------------------------------------
@@ -400,19 +413,14 @@ def jvp(f: Node | Function, primals: Any, tangents: Any) -> Any:
     """
     if isinstance(f, Node):
         wrt = [primals] if isinstance(primals, Node) else list(primals)
-        return _tangents(f, wrt, [tangents] if isinstance(primals, Node) else tangents)
+        return _tangents([f], wrt, [tangents] if isinstance(primals, Node) else tangents)[0]
     out, leaves, _, nested, _ = _trace(f, primals, {}, range(len(primals)))
     tangents = [t for tangent in tangents for t in flatten(tangent)[0]]
     if nested or any(isinstance(t, Node) for t in tangents):
-        return out, _tangents(out, leaves, tangents)
+        return out, _tangents([out], leaves, tangents)[0]
+    directions = _directions_along(leaves, tangents, "tangent")
     run = Run((out, *leaves), None, None)
-    directions = [np.asarray(t, leaf.dtype) for t, leaf in zip(tangents, leaves, strict=True)]
-    for direction, leaf in zip(directions, leaves, strict=True):
-        if direction.shape != leaf.shape:
-            raise ShapeError(
-                f"the tangent of {leaf.label!r} has shape {direction.shape}, not {leaf.shape}"
-            )
-    return as_array(run.value(out)), _numeric_jvp(run, leaves, directions)
+    return as_array(run.value(out)), _numeric_jvp(run, leaves, directions)[0]
 
 
 def jacobian(f: Node | Function, wrt: Any = None, *, argnums: Argnums = 0) -> Any:
@@ -456,7 +464,8 @@ def _numeric_jacobian(run: Run, leaf: Node) -> Any:
         if n_out <= n_in:
             result[k] = _numeric_vjp(run, [leaf], _basis(shape_out, k, out.dtype))[0].ravel()
         else:
-            result[:, k] = _numeric_jvp(run, [leaf], [_basis(shape_in, k, leaf.dtype)]).ravel()
+            (column,) = _numeric_jvp(run, [leaf], [_basis(shape_in, k, leaf.dtype)])
+            result[:, k] = column.ravel()
     return result.reshape(shape_out + shape_in)
 
 
@@ -485,7 +494,7 @@ def _directions(out: Node, leaf: Node, size: int, forward: bool) -> tuple[Node, 
     one = input("direction", shape=here.shape, dtype=here.dtype)
     many = input("directions", shape=(size, *here.shape), dtype=here.dtype)
     if forward:
-        answer = _tangents(out, [leaf], [one])
+        (answer,) = _tangents([out], [leaf], [one])
     else:
         answer = gradient(out, leaf, one, disconnected="zero")
     [(found, has)] = batched([answer], {one: many}, size)
@@ -549,7 +558,8 @@ def hessian(f: Node | Function, wrt: Any = None, *, argnums: SupportsIndex = 0) 
 def hvp(f: Node | Function, *args: Any) -> Any:
     """Hessian-vector products, without the Hessian: forward mode over the gradient graph.
 
-    With a function: ``hvp(f, x, v)``, or ``hvp(f)`` for a function of ``(x, v)``. With a node: ``hvp(node, wrt, v)`` gives a node.
+    With a function: ``hvp(f, x, v)``, or ``hvp(f)`` for a function of ``(x, v)``, where `x` is an array, or a dict, list or tuple of
+    arrays, nested, and `v` and the answer look like it. With a node: ``hvp(node, wrt, v)`` gives a node.
 
     >>> import numpy as np
     >>> import cgraph as cg
@@ -558,20 +568,34 @@ def hvp(f: Node | Function, *args: Any) -> Any:
     """
     if isinstance(f, Node):
         wrt, v = args
-        return _tangents(gradient(f, wrt), [wrt], [v])
+        return _tangents([gradient(f, wrt)], [wrt], [v])[0]
     if not args:
         return lambda x, v: hvp(f, x, v)
     x, v = args
-    out, leaves, _, nested, _ = _trace(f, (x,), {}, [0])
-    if len(leaves) != 1:
-        raise GradientError("hvp takes one array and one vector of its shape")
-    leaf = leaves[0]
-    first = gradient(out, leaf, disconnected="zero")
-    if nested or isinstance(v, Node):
-        return _tangents(first, [leaf], [v])
-    direction = np.asarray(v, leaf.dtype)
-    if direction.shape != leaf.shape:
+    out, leaves, like, nested, _ = _trace(f, (x,), {}, [0])
+    slopes = gradient(out, leaves, disconnected="zero")
+    vectors = flatten(v)[0]
+    if nested or any(isinstance(part, Node) for part in vectors):
+        return like(_tangents(slopes, leaves, vectors))[0]
+    directions = _directions_along(leaves, vectors, "vector")
+    run = Run(tuple(slopes), None, None)
+    return like(_numeric_jvp(run, leaves, directions, slopes))[0]
+
+
+def _directions_along(leaves: Sequence[Node], given: Sequence[Any], what: str) -> list[Any]:
+    """One array for each leaf, of its shape and dtype.
+
+    Raises:
+        ShapeError: where they do not fit.
+    """
+    if len(given) != len(leaves):
         raise ShapeError(
-            f"the vector has shape {direction.shape}; the argument has shape {leaf.shape}"
+            f"there are {len(leaves)} arrays to be differentiated, and {len(given)} in the {what}: it looks like the arguments"
         )
-    return _numeric_jvp(Run((first,), None, None), [leaf], [direction])
+    directions = [np.asarray(part, leaf.dtype) for part, leaf in zip(given, leaves, strict=True)]
+    for direction, leaf in zip(directions, leaves, strict=True):
+        if direction.shape != leaf.shape:
+            raise ShapeError(
+                f"the {what} of {leaf.label!r} has shape {direction.shape}, not {leaf.shape}"
+            )
+    return directions

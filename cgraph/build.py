@@ -101,8 +101,8 @@ def _of_one_shape(op: Op, operands: tuple[Any, ...], name: str | None) -> Node |
     for i, x in enumerate(operands):
         if x.__class__ is Node:
             if shape is None:
-                shape, dtype = x.shape, x.dtype
-            elif x.shape != shape or x.dtype is not dtype:
+                shape, dtype = x._shape, x._dtype
+            elif x._shape != shape or x._dtype is not dtype:
                 return None
             if x.active and op.differentiable(i):
                 active = True
@@ -118,7 +118,10 @@ def _of_one_shape(op: Op, operands: tuple[Any, ...], name: str | None) -> Node |
         operands = tuple([x if x.__class__ is Node else literal(float(x)) for x in operands])
     result = op.result_of.get(dtype)
     if result is None:
-        result = op.result_of[dtype] = op.result_dtype((dtype,) * len(operands), NO_PARAMS)
+        try:
+            result = op.result_of[dtype] = op.result_dtype((dtype,) * len(operands), NO_PARAMS)
+        except DTypeError:  # told with the names of the operands there
+            return None
     if result is not dtype and result.kind == "f" and result != dtype:
         return None
     return make_node(

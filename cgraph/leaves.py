@@ -58,7 +58,7 @@ def input(
         declared = tuple(shape) if np.iterable(shape) else (shape,)
         if not shapes.agrees(array.shape, declared):
             raise ShapeError(f"{label!r}: the value has shape {array.shape}, not {declared}")
-        leaf.shape = declared
+        leaf._shape = declared
     leaf._value = held(array)
     return leaf
 

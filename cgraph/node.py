@@ -12,8 +12,9 @@ import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from operator import attrgetter
 from types import FrameType, MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from cgraph.errors import (
     NoGradientError,
     UnsupportedError,
 )
+from cgraph.numpy_names import ALIASES
 from cgraph.op import CONSTANT, INPUT, OPS, PARAMETER, DType, Op
 from cgraph.operators import PUBLIC, Operators
 from cgraph.shapes import Shape
@@ -53,7 +55,7 @@ def scope(name: str) -> Iterator[str]:
         _scope.reset(token)
 
 
-# What people ask of arrays and a node does not have, and where to find it.
+# What people ask of arrays, NumPy's or others', and a node does not have, and where to find it.
 _INSTEAD = {
     "item": "take node.value.item()",
     "tolist": "take node.value.tolist()",
@@ -66,7 +68,31 @@ _INSTEAD = {
     "flags": "a node has no memory; node.value has",
     "data": "a node has no memory; take node.value",
     "base": "a node has no memory; node.value has",
-}
+    "ctypes": "a node has no memory; node.value has",
+    "device": "everything is computed where NumPy computes",
+    **dict.fromkeys(("to", "cpu", "cuda", "to_device"), "nothing is moved; another dtype is node.astype"),
+    **dict.fromkeys(("float", "double", "half", "int", "long"), "take node.astype"),
+    **dict.fromkeys(("tofile", "dump", "dumps"), "save node.value with NumPy, or the graph with cg.save"),
+    **dict.fromkeys(("clone", "contiguous", "block_until_ready"), "take the node itself: nothing can change it"),
+    "norm": "there is cg.linalg.norm(node)",
+    "unsqueeze": "there is cg.expand_dims(node, axis)",
+    "permute": "take node.transpose",
+    "expand": "there is cg.broadcast_to(node, shape)",
+    "mm": "take a @ b",
+    "t": "take node.T",
+    "dim": "take node.ndim",
+    "numel": "take node.size",
+    "at": "x = cg.assign(x, index, value) is what would come out",
+}  # fmt: skip
+
+
+def _read_only(name: str, instead: str) -> Any:
+    def assign(self: Node, value: Any) -> NoReturn:
+        raise AttributeError(
+            f"the {name} of {self.label!r} cannot be assigned, a graph does not change: {instead}"
+        )
+
+    return property(attrgetter(f"_{name}"), assign)
 
 
 def _quick(name: str, swapped: bool = False) -> Any:
@@ -108,27 +134,30 @@ class Node(Operators):
     __slots__ = (
         "__weakref__",
         "_code",
+        "_dtype",
         "_grad",
         "_latest",
         "_offset",
         "_plan",
+        "_shape",
         "_value",
         "active",
-        "dtype",
         "floats",
         "name",
         "op",
         "params",
         "parents",
         "scope",
-        "shape",
     )
 
     op: Op
     parents: tuple[Node, ...]
     params: Mapping[str, Any]
-    shape: Shape
-    dtype: DType
+    # Assigned in NumPy (`x.shape = (3, 4)`), refused here. Where many nodes are asked, the engine reads the slots, which is quicker.
+    _shape: Shape
+    _dtype: DType
+    shape: Shape = _read_only("shape", "x = x.reshape(shape)")
+    dtype: DType = _read_only("dtype", "x = x.astype(dtype)")
     name: str | None
     scope: str
     active: bool
@@ -316,14 +345,16 @@ class Node(Operators):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name in Node.__slots__:
             raise AttributeError(name)
+        public = ALIASES.get(name, name)
         instead = (
-            f"; there is cg.{name}(node)"
-            if name in PUBLIC
-            else f": {_INSTEAD[name]}"
+            f": {_INSTEAD[name]}"
             if name in _INSTEAD
+            else f"; there is cg.{public}(node)"
+            if public in PUBLIC
             else ""
         )
-        raise AttributeError(f"a node has no attribute {name!r}{instead}")
+        # With the name and the node at hand, Python's traceback asks "Did you mean ...?".
+        raise AttributeError(f"a node has no attribute {name!r}{instead}", name=name, obj=self)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return PUBLIC["flatten_for_pickle"](self)
@@ -398,8 +429,8 @@ def make_node(
     node.op = op
     node.parents = parents
     node.params = params
-    node.shape = shape
-    node.dtype = dtype
+    node._shape = shape
+    node._dtype = dtype
     node.scope = path = _scope.get()
     node.name = f"{path}/{name}" if path and name is not None else name
     node.floats = floats
@@ -414,8 +445,8 @@ def number_node(op: Op, parents: tuple[Node, ...], active: bool, name: str | Non
     node.op = op
     node.parents = parents
     node.params = NO_PARAMS
-    node.shape = ()
-    node.dtype = FLOAT64
+    node._shape = ()
+    node._dtype = FLOAT64
     node.scope = path = _scope.get()
     node.name = f"{path}/{name}" if path and name is not None else name
     node.floats = True
@@ -435,8 +466,8 @@ def literal(value: float) -> Node:
     node.op = CONSTANT
     node.parents = ()
     node.params = NO_PARAMS
-    node.shape = ()
-    node.dtype = FLOAT64
+    node._shape = ()
+    node._dtype = FLOAT64
     node.name = node._code = None
     node.scope = _scope.get()
     node.floats = True
@@ -460,7 +491,10 @@ def why_no_gradient(node: Node) -> str:
         return "constants have none; make it a parameter"
     if not node.active:
         return "no parameter lies below it; ask for it with cg.gradient(loss, [node])"
-    return "no backward pass has reached it, or the Run that did is gone; call run = loss.backward() and keep the run"
+    return (
+        "no backward pass has reached it since its value was assigned, or the Run that did is gone; "
+        "call run = loss.backward() and keep the run"
+    )
 
 
 def require_scalar(node: Node) -> None:

@@ -8,6 +8,7 @@ Here a call is brought into the form these functions take: arguments by name, as
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
@@ -74,7 +75,7 @@ REFUSED = {
     "matrix_power": "multiply it out", "busday_offset": _NUMBERS,
 }  # fmt: skip
 _REFUSED_KEYWORDS = {
-    "out": "a node is not written into; use what the call gives",
+    "out": "nothing is written into a node, and no node into an array; use what the call gives, `a = a + node` in place of `a += node`",
     "where": "without out= the entries left out would be undefined; choose with cg.where(mask, result, otherwise)",
     "signature": "give dtype=, or cast the operands",
     "sig": "give dtype=, or cast the operands",
@@ -137,6 +138,7 @@ _OF_SHAPES: dict[str, Callable[..., Any]] = {
     "diag_indices_from": lambda arr: np.diag_indices_from(np.empty(arr.shape, bool)),
     "polyval": lambda p, x: _polyval(p, x),
     "nan_to_num": lambda x, **k: PUBLIC["nan_to_num"](x, **k),
+    "i0": lambda x: import_module("cgraph.special").i0(x),
 }
 
 
@@ -278,6 +280,30 @@ def namesake(function: Any) -> Callable[..., Any] | None:
     return found
 
 
+def namesake_of_caller() -> str:
+    """For somebody else's function that has just asked for an array, `scipy.special.softmax` say: what to call in its place, or ""."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(
+        ("numpy", "cgraph")
+    ):
+        frame = frame.f_back
+    name, asked = "", ""
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("scipy."):
+        name, asked = frame.f_code.co_name, ".".join(frame.f_globals["__name__"].split(".")[:2])
+        frame = frame.f_back
+    if not name:
+        return ""
+    for home in ("cgraph", asked.replace("scipy.", "cgraph.")):
+        try:
+            if hasattr(import_module(home), name):
+                return (
+                    f"in place of {asked}.{name} there is {home.replace('cgraph', 'cg', 1)}.{name}."
+                )
+        except ImportError:
+            pass
+    return f"{asked}.{name} takes numbers: give it node.value, or see what cg.special and cg.linalg have."
+
+
 def apply(
     target: Callable[..., Any], what: str, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
@@ -314,7 +340,10 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
         UnsupportedError: when it, or a keyword of it, has no counterpart.
     """
     name = ALIASES.get(ufunc.__name__, ufunc.__name__)
-    what = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else "")
+    home = "np" if getattr(np, ufunc.__name__, None) is ufunc else "the ufunc"
+    what = f"{home} {ufunc.__name__}".replace("np ", "np.") + (
+        f".{method}" if method != "__call__" else ""
+    )
     if method == "at":
         raise refused(what, _INPLACE)
     if method in ("reduce", "accumulate"):

@@ -18,6 +18,7 @@ from cgraph.numpy_names import (
     call_function,
     call_ufunc,
     method,
+    namesake_of_caller,
     public as public,
     refused,
 )
@@ -26,6 +27,9 @@ from cgraph.numpy_names import (
 def _numeric(x: Any) -> bool:
     """Whether a node can be compared with `x` entry by entry; anything else (None, a string) is just not equal to it."""
     return isinstance(x, Operators | Number | np.ndarray | np.generic | list | tuple)
+
+
+_NO_ARRAY = "take its numbers with node.value, or join nodes with cg.stack or cg.concatenate."
 
 
 def _in_place(name: str, instead: str) -> Any:
@@ -209,15 +213,22 @@ class Operators:
     __int__ = __float__
     __complex__ = __float__
 
-    def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
+    def __index__(self) -> NoReturn:
         raise UnsupportedError(
-            f"{self!r} cannot become an array: take its numbers with node.value, or join nodes with cg.stack or cg.concatenate."
+            f"{self!r} is not a number that counts or picks: a graph holds no numbers while it is built; take int(node.value)."
         )
 
-    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+    def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise UnsupportedError(
+            f"{self!r} cannot become an array: {namesake_of_caller() or _NO_ARRAY}"
+        )
+
+    def __setitem__(self, index: Any, value: Any = None) -> NoReturn:
         raise UnsupportedError(
             f"{self!r} cannot be written into: a graph does not change. x = cg.assign(x, index, value) is what would come out"
         )
+
+    __delitem__ = __setitem__
 
     def __contains__(self, value: Any) -> NoReturn:
         raise UnsupportedError(
@@ -315,7 +326,7 @@ class Operators:
 
     # With all the arguments that the methods of an array take.
     all, any, argmax, argmin = method("all"), method("any"), method("argmax"), method("argmin")
-    argsort, argpartition = method("argsort"), method("argpartition")
+    argsort, argpartition, choose = method("argsort"), method("argpartition"), method("choose")
     clip, conj, conjugate = method("clip"), method("conj"), method("conjugate")
     cumprod, cumsum, diagonal, dot = (
         method("cumprod"),

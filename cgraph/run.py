@@ -217,7 +217,7 @@ class Run:
             found_in(self)
 
     def _compute(self, node: Node, operands: list[Any]) -> Any:
-        unknown = None in node.shape
+        unknown = None in node._shape
         if unknown:
             _check_sizes(node, operands)
         try:

@@ -1,6 +1,7 @@
 """Arguments in containers: dictionaries, lists and tuples of arrays, nested, as people keep the parameters of a net.
 
-`flatten` takes the leaves out, in order, and says how to put others back in their places. What is not a container is a leaf.
+`flatten` takes the leaves out, in order, and says how to put others back in their places. What is not a container is a leaf; None stands
+for nothing, a bias that a layer does not have.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
     >>> leaves, rebuild(iter("abc"))
     ([1.0, 2.0, 3.0], {'W': 'a', 'layers': ['b', ('c',)]})
     """
+    if tree is None:
+        return [], lambda leaves: None
     if isinstance(tree, dict):
         parts = [flatten(value) for value in tree.values()]
         keys = list(tree)

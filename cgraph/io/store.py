@@ -180,7 +180,7 @@ def _constant(value: Any, dtype: np.dtype[Any]) -> Node:
         raise StoreError("a constant has no value")
     node = constant(float(value))
     node._value = value  # a weak int or bool stays one
-    node.dtype = dtype
+    node._dtype = dtype
     node.floats = dtype == np.float64
     return node
 

@@ -270,6 +270,42 @@ def test_arguments_in_containers() -> None:
     assert to_x.shape == (3,)
 
 
+def test_second_derivatives_in_containers() -> None:
+    """Against the Hessian of the same function of one vector."""
+
+    def split(x: Any) -> Any:
+        return {"a": x[:2], "rest": [x[2:4], (x[4:],)], "bias": None}
+
+    def f(p: Any) -> Any:
+        return rosenbrock(np.concatenate([p["a"], p["rest"][0], p["rest"][1][0]]))
+
+    def joined(p: Any) -> Any:
+        return np.concatenate([p["a"], p["rest"][0], p["rest"][1][0]])
+
+    found = cg.hvp(f, split(X), split(V))
+    close(joined(found), rosen_hess_prod(X, V))
+    assert found["bias"] is None and type(found["rest"][1]) is tuple
+    through = cg.grad(lambda v: cg.sum(joined(cg.hvp(f, split(X), v))))(split(V))
+    close(joined(through), rosen_hess(X).sum(0))
+    with pytest.raises(cg.ShapeError, match="3 arrays"):
+        cg.hvp(f, split(X), [V])
+
+
+@pytest.mark.parametrize(
+    ("argnums", "error", "said"),
+    [
+        (1.0, TypeError, "not 1.0"),
+        ((0, 0), cg.GradientError, "twice"),
+        ((1, -1), cg.GradientError, "twice"),
+        (2, cg.GradientError, "not given"),
+    ],
+)
+def test_argnums_that_name_no_arguments(argnums: Any, error: Any, said: str) -> None:
+    with pytest.raises(error, match=said):
+        cg.grad(lambda x, y: cg.sum(x * y), argnums)(X, V)
+    close(cg.grad(lambda x, y: cg.sum(x * y), np.array([1, 0]))(X, V)[0], X)
+
+
 def test_auxiliary_results_and_whole_numbers_as_argnums() -> None:
     def f(x: Any, y: Any) -> Any:
         z = x * y

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special
 from core.numpy_cases import LINES, VALUES
 
 import cgraph as cg
@@ -130,6 +131,34 @@ def test_writing_into_an_array_with_a_node_is_refused() -> None:
             getattr(x, method)()
     with pytest.raises(cg.UnsupportedError, match=r"cg\.any"):
         1.0 in x  # noqa: B015
+    with pytest.raises(cg.UnsupportedError, match=r"cg\.assign"):
+        del x[0]
+    for name, value in (("shape", (2, 1)), ("dtype", np.float32)):
+        with pytest.raises(AttributeError, match=f"{name} of 'x' cannot be assigned"):
+            setattr(x, name, value)
+    assert (x.shape, x.dtype) == ((2,), np.float64)
+
+
+@pytest.mark.parametrize(
+    ("use", "advice"),
+    [
+        (lambda x: range(x), r"int\(node\.value\)"),
+        (lambda x: "abc"[x], r"int\(node\.value\)"),
+        (lambda x: scipy.special.softmax(x), r"there is cg\.softmax"),
+        (lambda x: scipy.special.logsumexp(x), r"there is cg\.logsumexp"),
+        (lambda x: scipy.special.polygamma(1, x), r"there is cg\.special\.polygamma"),
+        (lambda x: scipy.special.comb(x, 2), r"scipy\.special\.comb takes numbers"),
+        (lambda x: scipy.special.huber(1.0, x), "the ufunc huber"),
+        (lambda x: ~x, "invert: 'x' has dtype float64"),
+        (lambda x: x & 1, "bitwise_and: 'x' has dtype float64"),
+        (lambda x: x.norm(), r"cg\.linalg\.norm"),
+        (lambda x: x.pow(2), r"cg\.power"),
+        (lambda x: x.unsqueeze(0), r"cg\.expand_dims"),
+    ],
+)
+def test_what_others_have_points_to_what_there_is(use: Any, advice: str) -> None:
+    with pytest.raises((TypeError, AttributeError), match=advice):
+        use(cg.parameter("x", 2.0))
 
 
 def test_names_are_given_everywhere() -> None:
