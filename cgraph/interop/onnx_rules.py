@@ -1,6 +1,6 @@
 """What becomes of each of ONNX's operators: ``rule(proto, attributes, *operands)``, over nodes.
 
-Where an operator means what one of PyTorch's ops means, its rule calls that one (`torch_rules`), so that convolution, pooling and
+Where an operator means what one of PyTorch's ops means, its rule calls that one (`aten`), so that convolution, pooling and
 normalisation stand once.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import cgraph as cg
-from cgraph.interop import torch_rules as aten
+from cgraph.interop import aten
 from cgraph.interop.building import Missing, framework, need, number
 from cgraph.interop.windows import convolve, windows
 from cgraph.node import Node
@@ -484,12 +484,8 @@ def _pool(proto: Any, a: Attributes, x: Any) -> Any:
     axes = tuple(range(taken.ndim - rank, taken.ndim))
     if a.get("count_include_pad") or not any(low or high for low, high in pads):
         return cg.mean(taken, axis=axes)
-    from cgraph.interop.windows import places
-
-    there = places(x.shape[2:], window, strides, pads, ones, spacing) > 0
-    return cg.sum(taken, axis=axes) / cg.constant(
-        there.sum(axis=tuple(range(rank, 2 * rank))).astype(x.dtype)
-    )
+    there = windows(np.ones(x.shape[2:], x.dtype), window, strides, pads, ones, spacing, 0.0)
+    return cg.sum(taken, axis=axes) / cg.constant(there.sum(axis=tuple(range(rank, 2 * rank))))
 
 
 @rule("GlobalAveragePool", "GlobalMaxPool")

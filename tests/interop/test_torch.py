@@ -111,6 +111,102 @@ def in_1d() -> Any:
     )
 
 
+class Variational(nn.Module):  # type: ignore[misc]
+    """`torch.distributions` checks its arguments, which torch.export refuses: the model is run instead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encode, self.decode = nn.Linear(3, 4), nn.Linear(2, 3)
+
+    def forward(self, x: Any, noise: Any) -> Any:
+        mean, spread = self.encode(x).chunk(2, -1)
+        q = torch.distributions.Normal(mean, F.softplus(spread))
+        p = torch.distributions.Normal(torch.zeros_like(mean), torch.ones_like(mean))
+        z = mean + q.stddev * noise
+        if bool((z > -1e9).all()):
+            z = z * 1.5
+        score = torch.distributions.Bernoulli(logits=self.decode(z)).log_prob((x > 0).to(x.dtype))
+        return torch.distributions.kl_divergence(q, p).sum() - score.sum()
+
+
+class Physics(nn.Module):  # type: ignore[misc]
+    """A derivative inside the model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(1, 5), nn.Tanh(), nn.Linear(5, 1))
+
+    def forward(self, x: Any) -> Any:
+        slope = torch.func.vmap(torch.func.jacrev(lambda v: self.net(v).sum()))(x)
+        return ((slope + self.net(x)) ** 2).mean()
+
+
+class Messages(nn.Module):  # type: ignore[misc]
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 4)
+
+    def forward(self, x: Any, source: Any, target: Any) -> Any:
+        h = self.linear(x)
+        added = torch.zeros_like(h).index_add(0, target, h[source])
+        spread = torch.zeros(2, 4, dtype=h.dtype).scatter_add(
+            0, (target % 2)[:, None].expand(-1, 4), h[source]
+        )
+        added[0] = added[0] * 2
+        return added.relu() + spread.logsumexp(0)
+
+
+class Experts(nn.Module):  # type: ignore[misc]
+    """Which parts of the parameters count depends on the numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate, self.experts = nn.Linear(3, 4), nn.Parameter(torch.randn(4, 3, 3))
+
+    def forward(self, x: Any) -> Any:
+        shares, chosen = self.gate(x).softmax(-1).topk(2, -1)
+        ordered = x.sort(-1, descending=True)[0].cumprod(-1)
+        mixed = torch.einsum("bi,bkij->bkj", ordered, self.experts[chosen])
+        picked = mixed.gather(2, mixed.argmax(2, keepdim=True))
+        return (shares[..., None] * mixed).sum(1) + picked.sum(1)
+
+
+class Gaussian(nn.Module):  # type: ignore[misc]
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale, self.noise = nn.Parameter(torch.zeros(())), nn.Parameter(torch.tensor(-2.0))
+
+    def forward(self, x: Any, y: Any) -> Any:
+        k = torch.exp(-0.5 * torch.cdist(x, x) ** 2 / torch.exp(2 * self.scale))
+        low = torch.linalg.cholesky(k + self.noise.exp() * torch.eye(len(x), dtype=x.dtype))
+        return 0.5 * (y @ torch.cholesky_solve(y[:, None], low)).sum() + low.diagonal().log().sum()
+
+
+class Grouped(nn.Module):  # type: ignore[misc]
+    """Attention with fewer keys than queries, and rotated positions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.q, self.kv, self.norm = nn.Linear(8, 8), nn.Linear(8, 8), nn.RMSNorm(8)
+
+    def forward(self, x: Any) -> Any:
+        x = self.norm(x)
+        q = self.q(x).view(2, 5, 4, 2).transpose(1, 2)
+        k, v = self.kv(x).view(2, 5, 4, 2).transpose(1, 2).split(2, 1)
+        turn = torch.arange(5)[:, None] / 10
+        q = torch.stack(
+            [q[..., 0] * turn.cos()[:, 0] - q[..., 1] * turn.sin()[:, 0], q[..., 1]], -1
+        )
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True).flatten(1)
+
+
+def decoder() -> Any:
+    return nn.Sequential(
+        nn.ConvTranspose1d(2, 3, 3, stride=2), nn.BatchNorm1d(3), nn.Upsample(scale_factor=2, mode="linear"),
+        nn.ReflectionPad1d(1), nn.AdaptiveMaxPool1d(4), nn.PReLU(), nn.Hardshrink(), nn.InstanceNorm1d(3),
+    )  # fmt: skip
+
+
 def normal(*shape: int) -> Any:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))
 
@@ -129,6 +225,13 @@ MODELS: dict[str, tuple[Any, ...]] = {
     "classifier": (Classifier, torch.tensor([[1, 2, 9], [0, 1, 1]]), torch.tensor([[0, 2, 1], [1, 1, 0]])),
     "mixed": (Mixed, normal(4, 3)),
     "activations": (Activations, normal(4, 3)),
+    "variational": (Variational, normal(4, 3), normal(4, 2)),
+    "physics": (Physics, normal(4, 1)),
+    "messages": (Messages, normal(4, 3), torch.tensor([0, 1, 2, 3, 0]), torch.tensor([1, 2, 0, 0, 0])),
+    "experts": (Experts, normal(3, 3)),
+    "gaussian process": (Gaussian, normal(4, 2), normal(4)),
+    "grouped attention": (Grouped, normal(2, 5, 8)),
+    "decoder": (decoder, normal(1, 2, 5)),
 }  # fmt: skip
 
 
@@ -153,6 +256,43 @@ def test_values_and_gradients_are_pytorchs(name: str) -> None:
             np.testing.assert_allclose(run.grad(found[key.replace(".", "/")]), truth, atol=atol)
             trained += 1
     assert trained
+
+
+# Functions that no module above calls, on a 3 x 4 matrix of distinct numbers: PyTorch's values and gradients again.
+FUNCTIONS = """
+x.std(0) | torch.var_mean(x, 1)[0] | x.kthvalue(2, 1)[0] | x.median() | x.max(1)[0] | x.cummax(0)[0] | x.logcumsumexp(1) | x.diff()
+x.norm(3) | torch.linalg.matrix_norm(x) | torch.linalg.svdvals(x) | torch.linalg.qr(x.T)[1].abs() | torch.logdet(x @ x.T)
+torch.linalg.eigvalsh(x @ x.T) | torch.linalg.solve(x[:, :3], x[:, 3]) | torch.linalg.inv(x[:, :3]) | torch.linalg.pinv(x)
+torch.matrix_exp(x[:, :3] / 9) | torch.kron(x, x) | torch.trace(x) | x.diagonal().diag_embed() | x.tril(-1) | x.rot90()
+x.unfold(1, 2, 1) | x.index_fill(0, torch.tensor([1]), 2.0) | x.frac() | x.masked_fill(x > 0, 1.5) | x.where(x > 0, x * x)
+x.clamp(min=0.1) | x.nan_to_num() | x.remainder(0.7) | x.lerp(x.flip(0), 0.3) | x.renorm(2, 0, 1.0)
+x.slice_scatter(x[:1] * 2, 0, 1, 2) | x.index_copy(0, torch.tensor([2]), x[:1]) | torch.special.log_ndtr(x) | torch.special.erfcx(x)
+x.sinc() | F.cosine_similarity(x, x.flip(0)) | F.pairwise_distance(x, x.flip(1)) | F.pdist(x)
+F.cosine_embedding_loss(x, x.flip(0), torch.tensor([1, -1, 1]))
+F.cross_entropy(x, torch.tensor([0, -100, 3]), label_smoothing=0.2)
+F.nll_loss(x, torch.tensor([1, 2, 0]), torch.arange(4.0).double()) | F.multi_margin_loss(x, torch.tensor([1, 2, 0]))
+F.gaussian_nll_loss(x, x * 2, x**2 + 1) | F.poisson_nll_loss(x, x**2, full=True) | F.soft_margin_loss(x, x.sign().detach())
+F.triplet_margin_loss(x, x.flip(0), x.flip(1), swap=True) | F.hinge_embedding_loss(x, x.sign().detach())
+F.kl_div(x.log_softmax(1), x.softmax(0), reduction="sum") | F.interpolate(x[None, None], size=(5, 3), mode="bicubic")
+F.interpolate(x[None, None], scale_factor=2, mode="nearest") | F.unfold(x[None, None], 2) | F.fold(x.T[:, :3], (4, 2), (2, 2))
+F.grid_sample(x[None, None], x[:, :2].tanh()[None, None] * 0.9, align_corners=False) | F.avg_pool1d(x, 3, 2, 1, True, False)
+F.lp_pool1d(x, 2, 2) | F.local_response_norm(x[None], 2) | F.bilinear(x, x, x[:1, :, None] * x[:1, None])
+F.embedding_bag(torch.tensor([0, 2, 1]), x, torch.tensor([0, 2])) | F.pixel_shuffle(x.reshape(1, 12, 1, 1), 2)
+""".replace("\n", "|").split("|")  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [t.strip() for t in FUNCTIONS if t.strip()])
+def test_functions_are_pytorchs(text: str) -> None:
+    f = eval(f"lambda x: {text}", {"torch": torch, "F": F})
+    x = torch.tensor(np.random.default_rng(7).normal(size=(3, 4)), requires_grad=True)
+    root, y = cg.from_torch(f, x.detach()), f(x)
+    upstream = torch.linspace(1, 2, y.numel(), dtype=x.dtype).reshape(y.shape)
+    run = root.backward(upstream=upstream.numpy())
+    (y * upstream).sum().backward()
+    np.testing.assert_allclose(run.value(root), y.detach().numpy(), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(
+        run.grad(cg.named_leaves(root)["x"]), x.grad.numpy(), rtol=1e-7, atol=1e-11
+    )
 
 
 def test_modules_become_scopes_and_lines_are_the_models() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.errors import ShapeError
+from cgraph.errors import ShapeError, UnsupportedError
 from cgraph.linear_maps import Adjoint, LinearMap
 from cgraph.nn.functional.sliding import Padding, Sizes, each, folded, known, out_size, padded, view
 from cgraph.op import Op
@@ -335,12 +335,18 @@ def conv_transpose_nd(
         (m - 1) * s - 2 * p + d * (k - 1) + o + 1
         for m, s, p, d, k, o in zip(inner, steps, rim, spread, kernel, more, strict=True)
     )
+    # Output padding of a stride or more would be another window's place in the convolution this is the adjoint of; it is padding less.
+    beyond = tuple(max(0, o - s + 1) for o, s in zip(more, steps, strict=True))
+    if any(e > p for e, p in zip(beyond, rim, strict=True)):
+        raise UnsupportedError(
+            f"conv_transpose: output_padding {more} with stride {steps} and padding {rim}; pad the result with cg.pad instead"
+        )
     y = conv_data_op(
         x,
         weight,
         sizes=sizes,
         stride=steps,
-        padding=tuple((p, p) for p in rim),
+        padding=tuple((p, p - e) for p, e in zip(rim, beyond, strict=True)),
         dilation=spread,
         groups=int(groups),
         name=name if bias is None else None,
