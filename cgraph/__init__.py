@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys as _sys
-from types import ModuleType as _Module
-from typing import Any
 
 if _sys.argv[:1] == ["-m"]:  # `python -m cgraph` imports the package before its __main__
     import _cgraph_cli as _cgraph_cli
+
+from types import ModuleType as _Module
+from typing import Any
 
 from cgraph import (
     ops as ops,

@@ -158,6 +158,7 @@ def test_train_and_resume(tmp_path: Path) -> None:
     assert nn.BinaryClassifier.load(tmp_path / "iris.cgraph").cost_history_ == whole.cost_history_
 
 
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 def test_train_on_a_file(tmp_path: Path) -> None:
     X, Y = datasets.iris("all")
     with open(tmp_path / "flowers.csv", "w", newline="") as file:
@@ -183,6 +184,7 @@ def test_train_on_a_file(tmp_path: Path) -> None:
         ("", {}, "no data"),
         ("a,y\n", {}, "no data"),
         ("a,y\n1,0\n2,1,3\n", {}, "line 3: 3 columns"),
+        ("a,a,y\n1,1,0\n2,2,1\n", {}, "two columns called 'a'"),
         ("a,y\n1,0\nx,1\n", {}, "line 3: 'x' in column 'a' is not a number"),
         ("a,y\n1,0\n2,1\n3,2\n", {}, "3 different answers (0, 1, 2)"),
         ("a,y\n1,0\n2,1\n", {"target": "z"}, "no column 'z'; it has a, y"),
@@ -345,6 +347,7 @@ def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
 # --- predicting, and output for programs ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 def test_predict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = tmp_path / "and.csv"
     data.write_text("x1,x2,y\n0,0,no\n0,1,no\n1,0,no\n1,1,yes\n")
@@ -364,12 +367,32 @@ def test_predict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["predict", model, str(data), "-o", str(out)]) == 0
     assert out.read_text().splitlines() == lines
     wide = tmp_path / "wide.csv"
-    wide.write_text("a,b,c,d\n1,2,3,4\n")
+    wide.write_text("a,b,c,x2\n1,2,3,4\n")
     assert main(["predict", model, str(wide)]) == 2
+    assert "no column 'x1'" in capsys.readouterr().err
     bad = tmp_path / "bad.csv"
-    bad.write_text("a,b\n1,two\n")
+    bad.write_text("x1,x2\n1,two\n")
     assert main(["predict", model, str(bad)]) == 2
     assert "line 2" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("error")
+def test_predict_finds_the_columns_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The target stands first, and the features in another order with something between them in the file to be predicted."""
+    data, other, model = tmp_path / "a.csv", tmp_path / "b.csv", str(tmp_path / "m.cgraph")
+    data.write_text("y,x1,x2\n0,0,5\n0,0,-5\n1,1,5\n1,1,-5\n")
+    other.write_text("x2,id,x1\n5,a,0\n5,b,1\n")
+    assert main(["train", str(data), "--target", "y", "-o", model, "--epochs", "500"]) == 0
+    for file, answers in ((data, ["0", "0", "1", "1"]), (other, ["0", "1"])):
+        capsys.readouterr()
+        assert main(["predict", model, str(file)]) == 0
+        assert [x.split(",")[1] for x in capsys.readouterr().out.splitlines()[1:]] == answers
+    assert main(["train", "and", "--epochs", "500", "-o", model]) == 0
+    wide = tmp_path / "wide.csv"
+    wide.write_text("a,b,c,d\n1,2,3,4\n")
+    assert main(["predict", model, str(wide)]) == 2
 
 
 @pytest.mark.parametrize("lr", ["inf", "nan", "0", "-1"])
@@ -388,6 +411,8 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "sin", "--soak", "20", "--json", "--no-control"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["ok"] and facts["examples"] == 20
+    assert main(["check", "--soak", "2", "--json"]) == 0
+    assert sum(json.loads(capsys.readouterr().out)["verdicts"].values()) == 2
 
 
 def test_draw_to_standard_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,8 +3,8 @@
     cgraph predict model.cgraph data.csv
     cgraph predict model.cgraph data.csv -o answers.csv --threshold 0.3
 
-The file has a line of column names; the model takes as many columns as it was trained on, in that order. One column more is taken for
-the answers that are known, which the last column holds, and is left out.
+The file has a line of column names. A model that was trained on a CSV file takes the columns of the same names, wherever they stand; one
+that was trained on a shipped data set takes as many as it was trained on, in that order, and leaves out one more, as the known answers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 
 import numpy as np
 
-from cgraph.commands.train import read_columns
+from cgraph.commands.train import Table, read_columns
 from cgraph.errors import CgraphError
 from cgraph.nn import BinaryClassifier
 
@@ -41,22 +41,18 @@ def run(options: argparse.Namespace) -> int:
     if not 0 < options.threshold < 1:
         raise CgraphError(f"--threshold lies between 0 and 1, not at {options.threshold:g}")
     names, rows = read_columns(options.data)
-    wanted = model.n_features_in_
-    if len(names) == wanted + 1:
-        rows = [(number, row[:-1]) for number, row in rows]
-    elif len(names) != wanted:
-        raise CgraphError(
-            f"{options.data} has {len(names)} columns ({', '.join(names)}); {options.model} was trained on {wanted}"
-        )
-    X = np.empty((len(rows), wanted))
+    at = _columns(names, model, options)
+    X = np.empty((len(rows), len(at)))
     for i, (number, row) in enumerate(rows):
-        for j, cell in enumerate(row):
+        for j, column in enumerate(at):
             try:
-                X[i, j] = float(cell)
+                X[i, j] = float(row[column])
             except ValueError:
                 raise CgraphError(
-                    f"{options.data}, line {number}: {cell!r} in column {names[j]!r} is not a number"
+                    f"{options.data}, line {number}: {row[column]!r} in column {names[column]!r} is not a number"
                 ) from None
+    if hasattr(model, "feature_names_in_"):
+        X = Table.of(X, [names[column] for column in at])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["probability", "class"])
@@ -69,3 +65,21 @@ def run(options: argparse.Namespace) -> int:
     write_atomically(options.out, lambda file: file.write(text.getvalue().encode("utf-8")))
     print(options.out)
     return 0
+
+
+def _columns(names: list[str], model: BinaryClassifier, options: argparse.Namespace) -> list[int]:
+    """Which columns of the file are the features."""
+    known = getattr(model, "feature_names_in_", None)
+    if known is not None:
+        missing = [str(name) for name in known if name not in names]
+        if missing:
+            raise CgraphError(
+                f"{options.data} has no column {', '.join(map(repr, missing))}; {options.model} was trained on {', '.join(known)}"
+            )
+        return [names.index(name) for name in known]
+    wanted = model.n_features_in_
+    if len(names) not in (wanted, wanted + 1):
+        raise CgraphError(
+            f"{options.data} has {len(names)} columns ({', '.join(names)}); {options.model} was trained on {wanted}"
+        )
+    return list(range(wanted))

@@ -202,6 +202,18 @@ def _data(options: argparse.Namespace) -> tuple[Any, Any]:
     return read_csv(options.data, options.target, options.positive)
 
 
+class Table(np.ndarray):
+    """Rows that know what their columns are called, as an estimator asks for it: the model remembers the names."""
+
+    columns: list[str]
+
+    @classmethod
+    def of(cls, rows: Any, columns: list[str]) -> Table:
+        table = np.array(rows, np.float64).view(cls)
+        table.columns = columns
+        return table
+
+
 def read_columns(path: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """(column names, [(line number, cells)]) of a CSV file with a line of column names.
 
@@ -220,6 +232,9 @@ def read_columns(path: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
     if len(lines) < 2:
         raise CgraphError(f"{path} has no data below a line of column names")
     header = [name.strip() for name in lines[0][1]]
+    for name in header:
+        if header.count(name) > 1:
+            raise CgraphError(f"{path} has two columns called {name!r}")
     for number, row in lines[1:]:
         if len(row) != len(header):
             raise CgraphError(
@@ -237,6 +252,7 @@ def read_csv(path: str, target: str | None = None, positive: str | None = None) 
     if target is not None and target not in header:
         raise CgraphError(f"{path} has no column {target!r}; it has {', '.join(header)}")
     at = len(header) - 1 if target is None else header.index(target)
+    features = header[:at] + header[at + 1 :]
     X, labels = [], []
     for number, row in lines:
         try:
@@ -252,13 +268,13 @@ def read_csv(path: str, target: str | None = None, positive: str | None = None) 
             raise CgraphError(
                 f"no line of {path} has {header[at]} {positive!r}; there are {', '.join(sorted(set(labels))[:10])}"
             )
-        return np.array(X), np.array([int(label == positive) for label in labels])
+        return Table.of(X, features), np.array([int(label == positive) for label in labels])
     if len(set(labels)) != 2:
         found = ", ".join(sorted(set(labels))[:10])
         raise CgraphError(
             f"{header[at]} has {len(set(labels))} different answers ({found}); say which is --positive"
         )
-    return np.array(X), np.array(labels)
+    return Table.of(X, features), np.array(labels)
 
 
 def _is_number(cell: str) -> bool:

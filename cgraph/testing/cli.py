@@ -117,8 +117,8 @@ def _check(
     return bool(report.ok)
 
 
-def _soak(count: int, seed: int) -> bool:
-    """Random graphs over all rows."""
+def _soak(count: int, seed: int, as_json: bool = False) -> bool:
+    """Random graphs over all ops."""
     from cgraph.testing.check import check_gradients
     from cgraph.testing.generate.random_graphs import RandomDraw, draw_graph
 
@@ -129,13 +129,16 @@ def _soak(count: int, seed: int) -> bool:
         verdicts[str(report.verdict)] += 1
         show(k + 1)
         if not report.ok:
-            print(report.describe(default_directory()))
             break
-    print(
-        f"{sum(verdicts.values())} random graphs: "
-        + ", ".join(f"{n} {v}" for v, n in sorted(verdicts.items()))
+    told = f"{sum(verdicts.values())} random graphs: " + ", ".join(
+        f"{n} {v}" for v, n in sorted(verdicts.items())
     )
-    return not verdicts["FAIL"]
+    if not report.ok:
+        told = f"{report}\n{told}"
+    ok = not verdicts["FAIL"]
+    facts = {"target": None, "ok": ok, "report": told, "verdicts": dict(verdicts)}
+    print(json.dumps(facts, ensure_ascii=False) if as_json else told)
+    return ok
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -168,7 +171,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.target is None:
             if options.soak is None:
                 parser.error("give MODULE:OP, or --soak N for random graphs")
-            return 0 if _soak(options.soak, options.seed) else 1
+            return 0 if _soak(options.soak, options.seed, options.json) else 1
         names = sorted(OPS) if options.target == "all" else [options.target]
         results = [
             _check(
