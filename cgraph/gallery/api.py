@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from cgraph.draw import Diagram
 from cgraph.draw.model import expression
 from cgraph.draw.model.diagram import Box, Picture, Row, replace
 from cgraph.draw.model.extent import widest_box
+from cgraph.draw.model.expression import written
+from cgraph.draw.model.names import called
 from cgraph.draw.model.text import matrix, number
 from cgraph.gallery.writer import FigureWriter, panels
 from cgraph.op import OPS
 
 _ROW = 760.0  # points: a page
 
-__all__ = ["card", "lines", "matrix", "number", "op_card", "panels", "record", "replace", "show"]
+__all__ = ["card", "lines", "matrix", "number", "op_card", "panels", "record", "replace", "show", "written"]
 
 
 def show(name: str, what: Any, title: str = "") -> None:
@@ -52,7 +54,7 @@ def op_card(name: str, operands: Sequence[str], out: str, notes: Sequence[str] =
         if partial is not None and word != "y"
     )
     formula = f"{out} = {expression.fill(op.formula.text, words)}"
-    return Box("", "op", op.role, op.symbol, formula=formula, rows=rows, notes=tuple(notes))
+    return Box("", "op", op.role, called(op), formula=formula, rows=rows, notes=tuple(notes))
 
 
 def lines(
@@ -61,7 +63,9 @@ def lines(
     rows: Sequence[str] | Mapping[str, Any] = (),
     tone: str = "other",
     value: Sequence[str] = (),
+    ink: Literal["local", "gradient", "changed", "ink"] = "ink",
 ) -> Box:
-    """A card with lines of its own, and a matrix."""
-    found = tuple(map(Row, rows))
-    return Box("", "op", tone, symbol, formula=formula, rows=found, value=tuple(value))
+    """A card with lines of its own, and a matrix; `ink` says by its colour what they are, as in the diagrams."""
+    found = tuple(Row(words, ink=ink) for words in rows)
+    tints = () if ink == "ink" or found else tuple((line, ink) for line in value)
+    return Box("", "op", tone, symbol, formula=formula, rows=found, value=tuple(value), tints=tints)

@@ -20,7 +20,7 @@ PRELUDE = """\
 import numpy as np
 import cgraph as cg
 from cgraph import datasets, metrics, nn, optim, plots
-from cgraph.gallery import card, lines, matrix, number, op_card, panels, record, replace, show
+from cgraph.gallery import card, lines, matrix, number, op_card, panels, record, replace, show, written
 """
 Body = Callable[..., None]
 

@@ -100,21 +100,21 @@ LOG = Rule(
     "the logarithm of a reciprocal is minus the logarithm", log(sigmoid(x)), -log(1.0 + exp(-x))
 )
 SIGNS = Rule("the signs meet", -(y * (-a) + (1.0 - y) * (-b)), y * a + (1.0 - y) * b)
-SOFTPLUS = Rule("ln(1 + e^x) is softplus", log(1.0 + exp(x)), softplus(x))
+SOFTPLUS = Rule("ln(1 + eˣ) is softplus", log(1.0 + exp(x)), softplus(x))
 REFLECTED = Rule(
-    "e^z taken out: it would overflow",
+    "eᶻ taken out: it would overflow",
     log(1.0 + exp(x)),
     x + log(1.0 + exp(-x)),
     when=_sign_of_x(1),
 )
 REFLECTED_LOW = Rule(
-    "e^-z taken out: it would overflow",
+    "e⁻ᶻ taken out: it would overflow",
     log(1.0 + exp(x)),
     x + log(1.0 + exp(-x)),
     when=_sign_of_x(-1),
 )
-GATHERED = Rule("y and 1 - y of the same make one", y * a + (1.0 - y) * (x + a), (1.0 - y) * x + a)
-GATHERED_LOW = Rule("y and 1 - y of the same make one", y * (-x + a) + (1.0 - y) * a, a - y * x)
+GATHERED = Rule("y and 1 − y of the same make one", y * a + (1.0 - y) * (x + a), (1.0 - y) * x + a)
+GATHERED_LOW = Rule("y and 1 − y of the same make one", y * (-x + a) + (1.0 - y) * a, a - y * x)
 OPENED = Rule("the bracket opened", (1.0 - y) * x + a, x - y * x + a)
 EITHER = Rule(
     "where z is positive, z is max(z, 0) and |z|",
@@ -122,7 +122,7 @@ EITHER = Rule(
     maximum(x, 0.0) - y * x + log(1.0 + exp(-absolute(x))),
 )
 EITHER_LOW = Rule(
-    "where z is negative, 0 is max(z, 0) and -z is |z|",
+    "where z is negative, 0 is max(z, 0) and −z is |z|",
     log(1.0 + exp(x)) - y * x,
     maximum(x, 0.0) - y * x + log(1.0 + exp(-absolute(x))),
 )

@@ -21,7 +21,8 @@ State = Literal[
 class Row:
     """One local gradient: `∂p̂/∂z = p̂(1−p̂) = 0.25`; each part may be empty.
 
-    `rule`: not a local gradient but what the op does with the upstream one, `∂C/∂W = ∂C/∂Z · Xᵀ`, and so in that colour.
+    `ink`: what it is, by its colour: a "local" gradient; a "gradient" that is handed back, as by the rule `∂C/∂W = ∂C/∂Z · Xᵀ`; a
+    parameter that is "changed"; or plain words, in "ink".
     """
 
     left: str
@@ -29,8 +30,13 @@ class Row:
     value: str = ""
     worked: str = ""  # the formula with numbers put in
     lines: tuple[str, ...] = ()  # entry by entry, monospaced, below
-    rule: bool = False
+    ink: Literal["local", "gradient", "changed", "ink"] = "local"
     to: str = ""  # the operand it belongs to
+
+    @property
+    def rule(self) -> bool:
+        """Whether it says what the op does with the upstream gradient."""
+        return self.ink == "gradient"
 
     @property
     def text(self) -> str:

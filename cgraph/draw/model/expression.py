@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from cgraph.draw.model import polynomial
-from cgraph.draw.model.text import MINUS, SUBSCRIPT, fraction, number, superscript
+from cgraph.draw.model.text import MINUS, SUBSCRIPT, fraction, number, superscript, symbol
+from cgraph.graph import order
 from cgraph.node import Node
 from cgraph.op import Formula
 
@@ -66,7 +67,8 @@ def shorten(text: str, limit: int = SHOWN) -> str:
         head = head[: head.rindex(" + ") + 3]
     if " + " in tail:
         tail = tail[tail.index(" + ") :]
-    return f"{head.rstrip()} …{tail if tail.startswith(' ') else ' ' + tail}"
+    short = f"{head.rstrip()} …{tail if tail.startswith(' ') else ' ' + tail}"
+    return re.sub(r"…(?: \+)?(?: …)+", "…", short)  # where a middle was left out before
 
 
 def product(factors: Sequence[str], sign: str = "·") -> str:
@@ -147,6 +149,33 @@ def value(node: Node, operands: Sequence[str]) -> str:
         case _:
             text = _from_row(node, operands, any(big))
     return text if len(text) <= LONGEST else shorten(text, LONGEST)
+
+
+_CALLED = {  # written by name where a formula would hide which function is meant
+    "sigmoid": "σ", "bce": "BCE", "stable_bce": "stable_bce", "stable_bce_slope": "stable_bce_slope", "log1p": "log1p",
+    "softplus": "softplus", "log_sigmoid": "log_sigmoid",
+}  # fmt: skip
+
+
+def written(root: Node) -> str:
+    """A whole expression over its leaves' names, in one line.
+
+    >>> import cgraph as cg
+    >>> z, y = cg.input("z", 1.0), cg.input("y", 1.0)
+    >>> written(cg.log(1.0 - cg.sigmoid(z)) - y * z), written(cg.log(1.0 + cg.exp(-z)))
+    ('ln(1 − σ(z)) − y·z', 'ln(1 + e⁻ᶻ)')
+    """
+    texts: dict[Node, str] = {}
+    for node in order(root):
+        operands = [texts[p] for p in node.parents]
+        if node.kind != "op":
+            weak = node.kind == "constant" and node.name is None and node.size == 1
+            texts[node] = number(node.value.reshape(()).item()) if weak else symbol(node.basename or "")
+        elif called := _CALLED.get(node.op.name):
+            texts[node] = f"{called}({', '.join(operands)})"
+        else:
+            texts[node] = value(node, operands)
+    return texts[root]
 
 
 def _from_row(node: Node, operands: Sequence[str], big: bool) -> str:

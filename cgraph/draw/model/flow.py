@@ -124,7 +124,7 @@ class Flow:
             words = expression.shorten(
                 " + ".join(self._chain(upstream, path) for path in paths), 60
             )
-            return Row(f"∂{objective}/∂{names[operand]}", words, rule=True, to=names[operand])
+            return Row(f"∂{objective}/∂{names[operand]}", words, ink="gradient", to=names[operand])
         left = f"∂{names[root]}/∂{names[operand]}"
         local = self.local(operand)
         number = self._number(local)

@@ -13,6 +13,7 @@ from functools import cache
 from cgraph.draw.model import text
 from cgraph.draw.model.fold import is_literal
 from cgraph.node import Node
+from cgraph.op import Op
 
 _UNNAMED = {"input": "in", "parameter": "par", "constant": "c"}
 _WORDS = {
@@ -120,11 +121,16 @@ def sign(node: Node) -> str:
     if node.op.name == "power" and is_literal(node.parents[1]):
         raised = text.superscript(text.number(node.parents[1].value))
         return "x" + raised if not raised.startswith("^") else "xʸ"
-    if node.op.name == "stable_bce":
+    return called(node.op)
+
+
+def called(op: Op) -> str:
+    """What a picture calls an op, everywhere."""
+    if op.name == "stable_bce":
         return "BCE from logits"
-    if node.op.name == "stable_cross_entropy":
+    if op.name == "stable_cross_entropy":
         return "CE from logits"
-    return "@" if node.op.symbol == "·" else node.op.symbol
+    return "@" if op.symbol == "·" else op.symbol
 
 
 def _is_word(name: str) -> bool:

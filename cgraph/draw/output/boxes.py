@@ -9,10 +9,11 @@ from functools import partial
 
 from cgraph.draw.model import text
 from cgraph.draw.model.diagram import Box
-from cgraph.draw.output.markup import LEFT, font, framed, mono, row, table, tinted
+from cgraph.draw.output.markup import LEFT, WIDE, font, framed, mono, row, table, tinted
 from cgraph.draw.output.theme import SERIF, Palette
 
 _STRIP = 9  # points, for a value that comes in beside the chain
+SCOPE_TONES = ("parameter", "loss", "data")  # of a collapsed scope: a colour of its own
 MARKS = {"data": "●", "parameter": "■", "constant": "○", "elsewhere": "◌"}
 
 
@@ -80,7 +81,7 @@ class BoxWriter:
                 row(tinted(f"{box.name} = {box.number}", partial(_written, 12), seen, parts))
             )
         if box.value:
-            rows.append(row(mono(box.value, seen, parts if seen == ink else ())))
+            rows.append(row(mono(box.value, seen, parts if seen == ink else ()), WIDE))
         rows += [
             row(font(note, 11, colors.muted_on_fill, style="I" if box.bypassed else ""))
             for note in box.notes
@@ -119,7 +120,7 @@ class BoxWriter:
         back = colors.active if box.rows_state == "active" else fill
         pill = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="4" BGCOLOR="{back}" STYLE="ROUNDED">'
         for i, local in enumerate(box.rows):
-            ink = "transparent" if hidden else colors.gradient if local.rule else colors.local
+            ink = "transparent" if hidden else getattr(colors, local.ink)
             border = f' SIDES="T" BORDER="1" COLOR="{rule}"' if i == 0 else ""
             text_ = f"{pill}{row(font(local.text, 12, ink), LEFT)}</TABLE>"
             rows.append(row(text_, f'PORT="g{i}" CELLPADDING="2" {LEFT}{border}'))
@@ -216,12 +217,15 @@ class BoxWriter:
             mark = font(MARKS.get(box.kind, ""), 10, line) + " " if box.value or box.shape else ""
             shape = " " + font(box.shape, 10, colors.muted_on_fill) if box.shape else ""
             number = font(f" = {box.number}", 13, colors.ink) if box.number else ""
-            rows = [*badge, row(mark + symbol + shape + number, 'PORT="h"')]
-            rows += [row(mono(box.value, colors.ink, self.parts(box)))] if box.value else []
+            first = mark + symbol + shape + number
             style = "ROUNDED,DASHED" if box.kind == "constant" else "ROUNDED"
-            least = "" if len(rows) > 1 or box.total else ' WIDTH="30" HEIGHT="30"'
-            rows[-1] = rows[-1].replace("<TD", f"<TD{least}", 1)
-            return framed([*rows, *notes, *self.total(box, line)], 4, fill, line, style)
+            if box.value:
+                inner = table([*badge, row(first), row(mono(box.value, colors.ink, self.parts(box)), WIDE), *notes])
+                rows = [row(inner, 'PORT="h"')]
+            else:
+                least = "" if badge or notes or box.total else ' WIDTH="30" HEIGHT="30"'
+                rows = [*badge, row(first, f'PORT="h"{least}'), *notes]
+            return framed([*rows, *self.total(box, line)], 4, fill, line, style)
         rows = [*badge, row(symbol)]
         rows += [row(font(box.number, 12, colors.ink))] if box.number else []
         rows += notes
@@ -242,12 +246,12 @@ class BoxWriter:
         colors = self.colors
         line = (
             colors.of(box.tone)[1]
-            if box.tone in ("parameter", "loss", "data")
+            if box.tone in SCOPE_TONES
             else colors.scope_line
         )
         fill = (
             colors.of(box.tone)[0]
-            if box.tone in ("parameter", "loss", "data")
+            if box.tone in SCOPE_TONES
             else colors.scope_fill
         )
         if box.health in ("bad", "after", "saturated"):

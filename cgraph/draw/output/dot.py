@@ -13,13 +13,14 @@ from collections import Counter
 from cgraph.draw.model import text
 from cgraph.draw.model.diagram import Arrow, Box, Group, Picture
 from cgraph.draw.model.extent import widest_box, width as extent
-from cgraph.draw.output.boxes import MARKS, BoxWriter
+from cgraph.draw.output.boxes import MARKS, SCOPE_TONES, BoxWriter
 from cgraph.draw.output.markup import LEFT, font, mono, quoted, row, table
 from cgraph.draw.output.theme import PALETTES, SANS, SERIF, Palette
 
 _WRAP = 140  # characters of a caption line
 _NARROW = 360.0  # points that the lines above a drawing may take, however narrow it is
 _PAGE = 900.0  # the same for a drawing from top to bottom; texts are estimated from above
+_OUTDENT = '<TABLE BORDER="0" CELLBORDER="0" CELLPADDING="0" CELLSPACING="-10"><TR><TD>{}</TD></TR></TABLE>'
 _CHAINED = ("op", "scope")
 _EQUAL = 16  # cards whose upper storeys are stretched to one height
 _CROWD = 12  # arrows between leaves and one box; more of them need room to fan out, or they bunch at a corner
@@ -125,8 +126,11 @@ class _Writer:
         ]
         widths += [text.width(t, 12) for _, words in picture.reserve for t in _wrapped(words, room)]
         reserved = f' WIDTH="{max(widths):.0f}"' if widths else ""
-        spacer = f'<TR><TD HEIGHT="8"{reserved}></TD></TR>'
-        return f"label=<{table([*rows, spacer], 2)}>, "
+        spacer = f'<TR><TD HEIGHT="24"{reserved}></TD></TR>'
+        inner = table([*rows, spacer], 2)
+        if picture.arrows:  # the engine puts 8 points and the table 2 round it: the lines start where the drawing does
+            inner = _OUTDENT.format(inner)
+        return f"label=<{inner}>, "
 
     def legend_lines(self) -> list[list[str]]:
         """The legend's entries, in lines that are no wider than the drawing."""
@@ -149,6 +153,7 @@ class _Writer:
             (box.kind if box.kind in MARKS else box.tone)
             for box in picture.boxes
             if box.kind not in ("pill", "end")
+            and (box.kind != "scope" or box.tone in SCOPE_TONES)  # the others look alike
         }
         classes = [
             ("data", "data (no gradient)"), ("parameter", "parameter"), ("constant", "constant"),
@@ -170,7 +175,7 @@ class _Writer:
             found.append(
                 ("◀╍╍", colors.gradient, "gradient" if rules else "gradient = upstream × local")
             )
-        if any(not row.rule for box in picture.boxes for row in box.rows):
+        if any(row.ink == "local" for box in picture.boxes for row in box.rows):
             found.append(("∂a/∂b", colors.local, "local gradient"))
         found += [(mark, getattr(colors, ink), words) for mark, ink, words in picture.inks]
         return found + [(mark, colors.muted, words) for mark, words in picture.extra_legend]

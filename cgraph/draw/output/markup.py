@@ -8,6 +8,7 @@ from cgraph.draw.model import text
 from cgraph.draw.output.theme import MONO
 
 LEFT = 'ALIGN="LEFT"'
+WIDE = 'CELLPADDING="3"'  # brackets keep clear of borders
 _TABLE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{0}">{1}</TABLE>'
 
 

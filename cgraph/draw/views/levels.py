@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cgraph.draw.model import text
+from cgraph.draw.model import expression, text
 from cgraph.draw.model.build import Builder
 from cgraph.draw.model.diagram import Box, replace
 from cgraph.draw.model.flow import gradient
@@ -117,7 +117,7 @@ class Levels(Overview):
             symbol = parts[0] if len(parts) == 1 else ", ".join(parts)
             notes = [] if len(counted) > 1 else [builder.flows[cards[0].root].formula]
             if len(counted) == 1 and len(cards) > 1:
-                notes = [f"such as {builder.names[cards[0].root]} = {_short(notes[0])}"]
+                notes = [f"such as {expression.shorten(f'{builder.names[cards[0].root]} = {notes[0]}', 40)}"]
         value, total = self._listed(cards)
         if not value:
             value, total = self._largest(unit)
@@ -190,7 +190,3 @@ def _levels(cards: Sequence[Card]) -> dict[Node, int]:
 def _sign(builder: Builder, card: Card) -> str:
     heading = builder.heading(card)
     return "×" if heading == "×" else heading
-
-
-def _short(words: str) -> str:
-    return words if len(words) <= 34 else words[:33].rstrip() + "…"

@@ -38,9 +38,9 @@ def jacobian(P: Any, losses: Any, cost: Any) -> None:
     each = run.local(losses, P).dense().reshape(2, 2)
     average = run.local(cost, losses).dense().reshape(1, 2)
     cards = [
-        lines("∂L/∂P̂", "each loss depends on its own p̂ alone", [], "loss", matrix(each)),
-        lines("∂C/∂L", "the mean gives each loss the same weight", [], "loss", matrix(average)),
-        lines("∂C/∂P̂", "∂C/∂L · ∂L/∂P̂", [], "loss", matrix(run.grad(P))),
+        lines("∂L/∂P̂", "each loss depends on its own p̂ alone", [], "loss", matrix(each), ink="local"),
+        lines("∂C/∂L", "the mean gives each loss the same weight", [], "loss", matrix(average), ink="local"),
+        lines("∂C/∂P̂", "∂C/∂L · ∂L/∂P̂", [], "loss", matrix(run.grad(P)), ink="gradient"),
     ]
     equation = f"{matrix(average)[0]} · [{number(each[0, 0])} 0; 0 {number(each[1, 1])}] = {matrix(run.grad(P))[0]}"
     show("fig28_jacobian", card("The Jacobian is diagonal", cards, equation))
@@ -63,6 +63,7 @@ def formula_average() -> None:
             "",
             [f"{4 * n} examples: ∂/∂b = {number(bias_gradient(n, reduce))}" for n in sizes],
             "linear",
+            ink="gradient",
         )
         for title, reduce in (("sum of the losses", cg.sum), ("mean of the losses", cg.mean))
     ]
@@ -210,8 +211,9 @@ def boundary_line(W: Any, b: Any) -> None:
     logits = cg.run(cg.log(t / (1.0 - t))).roots[0].value
     rows = ["w₁x₁ + w₂x₂ + b = logit(t)", "x₂ = (logit(t) − b − w₁x₁) / w₂"]
     slope = round(w1 / w2, 9)
+    times = "" if slope == 1 else f"{number(slope)}·"
     found = [
-        f"t = {number(t, 4)}:  x₂ = {number((logit - b0) / w2)} − {number(slope)}·x₁"
+        f"t = {number(t, 4)}:  x₂ = {number((logit - b0) / w2)} − {times}x₁"
         for t, logit in zip(t.value, logits, strict=True)
     ]
     cards = [

@@ -180,7 +180,7 @@ def formula_derivative() -> None:
     for y, formula in ((1.0, "∂L/∂p̂ = −1/p̂"), (0.0, "∂L/∂p̂ = 1/(1−p̂)")):
         p = cg.parameter("p", 0.5)
         slope = cg.bce(p, y).backward().grad(p)
-        cards.append(lines(f"y = {number(y)}", formula, [f"{number(slope)} at p̂ = 0.5"], "loss"))
+        cards.append(lines(f"y = {number(y)}", formula, [f"{number(slope)} at p̂ = 0.5"], "loss", ink="local"))
         record(**{f"slope_y{y:g}": slope})
     show(
         "fig15_bce_derivative",
@@ -217,7 +217,7 @@ def formula_linear(loss: Any, z: Any, w1: Any, w2: Any, b: Any, x1: Any, x2: Any
         "fig20_linear",
         card(
             "The linear node hands back upstream × local",
-            [lines("z", "w₁x₁ + w₂x₂ + b", rows, "linear")],
+            [lines("linear", "z = w₁x₁ + w₂x₂ + b", rows, "linear", ink="gradient")],
         ),
     )
     record(dL_dz=run.grad(z), dL_dw1=run.grad(w1), dL_dw2=run.grad(w2), dL_db=run.grad(b))
@@ -242,7 +242,7 @@ def formula_update(loss: Any, w1: Any, w2: Any, b: Any) -> None:
         "fig22_update",
         card(
             "Gradient descent, learning rate η = 1",
-            [lines("w ← w − η · ∂L/∂w", "", rows, "linear")],
+            [lines("w ← w − η · ∂L/∂w", "", rows, "parameter", ink="changed")],
         ),
     )
     record(w1=w1.value, w2=w2.value, b=b.value)

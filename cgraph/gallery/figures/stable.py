@@ -8,7 +8,7 @@ import numpy as np
 
 import cgraph as cg
 from cgraph import plots
-from cgraph.gallery.api import card, lines, number, op_card, panels, record, show
+from cgraph.gallery.api import card, lines, number, op_card, panels, record, show, written
 from cgraph.gallery.figures.nets import batch, fused_neuron, neuron
 from cgraph.gallery.script import Figure, figures
 
@@ -89,7 +89,7 @@ def overflow() -> None:
 
 @figure("53, 54, 56, 58", "T", "Formulas: softplus, and the loss from logits")
 def formula_softplus() -> None:
-    stable = "s = max(z, 0) + ln(1 + e^(−|z|)): no exponential of it exceeds 1"
+    stable = "s = max(z, 0) + ln(1 + exp(−|z|)): no exponential in it exceeds 1"
     show(
         "fig53_softplus",
         card(
@@ -176,7 +176,7 @@ def formula_collapse(loss: Any, p: Any, z: Any, y: Any) -> None:
         f"∂L/∂p̂ · ∂p̂/∂z = {number(run.grad(p))} × {number(run.local(p, z).array)} = {number(run.grad(z))}",
         f"p̂ − y = {number(run.value(p))} − {number(run.value(y))} = {number(short.grad(z))}",
     ]
-    product = lines("∂L/∂z", "(p̂−y) / (p̂(1−p̂)) · p̂(1−p̂) = p̂ − y", rows, "loss")
+    product = lines("∂L/∂z", "(p̂−y) / (p̂(1−p̂)) · p̂(1−p̂) = p̂ − y", rows, "loss", ink="gradient")
     cards = [op_card("bce", ["p̂", "y"], "L"), op_card("sigmoid", ["z"], "p̂"), product]
     show("fig60_collapse", card("Both derivatives at once: p̂ − y", cards))
 
@@ -184,8 +184,8 @@ def formula_collapse(loss: Any, p: Any, z: Any, y: Any) -> None:
 
     for name, symbol in (("fused-gradient", "∂L/∂z"), ("fused-loss", "L")):
         way = DERIVATIONS[name]
-        rows = [f"= {line}      {line.by}" for line in way.lines[1:]]
-        show(f"fig60_{name}", card(way.title, [lines(symbol, str(way.lines[0]), rows, "loss")]))
+        rows = [f"= {written(line.expression)}      {line.by}" for line in way.lines[1:]]
+        show(f"fig60_{name}", card(way.title, [lines(symbol, written(way.lines[0].expression), rows, "loss")]))
     record(long_way=run.grad(z), short_way=short.grad(z))
     show(
         "fig64_stable_bce",
@@ -211,20 +211,18 @@ def formula_rewriting() -> None:
             ]
             for at in (large / 400.0, large)
         ]
-        rows = [f"= {line}      {line.by}" for line in way.lines[1:]]
+        rows = [f"= {written(line.expression)}      {line.by}" for line in way.lines[1:]]
         said = f"at z = {number(large)}, y = {number(label)} the first line is {number(values[1][0])}, the last {number(values[1][-1])}"
-        show(f"fig62_{name}", card(way.title, [lines("L", str(way.lines[0]), rows, "loss")], said))
+        show(f"fig62_{name}", card(way.title, [lines("L", written(way.lines[0].expression), rows, "loss")], said))
         record(**{name: values})
 
     # cg.stabilize finds such a way by itself.
-    from cgraph.rewrite.text import expression
-
     z, y = cg.parameter("z", -800.0), cg.input("y", 1.0)
     terms = y * cg.log(cg.sigmoid(z)) + (1.0 - y) * cg.log(1.0 - cg.sigmoid(z))
     textbook = cg.negative(terms, name="loss")
     stable, report = cg.stabilize(textbook)
     cards = [
-        lines(f"{k}", f"{expression(step.before)}  →  {expression(step.after)}", [step.rule.name])
+        lines(f"{k}", f"{written(step.before)}  →  {written(step.after)}", [step.rule.name])
         for k, step in enumerate(report.steps, 1)
     ]
     before, after = cg.run(textbook), cg.run(stable)

@@ -79,6 +79,7 @@ def second(
             [],
             "parameter",
             matrix(run.grad(w)) if w.size > 1 else [number(run.grad(w))],
+            ink="gradient",
         )
         for name, w in zip(("W₁", "b₁", "W₂", "b₂"), net.parameters, strict=True)
     ]
