@@ -19,7 +19,18 @@ from typing import Any
 
 from cgraph.errors import CgraphError
 from cgraph.gallery import page
-from cgraph.gallery.api import card, lines, matrix, number, op_card, panels, record, replace, show, written
+from cgraph.gallery.api import (
+    card,
+    lines,
+    matrix,
+    number,
+    op_card,
+    panels,
+    record,
+    replace,
+    show,
+    written,
+)
 from cgraph.gallery.figures import batch, neuron, results, stable, xor
 from cgraph.gallery.script import PRELUDE, Figure, execute, singly
 from cgraph.gallery.writer import FigureWriter, Item

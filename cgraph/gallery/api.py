@@ -12,8 +12,8 @@ from typing import Any, Literal
 from cgraph.draw import Diagram
 from cgraph.draw.model import expression
 from cgraph.draw.model.diagram import Box, Picture, Row, replace
-from cgraph.draw.model.extent import widest_box
 from cgraph.draw.model.expression import written
+from cgraph.draw.model.extent import widest_box
 from cgraph.draw.model.names import called
 from cgraph.draw.model.text import matrix, number
 from cgraph.gallery.writer import FigureWriter, panels
@@ -21,7 +21,18 @@ from cgraph.op import OPS
 
 _ROW = 760.0  # points: a page
 
-__all__ = ["card", "lines", "matrix", "number", "op_card", "panels", "record", "replace", "show", "written"]
+__all__ = [
+    "card",
+    "lines",
+    "matrix",
+    "number",
+    "op_card",
+    "panels",
+    "record",
+    "replace",
+    "show",
+    "written",
+]
 
 
 def show(name: str, what: Any, title: str = "") -> None:

@@ -170,7 +170,9 @@ def written(root: Node) -> str:
         operands = [texts[p] for p in node.parents]
         if node.kind != "op":
             weak = node.kind == "constant" and node.name is None and node.size == 1
-            texts[node] = number(node.value.reshape(()).item()) if weak else symbol(node.basename or "")
+            texts[node] = (
+                number(node.value.reshape(()).item()) if weak else symbol(node.basename or "")
+            )
         elif called := _CALLED.get(node.op.name):
             texts[node] = f"{called}({', '.join(operands)})"
         else:

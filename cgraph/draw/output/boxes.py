@@ -220,7 +220,14 @@ class BoxWriter:
             first = mark + symbol + shape + number
             style = "ROUNDED,DASHED" if box.kind == "constant" else "ROUNDED"
             if box.value:
-                inner = table([*badge, row(first), row(mono(box.value, colors.ink, self.parts(box)), WIDE), *notes])
+                inner = table(
+                    [
+                        *badge,
+                        row(first),
+                        row(mono(box.value, colors.ink, self.parts(box)), WIDE),
+                        *notes,
+                    ]
+                )
                 rows = [row(inner, 'PORT="h"')]
             else:
                 least = "" if badge or notes or box.total else ' WIDTH="30" HEIGHT="30"'
@@ -244,16 +251,8 @@ class BoxWriter:
     def scope(self, box: Box) -> str:
         """A collapsed scope: double frame, what is in it, and the largest value and gradient inside."""
         colors = self.colors
-        line = (
-            colors.of(box.tone)[1]
-            if box.tone in SCOPE_TONES
-            else colors.scope_line
-        )
-        fill = (
-            colors.of(box.tone)[0]
-            if box.tone in SCOPE_TONES
-            else colors.scope_fill
-        )
+        line = colors.of(box.tone)[1] if box.tone in SCOPE_TONES else colors.scope_line
+        fill = colors.of(box.tone)[0] if box.tone in SCOPE_TONES else colors.scope_fill
         if box.health in ("bad", "after", "saturated"):
             fill, line = self.tones(box)
         line = colors.gradient if box.active else line

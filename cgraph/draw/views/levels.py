@@ -117,7 +117,9 @@ class Levels(Overview):
             symbol = parts[0] if len(parts) == 1 else ", ".join(parts)
             notes = [] if len(counted) > 1 else [builder.flows[cards[0].root].formula]
             if len(counted) == 1 and len(cards) > 1:
-                notes = [f"such as {expression.shorten(f'{builder.names[cards[0].root]} = {notes[0]}', 40)}"]
+                notes = [
+                    f"such as {expression.shorten(f'{builder.names[cards[0].root]} = {notes[0]}', 40)}"
+                ]
         value, total = self._listed(cards)
         if not value:
             value, total = self._largest(unit)

@@ -38,8 +38,17 @@ def jacobian(P: Any, losses: Any, cost: Any) -> None:
     each = run.local(losses, P).dense().reshape(2, 2)
     average = run.local(cost, losses).dense().reshape(1, 2)
     cards = [
-        lines("∂L/∂P̂", "each loss depends on its own p̂ alone", [], "loss", matrix(each), ink="local"),
-        lines("∂C/∂L", "the mean gives each loss the same weight", [], "loss", matrix(average), ink="local"),
+        lines(
+            "∂L/∂P̂", "each loss depends on its own p̂ alone", [], "loss", matrix(each), ink="local"
+        ),
+        lines(
+            "∂C/∂L",
+            "the mean gives each loss the same weight",
+            [],
+            "loss",
+            matrix(average),
+            ink="local",
+        ),
         lines("∂C/∂P̂", "∂C/∂L · ∂L/∂P̂", [], "loss", matrix(run.grad(P)), ink="gradient"),
     ]
     equation = f"{matrix(average)[0]} · [{number(each[0, 0])} 0; 0 {number(each[1, 1])}] = {matrix(run.grad(P))[0]}"

@@ -180,7 +180,9 @@ def formula_derivative() -> None:
     for y, formula in ((1.0, "∂L/∂p̂ = −1/p̂"), (0.0, "∂L/∂p̂ = 1/(1−p̂)")):
         p = cg.parameter("p", 0.5)
         slope = cg.bce(p, y).backward().grad(p)
-        cards.append(lines(f"y = {number(y)}", formula, [f"{number(slope)} at p̂ = 0.5"], "loss", ink="local"))
+        cards.append(
+            lines(f"y = {number(y)}", formula, [f"{number(slope)} at p̂ = 0.5"], "loss", ink="local")
+        )
         record(**{f"slope_y{y:g}": slope})
     show(
         "fig15_bce_derivative",

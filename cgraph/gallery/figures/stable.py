@@ -185,7 +185,10 @@ def formula_collapse(loss: Any, p: Any, z: Any, y: Any) -> None:
     for name, symbol in (("fused-gradient", "∂L/∂z"), ("fused-loss", "L")):
         way = DERIVATIONS[name]
         rows = [f"= {written(line.expression)}      {line.by}" for line in way.lines[1:]]
-        show(f"fig60_{name}", card(way.title, [lines(symbol, written(way.lines[0].expression), rows, "loss")]))
+        show(
+            f"fig60_{name}",
+            card(way.title, [lines(symbol, written(way.lines[0].expression), rows, "loss")]),
+        )
     record(long_way=run.grad(z), short_way=short.grad(z))
     show(
         "fig64_stable_bce",
@@ -213,7 +216,10 @@ def formula_rewriting() -> None:
         ]
         rows = [f"= {written(line.expression)}      {line.by}" for line in way.lines[1:]]
         said = f"at z = {number(large)}, y = {number(label)} the first line is {number(values[1][0])}, the last {number(values[1][-1])}"
-        show(f"fig62_{name}", card(way.title, [lines("L", written(way.lines[0].expression), rows, "loss")], said))
+        show(
+            f"fig62_{name}",
+            card(way.title, [lines("L", written(way.lines[0].expression), rows, "loss")], said),
+        )
         record(**{name: values})
 
     # cg.stabilize finds such a way by itself.
