@@ -47,7 +47,7 @@ from cgraph.node import (
     Node as Node,
     scope as scope,
 )
-from cgraph.numpy_names import ALIASES as _ALIASES
+from cgraph.numpy_names import ALIASES as _ALIASES, OF_SHAPES as _OF_SHAPES, why_missing as _why_missing
 from cgraph.op import (
     Formula as Formula,
     Interval as Interval,
@@ -128,7 +128,9 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module(_LAZY_NAMES[name]), name)
     if name in _ALIASES:  # NumPy's other names: cg.acos, cg.absolute, cg.concat
         return ops.PUBLIC[_ALIASES[name]]
-    raise AttributeError(f"module 'cgraph' has no attribute {name!r}")
+    if name in _OF_SHAPES:  # they ask a node for its shape alone, and NumPy's own do
+        return getattr(import_module("numpy"), name)
+    raise AttributeError(f"module 'cgraph' has no attribute {name!r}{_why_missing(name)}")
 
 
 def __dir__() -> list[str]:

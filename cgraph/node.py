@@ -498,8 +498,13 @@ def why_no_gradient(node: Node) -> str:
 
 
 def require_scalar(node: Node) -> None:
-    """Refuse to start a backward pass from a node that is not one number."""
+    """Refuse to start a backward pass from a node that is not one floating point number."""
     if node.shape not in ((), (1,), (1, 1)) and node.size != 1:
         raise GradientError(
             f"backward needs a scalar; {node.label!r} has shape {node.shape}. Reduce it (sum, mean) or pass upstream=..."
+        )
+    if node.dtype.kind != "f":
+        raise GradientError(
+            f"{node.label!r} is of {node.dtype}, which counts or tells and does not vary: there is nothing to differentiate. "
+            "Start from a floating point number"
         )

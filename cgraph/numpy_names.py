@@ -92,6 +92,15 @@ def refused(what: str, why: str = "") -> UnsupportedError:
     )
 
 
+def why_missing(name: str) -> str:
+    """What to say of a function of NumPy's that `cgraph` does not have; nothing of other names."""
+    if name in REFUSED:
+        return f": {REFUSED[name]}"
+    if callable(getattr(np, name, None)):
+        return f"; np.{name} makes numbers, which a graph takes as they are"
+    return ""
+
+
 def _filled(x: Any, value: Any, dtype: Any, shape: Any) -> Any:
     target = x.shape if shape is None else shape
     if np.iterable(target) and None in target:
@@ -102,7 +111,7 @@ def _filled(x: Any, value: Any, dtype: Any, shape: Any) -> Any:
 
 
 # NumPy functions that ask for nothing but shape and dtype: they answer with numbers, or with the node itself.
-_OF_SHAPES: dict[str, Callable[..., Any]] = {
+OF_SHAPES: dict[str, Callable[..., Any]] = {
     "shape": lambda a: a.shape,
     "ndim": lambda a: len(a.shape),
     "size": lambda a, axis=None: a.size if axis is None else a.shape[axis],
@@ -253,7 +262,7 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     if name == "where" and len(args) + len(kwargs) == 1:
         raise refused("np.where with one argument", _SIZE)
     if module == "numpy":
-        target = _OF_SHAPES.get(name) or PUBLIC.get(name)
+        target = OF_SHAPES.get(name) or PUBLIC.get(name)
     else:
         target = namesake(function)
     if target is None:

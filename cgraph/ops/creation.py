@@ -40,6 +40,22 @@ def array(x: Any, dtype: Any = None, *, name: str | None = None) -> Any:
 
 
 @public
+def asarray(x: Any, dtype: Any = None, *, copy: bool | None = None, name: str | None = None) -> Any:
+    """`x` itself if it is a node or an array of that dtype, else `array`.
+
+    >>> import cgraph as cg
+    >>> a = cg.parameter("a", 1.0)
+    >>> cg.asarray(a) is a
+    True
+    """
+    if is_node(x) and dtype in (None, x.dtype) and name is None:
+        return x
+    if is_node(x):
+        return cast(x, x.dtype if dtype is None else dtype, name=name)
+    return array(x, dtype, name=name)
+
+
+@public
 def full(shape: Any, fill_value: Any, dtype: Any = None, *, name: str | None = None) -> Any:
     """An array of `shape` filled with a number or a node: what ``np.full`` cannot do with nodes."""
     if not is_node(fill_value):

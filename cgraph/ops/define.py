@@ -180,7 +180,14 @@ def axes_of(x: Any, axis: int | Sequence[int] | None, extra: int = 0) -> tuple[i
 
 
 def axis_of(x: Any, axis: int, extra: int = 0) -> int:
-    """One axis of `x`, not negative."""
+    """One axis of `x`, not negative.
+
+    Raises:
+        ShapeError: when it is out of range, or more than one.
+    """
+    if isinstance(axis, tuple | list):
+        what = repr(x.label) if is_node(x) else "the array"
+        raise ShapeError(f"{what} has shape {shape_of(x)}: axis={axis} is more than one axis; name one")
     return axes_of(x, axis, extra)[0]
 
 

@@ -174,7 +174,8 @@ def interp(
 ) -> Any:
     """The broken line through the points (`xp`, `fp`), `xp` rising, at `x`; `left` and `right` of it constant.
 
-    All three may be nodes. On a point the slope is the mean of those on its two sides.
+    With `period` the line goes on periodically, `xp` is in any order, and `left` and `right` say nothing, as in NumPy.
+    `x`, `xp` and `fp` may be nodes. On a point the slope is the mean of those on its two sides.
 
     >>> import cgraph as cg
     >>> x = cg.parameter("x", [0.5, 1.0])
@@ -182,17 +183,25 @@ def interp(
     array([1., 2.])
     """
     from cgraph.ops.elementwise import equal, greater, less, maximum, minimum, where
+    from cgraph.ops.joining import concatenate
     from cgraph.ops.picking import take
+    from cgraph.ops.rounding import remainder
+    from cgraph.ops.sorting import argsort
 
-    if period is not None:
-        raise UnsupportedError(
-            "interp: period= is not there; take x % period and points over one period"
-        )
-    n = known_shape(xp, "interp")[0]
     fp, xp = (
         v if is_node(v) or isinstance(v, np.ndarray) else np.asarray(v, np.float64)
         for v in (fp, xp)
     )
+    if period is not None:
+        if not period:
+            raise ValueError("interp: a period is not 0")
+        period, left, right = np.abs(period), None, None
+        x, xp = remainder(x, period), remainder(xp, period)
+        order = argsort(xp)
+        xp, fp = take(xp, order, 0), take(fp, order, 0)
+        xp = concatenate([xp[-1:] - period, xp, xp[:1] + period])
+        fp = concatenate([fp[-1:], fp, fp[:1]])
+    n = known_shape(xp, "interp")[0]
 
     def line(side: str) -> Any:
         place = minimum(maximum(searchsorted(xp, x, side), 1), max(n - 1, 1))

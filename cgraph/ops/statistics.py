@@ -5,7 +5,6 @@ A median or quantile is a mean of sorted entries, so its gradient goes to the en
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,14 @@ from cgraph.errors import ShapeError, UnsupportedError
 from cgraph.op import is_node
 from cgraph.operators import public
 from cgraph.ops.define import axes_of, axis_of, dtype_of, known_shape, shape_of
-from cgraph.ops.elementwise import divide, multiply, sqrt, subtract, where
+from cgraph.ops.elementwise import divide, less, minimum, multiply, sqrt, subtract, where
 from cgraph.ops.joining import concatenate, stack
 from cgraph.ops.linalg import matmul
 from cgraph.ops.reduction import Axis, max, mean, min, sum
 from cgraph.ops.rounding import isnan
-from cgraph.ops.sorting import sort
+from cgraph.ops.scans import cumsum
+from cgraph.ops.searching import take_along_axis
+from cgraph.ops.sorting import argsort, sort
 from cgraph.ops.structure import broadcast_to, cast, expand_dims, reshape, transpose
 
 
@@ -45,17 +46,24 @@ def average(
             return result
         count = np.prod([known_shape(x, "average")[a] for a in axes_of(x, axis)])
         return result, np.full(known_shape(result, "average"), float(count))
-    if shape_of(weights) != shape_of(x):
-        if axis is None or not isinstance(axis, int | np.integer) or len(shape_of(weights)) != 1:
-            raise ShapeError(
-                "average: weights need the shape of x, or to be a vector along one axis"
-            )
-        weights = reshape(weights, (-1, *(1,) * (len(shape_of(x)) - axis_of(x, int(axis)) - 1)))
-    total = sum(
-        weights * broadcast_to(np.ones((), dtype_of(x)), known_shape(x, "average")), axis, keepdims
-    )
+    weights = weighed(x, axis, weights, "average")
+    total = sum(weights, axis, keepdims)
     result = divide(sum(multiply(x, weights), axis, keepdims), total, name=name)
     return (result, total) if returned else result
+
+
+def weighed(x: Any, axis: Axis, weights: Any, what: str) -> Any:
+    """Weights of the shape of `x`, from such weights or from a vector along one axis.
+
+    Raises:
+        ShapeError: when they are neither.
+    """
+    weights = weights if is_node(weights) else np.asarray(weights, dtype_of(x))
+    if shape_of(weights) != shape_of(x):
+        if not isinstance(axis, int | np.integer) or len(shape_of(weights)) != 1:
+            raise ShapeError(f"{what}: weights need the shape of x, or to be a vector along one axis")  # fmt: skip
+        weights = reshape(weights, (-1, *(1,) * (len(shape_of(x)) - axis_of(x, int(axis)) - 1)))
+    return weights * broadcast_to(np.ones((), dtype_of(x)), known_shape(x, what))
 
 
 @public
@@ -65,14 +73,6 @@ def ptp(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None =
 
 
 # --- quantiles ------------------------------------------------------------------------------------------------------------------
-
-# alpha and beta of the methods that interpolate (Hyndman and Fan 1996): the place is n·q + alpha + q·(1 − alpha − beta) − 1.
-_PLACES = {
-    "linear": (1.0, 1.0), "weibull": (0.0, 0.0), "hazen": (0.5, 0.5), "median_unbiased": (1 / 3, 1 / 3), "normal_unbiased": (3 / 8, 3 / 8),
-    "interpolated_inverted_cdf": (0.0, 1.0),
-}  # fmt: skip
-_WHOLE: dict[str, Callable[[Any], Any]] = {"lower": np.floor, "higher": np.ceil, "nearest": np.rint}
-
 
 def lined_up(x: Any, axis: Axis) -> tuple[Any, tuple[int, ...]]:
     """`x` with the axes to be reduced as one last axis."""
@@ -85,23 +85,22 @@ def lined_up(x: Any, axis: Axis) -> tuple[Any, tuple[int, ...]]:
     return reshape(moved, [*(shape[i] for i in rest), int(np.prod([shape[i] for i in axes]))]), axes
 
 
-def _weights(n: int, q: float, method: str) -> tuple[int, int, float]:
-    """Between which two places a quantile lies, and how far from the first."""
-    if method in _WHOLE or method == "midpoint":
-        place = q * (n - 1)
-        if method == "midpoint":
-            low, high = int(np.floor(place)), int(np.ceil(place))
-            return low, high, 0.5 if low != high else 0.0
-        k = int(_WHOLE[method](place))
-        return k, k, 0.0
-    if method not in _PLACES:
-        raise UnsupportedError(
-            f"quantile: method {method!r} is not there; take one of {', '.join([*_PLACES, *_WHOLE, 'midpoint'])}"
-        )
-    alpha, beta = _PLACES[method]
-    place = float(np.clip(n * q + alpha + q * (1.0 - alpha - beta) - 1.0, 0, n - 1))
-    low = int(np.floor(place))
+def _place(n: int, q: float, method: str) -> tuple[int, int, float]:
+    """Between which two places of `n` sorted entries a quantile lies, and how far from the first: NumPy is asked, of the places themselves."""
+    try:
+        place = float(np.quantile(np.arange(float(n)), q, method=method))  # type: ignore[call-overload]
+    except ValueError as error:
+        raise UnsupportedError(f"quantile: {error}; cg.sort gives all that a quantile is made of") from None  # fmt: skip
+    low = int(place)
     return low, low + 1 if low + 1 < n else low, place - low
+
+
+def _heavy(ordered: Any, weights: Any, q: float) -> Any:
+    """The first of the sorted entries up to which a share `q` of the weights lies."""
+    so_far = cumsum(weights, -1)
+    below = less(so_far, q * so_far[..., -1:]) | (so_far <= 0.0)  # an entry of weight 0 is none
+    place = minimum(sum(cast(below, np.int64), -1, keepdims=True), shape_of(ordered)[-1] - 1)
+    return take_along_axis(ordered, place, -1)[..., 0]
 
 
 @public
@@ -118,16 +117,22 @@ def quantile(
 ) -> Any:
     """The value below which a share `q` (a number or an array that is known) of the entries over `axis` lies.
 
+    Args:
+        x, axis, keepdims: as in `mean`.
+        method: NumPy's, of R. J. Hyndman and Y. Fan (1996). Where one jumps, its value goes over from one entry to the next.
+        weights: of the shape of `x`, or a vector along one axis; as in NumPy only with ``method="inverted_cdf"``. They decide which
+            entry is taken and have no derivative.
+
     Raises:
-        UnsupportedError: for weights, and for methods that jump.
+        UnsupportedError: for a `q` that is a node, a method that is not there, and weights with another method.
 
     >>> import cgraph as cg
     >>> x = cg.parameter("x", [3.0, 1.0, 2.0, 5.0])
     >>> cg.quantile(x, 0.5).backward().grad(x)
     array([0.5, 0. , 0.5, 0. ])
     """  # fmt: skip
-    if weights is not None:
-        raise UnsupportedError("quantile: weights= is not there")
+    if weights is not None and method != "inverted_cdf":
+        raise UnsupportedError('quantile: weights need method="inverted_cdf", as in NumPy; cg.average weighs a mean')
     if is_node(q):
         raise UnsupportedError(
             "quantile: q has to be known when the graph is built; use its .value"
@@ -139,14 +144,22 @@ def quantile(
     n = known_shape(lines, "quantile")[-1]
     if n == 0:
         raise ShapeError("quantile: of nothing")
-    ordered = sort(lines)
+    if weights is None:
+        ordered = sort(lines)
+    else:
+        order = argsort(lines)
+        ordered = take_along_axis(lines, order, -1)
+        heavy = take_along_axis(lined_up(weighed(x, axis, weights, "quantile"), axis)[0], order, -1)
     last = ordered[..., -1]
 
     def one(share: float) -> Any:
-        low, high, part = _weights(n, share, method)
-        value = ordered[..., low]
-        if part:
-            value = value + (ordered[..., high] - value) * part
+        if weights is not None:
+            value = _heavy(ordered, heavy, share)
+        else:
+            low, high, part = _place(n, share, method)
+            value = ordered[..., low]
+            if part:
+                value = value + (ordered[..., high] - value) * part
         # NaN stands last when sorted, and makes the quantile NaN, as in NumPy.
         value = where(isnan(last), last, value)
         if keepdims:
@@ -214,6 +227,20 @@ def _variables(x: Any, rowvar: bool) -> Any:
     return x if rowvar or shape_of(x)[0] == 1 else transpose(x)
 
 
+def _observation_weights(n: int, dtype: Any, fweights: Any, aweights: Any) -> tuple[Any, Any]:
+    """The weight of each observation, and the part of it that says how sure it is."""
+    given = [
+        1.0 if w is None else w if is_node(w) else np.asarray(w, dtype) for w in (fweights, aweights)
+    ]
+    for name, w in zip(("fweights", "aweights"), given, strict=True):
+        if shape_of(w) not in ((), (n,)):
+            raise ShapeError(f"cov: {name} has shape {shape_of(w)}; there are {n} observations")
+        if not is_node(w) and np.any(np.asarray(w) < 0):
+            raise ValueError(f"cov: {name} must not be negative")
+    counts, sure = given
+    return broadcast_to(counts * sure, (n,)), sure
+
+
 @public
 def cov(
     m: Any,
@@ -229,22 +256,34 @@ def cov(
 ) -> Any:
     """The covariance matrix of variables in rows (or columns, with ``rowvar=False``).
 
+    Args:
+        m, y: observations of one variable (n,) or of several (k, n).
+        bias, ddof: the divisor is n − 1, or n with `bias`, or n − ddof.
+        fweights: (n,), how often each observation was made.
+        aweights: (n,), how much each counts; a node, if you like, with a gradient.
+
     >>> import cgraph as cg
     >>> cg.cov([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]])
     array([[ 1., -1.],
            [-1.,  1.]])
     """  # fmt: skip
-    if fweights is not None or aweights is not None:
-        raise UnsupportedError("cov: weights are not there; use cg.average and a product")
     x = _variables(m, rowvar)
     if y is not None:
         x = concatenate([x, _variables(y, rowvar)], 0)
     if dtype is not None:
         x = cast(x, dtype)
     n = known_shape(x, "cov")[1]
-    deviation = x - mean(x, 1, keepdims=True)
-    freedom = n - (ddof if ddof is not None else 0 if bias else 1)
-    result = divide(matmul(deviation, transpose(deviation)), float(freedom) if freedom > 0 else 0.0)
+    ddof = ddof if ddof is not None else 0 if bias else 1
+    if fweights is None and aweights is None:
+        deviation = x - mean(x, 1, keepdims=True)
+        freedom: Any = float(n - ddof) if n > ddof else 0.0
+        result = divide(matmul(deviation, transpose(deviation)), freedom)
+    else:
+        w, sure = _observation_weights(n, dtype_of(x), fweights, aweights)
+        total = sum(w)
+        deviation = x - divide(sum(x * w, 1, keepdims=True), total)
+        freedom = total - ddof * (1.0 if aweights is None else divide(sum(w * sure), total))
+        result = divide(matmul(deviation * w, transpose(deviation)), freedom)
     shape = known_shape(result, "cov")
     return reshape(result, () if shape == (1, 1) else shape, name=name)
 

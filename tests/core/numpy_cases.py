@@ -13,6 +13,7 @@ import numpy as np
 N: Any = None  # a size that is only known when it is fed
 
 POINTS = np.array([-2.5, -1.0, 0.1, 1.2, 2.6])
+WEIGHTS = np.array([[1.0, 0.0, 0.5, 2.0], [0.3, 1.0, 0.0, 0.7]])
 MASK = np.array([[True, False, True], [True, True, False]])
 
 LINES: list[tuple[Any, ...]] = [
@@ -178,7 +179,13 @@ LINES: list[tuple[Any, ...]] = [
     ("quantile-many", lambda m, x: m.quantile(x, [0.0, 0.25, 1.0], axis=1), (2, 4)),
     ("quantile-keepdims", lambda m, x: m.quantile(x, [0.5, 0.9], axis=0, keepdims=True), (4, 2)),
     *((f"quantile-{method}", lambda m, x, method=method: m.quantile(x, 0.37, method=method), (6,)) for method in (
-        "lower", "higher", "nearest", "midpoint", "weibull", "hazen", "median_unbiased", "normal_unbiased", "interpolated_inverted_cdf")),
+        "lower", "higher", "nearest", "midpoint", "weibull", "hazen", "median_unbiased", "normal_unbiased", "interpolated_inverted_cdf",
+        "inverted_cdf", "averaged_inverted_cdf", "closest_observation")),
+    ("quantile-jump", lambda m, x: m.quantile(x, [0.0, 0.25, 0.5, 1.0], method="averaged_inverted_cdf"), (4,)),
+    *((f"quantile-weights-{axis}", lambda m, x, axis=axis, w=w: m.quantile(
+        x, [0.0, 0.3, 0.9], axis=axis, weights=w, method="inverted_cdf"), (2, 4)) for axis, w in (
+            (None, WEIGHTS), (1, WEIGHTS), (1, WEIGHTS[0]), (0, WEIGHTS[:, 1]))),
+    ("percentile-weights", lambda m, x: m.percentile(x, 60, weights=WEIGHTS[1], axis=1, method="inverted_cdf", keepdims=True), (2, 4)),
     ("percentile", lambda m, x: m.percentile(x, [10, 50]), (7,)),
     ("percentile-axis", lambda m, x: m.percentile(x, 25, axis=-1), (2, 5)),
     # --- averages -------------------------------------------------------------------------------------------------------------
@@ -192,6 +199,10 @@ LINES: list[tuple[Any, ...]] = [
     ("cov-y", lambda m, x, y: m.cov(x, y), (4,), (4,)),
     ("cov-columns", lambda m, x: m.cov(x, rowvar=False, bias=True), (4, 2)),
     ("cov-1", lambda m, x: m.cov(x), (4,)),
+    ("cov-fweights", lambda m, x: m.cov(x, fweights=[1, 0, 2, 3]), (2, 4)),
+    ("cov-aweights", lambda m, x, w: m.cov(x, aweights=abs(w) + 0.5), (2, 4), (4,)),
+    ("cov-weights", lambda m, x, w: m.cov(x, fweights=[1, 0, 2, 3], aweights=w * w + 0.5, ddof=2), (2, 4), (4,)),
+    ("cov-biased", lambda m, x, w: m.cov(x, aweights=abs(w) + 0.5, bias=True), (4,), (4,)),
     ("corrcoef", lambda m, x: m.corrcoef(x), (2, 4)),
     *((f"{f}-{axis}", lambda m, x, f=f, axis=axis: getattr(m, f)(m.where(MASK, x, np.nan), axis=axis), (2, 3)) for f in (
         "nansum", "nanprod", "nanmax", "nanmin", "nanmean", "nanvar", "nanmedian") for axis in (None, 0, 1)),
@@ -285,6 +296,10 @@ OWN: list[tuple[Any, ...]] = [
     ("interp-ends", lambda cg, x, xp, fp: cg.interp(x, xp, fp, left=-1.0, right=5.0),
      lambda x, xp, fp: _interp(x, xp, fp, -1.0, 5.0), (2, 3),
      np.array([-0.9, 0.1, 0.8]), (3,)),
+    ("interp-period", lambda cg, x, xp, fp: cg.interp(x, xp, fp, period=2.5),
+     lambda x, xp, fp: np.interp(np.float64(x), np.float64(xp), np.float64(fp), period=2.5), (2, 3),
+     np.array([3.1, -0.4, 0.7, 1.0]), (4,)),
+    ("asarray", lambda cg, x, y: cg.asarray([x, y, 1.0]) + cg.asarray(x), lambda x, y: np.array([x, y, x * 0 + 1]) + x, (), ()),
     ("bincount", lambda cg, w: cg.bincount([0, 2, 2, 5], w), lambda w: _counted(w), (4,)),
     *((f, lambda cg, x, f=f: getattr(cg, f)(x), t, (2, 3)) for f, t in [
         ("sec", lambda x: 1 / np.cos(x / 1)), ("csc", lambda x: 1 / np.sin(x)), ("cot", lambda x: np.cos(x) / np.sin(x)),

@@ -105,7 +105,8 @@ def test_numpy_on_nodes(spelled: Any, meant: Any) -> None:
         (lambda x: np.pad(x, 1, mode="empty"), "concatenate"),
         (lambda x: np.quantile(x, x[0, 0]), "known when the graph is built"),
         (lambda x: np.sort(x, order="field"), "records"),
-        (lambda x: np.interp(x, [0, 1], [0, 1], period=1.0), "period"),
+        (lambda x: np.quantile(x, 0.5, method="other"), "is not a valid"),
+        (lambda x: np.quantile(x, 0.5, axis=0, weights=[1.0, 2.0]), "inverted_cdf"),
     ],
 )
 def test_what_is_not_supported_says_so(use: Any, named: str) -> None:

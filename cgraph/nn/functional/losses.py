@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.errors import ShapeError
+from cgraph.errors import DTypeError, ShapeError
 from cgraph.op import is_node
 from cgraph.ops.define import shape_of
 from cgraph.ops.elementwise import (
@@ -34,10 +34,26 @@ def _chosen(x: Any, labels: Any) -> Any:
 
 def _hit(x: Any, labels: Any) -> Any:
     labels = labels if is_node(labels) else np.asarray(labels)
-    if len(shape_of(x)) != 2 or len(shape_of(labels)) != 1:
-        raise ShapeError(f"scores (N, C) and labels (N,) are needed; got {shape_of(x)} and {shape_of(labels)}")  # fmt: skip
-    classes = np.arange(shape_of(x)[1] or 0)
-    return equal(expand_dims(labels, 1), classes)
+    (n, k), of = shape_of(x) if len(shape_of(x)) == 2 else (0, 0), shape_of(labels)
+    if len(shape_of(x)) != 2 or len(of) != 1 or (None not in (n, of[0]) and n != of[0]):
+        raise ShapeError(f"scores (N, C) and labels (N,) are needed; got {shape_of(x)} and {of}")
+    if labels.dtype.kind not in "iu":
+        raise DTypeError(f"labels are the numbers of classes, whole numbers, not {labels.dtype}")
+    if not is_node(labels) and labels.size and k and not 0 <= labels.min() <= labels.max() < k:
+        raise ShapeError(f"labels {labels.min()} to {labels.max()} name no classes of the {k}")
+    return equal(expand_dims(labels, 1), np.arange(k or 0))
+
+
+def _focused(p: Any, logp: Any, alpha: float, gamma: float, name: str | None) -> Any:
+    """−α·(1 − p)^γ·ln p, from 1 − p and ln p.
+
+    Raises:
+        ValueError: when γ is negative.
+    """
+    if not gamma >= 0:
+        raise ValueError(f"focal loss: gamma is not negative; {gamma} is")
+    weight = float(alpha) if gamma == 0 else power(p, float(gamma)) * float(alpha)
+    return negative(weight * logp, name=name)
 
 
 def softmax_crossentropy(x: Any, y_true: Any, *, name: str | None = None) -> Any:
@@ -64,15 +80,13 @@ def focal_loss(class_probs: Any, targets: Any, *, alpha: float = 1, gamma: float
     Source: T.-Y. Lin et al., arXiv:1708.02002.
     """
     p = _chosen(class_probs, targets)
-    weight = float(alpha) if gamma == 0 else power(maximum(1.0 - p, 0.0), float(gamma)) * float(alpha)  # fmt: skip
-    return negative(weight * log(p), name=name)
+    return _focused(maximum(1.0 - p, 0.0), log(p), alpha, gamma, name)
 
 
 def softmax_focal_loss(scores: Any, targets: Any, *, alpha: float = 1, gamma: float = 0, name: str | None = None) -> Any:  # fmt: skip
     """`focal_loss` of the softmax of scores, through its logarithm."""
     logp = _chosen(log_softmax(scores, -1), targets)
-    weight = float(alpha) if gamma == 0 else power(negative(expm1(logp)), float(gamma)) * float(alpha)  # fmt: skip
-    return negative(weight * logp, name=name)
+    return _focused(negative(expm1(logp)), logp, alpha, gamma, name)
 
 
 def multiclass_hinge(x: Any, y_true: Any, hinge: float = 1.0, *, name: str | None = None) -> Any:
@@ -83,7 +97,24 @@ def multiclass_hinge(x: Any, y_true: Any, hinge: float = 1.0, *, name: str | Non
 
 
 def margin_ranking_loss(x1: Any, x2: Any, y: Any, margin: float, *, name: str | None = None) -> Any:
-    """The mean of max(0, margin − y·(x1 − x2)); y is 1 where x1 should rank higher, −1 where x2 should."""
+    """The mean of max(0, margin − y·(x1 − x2)); y is 1 where x1 should rank higher, −1 where x2 should.
+
+    Args:
+        x1, x2: (N,) or (N, D), of one shape.
+        y: 1 or −1, or (N,) of them.
+        margin: not negative.
+
+    Raises:
+        ShapeError: when the shapes do not fit.
+        ValueError: for a margin that is negative.
+    """
+    x1, x2 = (x if is_node(x) else np.asarray(x) for x in (x1, x2))
+    if shape_of(x1) != shape_of(x2) or len(shape_of(x1)) not in (1, 2):
+        raise ShapeError(f"margin_ranking_loss: x1 {shape_of(x1)} and x2 {shape_of(x2)} have one shape, (N,) or (N, D)")  # fmt: skip
+    if shape_of(y) not in ((), (1,), shape_of(x1)[:1]):
+        raise ShapeError(f"margin_ranking_loss: y has shape {shape_of(y)}; one number is needed, or one for each of the {shape_of(x1)[0]} examples")  # fmt: skip
+    if not float(margin) >= 0.0:
+        raise ValueError(f"margin_ranking_loss: the margin is not negative; {margin} is")
     y = y if is_node(y) or np.ndim(y) == 0 else np.asarray(y, x1.dtype)
     if not is_node(y) and np.ndim(y) == 1 and len(shape_of(x1)) == 2:
         y = y[:, None]
