@@ -47,7 +47,11 @@ from cgraph.node import (
     Node as Node,
     scope as scope,
 )
-from cgraph.numpy_names import ALIASES as _ALIASES, OF_SHAPES as _OF_SHAPES, why_missing as _why_missing
+from cgraph.numpy_names import (
+    ALIASES as _ALIASES,
+    OF_SHAPES as _OF_SHAPES,
+    why_missing as _why_missing,
+)
 from cgraph.op import (
     Formula as Formula,
     Interval as Interval,

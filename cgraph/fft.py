@@ -507,6 +507,22 @@ def irfft(
     return irfftn(a, None if n is None else [n], [axis], norm, name=name)
 
 
+def hfft(a: Any, n: int | None = None, axis: int = -1, norm: Norm = None, *, name: str | None = None) -> Any:  # fmt: skip
+    """The transform of a signal that equals its own conjugate backwards, given by its first half: `n` real numbers.
+
+    >>> import cgraph as cg
+    >>> cg.fft.hfft(cg.fft.ihfft([1.0, 2.0, 5.0, 4.0])).round(12)
+    array([1., 2., 5., 4.])
+    """
+    z = _pair(a)
+    return irfftn(z.conj(), None if n is None else [n], [axis], _other(norm), name=name)
+
+
+def ihfft(a: Any, n: int | None = None, axis: int = -1, norm: Norm = None) -> Complex:
+    """The inverse of `hfft`: the first half of the signal, as a `Complex`."""
+    return rfft(a, n, axis, _other(norm)).conj()
+
+
 def rfft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Norm = None) -> Complex:
     """`rfftn` over two axes."""
     return rfftn(a, s, axes, norm)
@@ -606,6 +622,6 @@ def idct(
 
 
 __all__ = [
-    "Complex", "dct", "fft", "fft2", "fftfreq", "fftn", "fftshift", "idct", "ifft", "ifft2", "ifftn", "ifftshift", "irfft", "irfft2",
+    "Complex", "dct", "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "idct", "ifft", "ifft2", "ifftn", "ifftshift", "ihfft", "irfft", "irfft2",
     "irfftn", "rfft", "rfft2", "rfftfreq", "rfftn",
 ]  # fmt: skip

@@ -24,16 +24,19 @@ from cgraph.linalg.decompositions import (
     svd,
     svdvals,
 )
+from cgraph.linalg.factors import PolarResult, lu, orthogonal_procrustes, polar
 from cgraph.linalg.functions import (
-    block_diag,
-    circulant,
+    coshm,
+    cosm,
     expm,
-    hankel,
-    solve_banded,
-    solve_sylvester,
-    solve_triangular,
+    expm_frechet,
+    fractional_matrix_power,
+    logm,
+    sinhm,
+    sinm,
     sqrtm,
-    toeplitz,
+    tanhm,
+    tanm,
 )
 from cgraph.linalg.norms import cond, matrix_norm, norm, vector_norm
 from cgraph.linalg.solving import (
@@ -51,12 +54,34 @@ from cgraph.linalg.solving import (
     tensorinv,
     tensorsolve,
 )
+from cgraph.linalg.structured import (
+    block_diag,
+    circulant,
+    companion,
+    convolution_matrix,
+    hankel,
+    khatri_rao,
+    toeplitz,
+)
+from cgraph.linalg.systems import (
+    cho_factor,
+    cho_solve,
+    solve_banded,
+    solve_circulant,
+    solve_continuous_lyapunov,
+    solve_discrete_lyapunov,
+    solve_sylvester,
+    solve_toeplitz,
+    solve_triangular,
+)
 
 __all__ = [
-    "EigResult", "EighResult", "LstsqResult", "QRResult", "SVDResult", "SlogdetResult", "block_diag", "cholesky", "circulant", "cond",
-    "det", "eig", "eigh", "eigvals", "eigvalsh", "expm", "hankel", "inv", "lstsq", "matrix_norm", "matrix_power", "matrix_rank",
-    "multi_dot", "norm", "pinv", "qr", "slogdet", "solve", "solve_banded", "solve_sylvester", "solve_triangular", "sqrtm", "svd",
-    "svdvals", "tensorinv", "tensorsolve", "toeplitz", "vector_norm",
+    "EigResult", "EighResult", "LstsqResult", "PolarResult", "QRResult", "SVDResult", "SlogdetResult", "block_diag", "cho_factor",
+    "cho_solve", "cholesky", "circulant", "companion", "cond", "convolution_matrix", "coshm", "cosm", "det", "eig", "eigh", "eigvals",
+    "eigvalsh", "expm", "expm_frechet", "fractional_matrix_power", "hankel", "inv", "khatri_rao", "logm", "lstsq", "lu", "matrix_norm",
+    "matrix_power", "matrix_rank", "multi_dot", "norm", "orthogonal_procrustes", "pinv", "polar", "qr", "sinhm", "sinm", "slogdet", "solve",
+    "solve_banded", "solve_circulant", "solve_continuous_lyapunov", "solve_discrete_lyapunov", "solve_sylvester", "solve_toeplitz",
+    "solve_triangular", "sqrtm", "svd", "svdvals", "tanhm", "tanm", "tensorinv", "tensorsolve", "toeplitz", "vector_norm",
 ]  # fmt: skip
 
 # What `numpy.linalg` has under the name of a function of NumPy's main namespace.

@@ -1,8 +1,8 @@
-"""Functions of matrices, structured systems and structured matrices: what SciPy's `linalg` has beyond NumPy's.
+"""Functions of matrices: exponential, logarithm, roots and powers, sine and cosine.
 
-The derivative of the exponential is read off a matrix of twice the size, exp [[A, E], [0, A]] = [[exp A, Dexp(A) E], ...]
-(R. Mathias, SIAM J. Matrix Anal. Appl. 17 (1996); N. Higham, "Functions of Matrices", 3.16); its adjoint is the same with Aᵀ. Square
-roots and Sylvester equations lead to Sylvester equations (Giles 2008). Only the forwards of this module need SciPy, when they are called.
+The derivative of a function of matrices is read off a matrix of twice the size, f [[A, E], [0, A]] = [[f(A), Df(A) E], [0, f(A)]]
+(R. Mathias, SIAM J. Matrix Anal. Appl. 17 (1996); N. Higham, "Functions of Matrices" (2008), 3.16); its adjoint is the same with Aᵀ.
+Square roots lead to Sylvester equations (Giles 2008). Only the forwards of this module need SciPy, when they are called.
 """
 
 from __future__ import annotations
@@ -12,44 +12,26 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.errors import ShapeError, UnsupportedError
+from cgraph.errors import UnsupportedError
 from cgraph.extras import scipy
 from cgraph.linalg.matrices import (
     T,
+    each,
     example_batch,
     example_invertible,
-    expand_dims,
     known_square,
-    lower,
-    matrix,
     operand,
     row,
-    shape_of,
     side,
     square,
-    upper,
 )
-from cgraph.linalg.solving import _example_system, _solve_shape, as_columns
+from cgraph.linalg.solving import solve_op
+from cgraph.linalg.systems import sylvester_op
 from cgraph.op import Op
-from cgraph.ops.elementwise import where
-from cgraph.ops.indexing import getitem
+from cgraph.ops.elementwise import multiply
 from cgraph.ops.joining import concatenate
-from cgraph.ops.structure import reshape, squeeze
-from cgraph.shapes import Shape
 
 MODULE = "cg.linalg's functions of matrices"
-
-
-def _each(function: Callable[..., Any], *operands: Any) -> Any:
-    """A function of matrices, for every matrix of a stack, computed in double precision."""
-    operands = tuple(x.astype(np.float64) if x.dtype == np.float32 else x for x in operands)
-    batch = operands[0].shape[:-2]
-    if not batch:
-        return function(*operands)
-    results = [function(*(x[k] for x in operands)) for k in np.ndindex(batch)]
-    if not results:
-        return np.zeros(operands[-1].shape, operands[-1].dtype)
-    return np.stack(results).reshape(batch + results[0].shape)
 
 
 def _real(value: Any, name: str, like: Any) -> Any:
@@ -62,28 +44,38 @@ def _real(value: Any, name: str, like: Any) -> Any:
     return np.asarray(value, like.dtype)
 
 
-# --- exponential and square root ----------------------------------------------------------------------------------------------
-
-
-def _expm(a: Any) -> Any:
+def _of_scipy(name: str, a: Any, *args: Any) -> Any:
+    """SciPy's function of each matrix. It estimates norms with NumPy's global random numbers, which are put back where they were."""
     a = np.asarray(a)
-    return np.asarray(_each(scipy("linalg", MODULE).expm, a), a.dtype) if a.size else a
+    if a.size == 0:
+        return a
+    function = getattr(scipy("linalg", MODULE), name)
+    before = np.random.get_state()
+    np.random.seed(0)
+    try:
+        return _real(each(lambda x: function(x, *args), a), name, a)
+    finally:
+        np.random.set_state(before)
 
 
-def _expm_rule(out: Any, a: Any) -> tuple[Any, Any]:
+def by_blocks(function: Callable[[Any], Any], a: Any) -> tuple[Any, Any]:
+    """The rule of a function of matrices: its derivative, read off blocks."""
     n = side(a)
 
     def derivative(of: Any, along: Any) -> Any:
         block = concatenate([concatenate([of, along], -1), concatenate([0.0 * along, of], -1)], -2)
-        return expm_op(block)[..., :n, n:]
+        return function(block)[..., :n, n:]
 
     return lambda t: derivative(a, t), lambda u: derivative(T(a), u)
 
 
+# --- exponential, logarithm, powers -------------------------------------------------------------------------------------------
+
+
 expm_op: Op = row(
     "linalg.expm",
-    _expm,
-    _expm_rule,
+    lambda a: _of_scipy("expm", a),
+    lambda out, a: by_blocks(expm_op, a),
     shape=known_square,
     symbol="exp",
     text="e^$a",
@@ -107,14 +99,9 @@ def expm(a: Any, *, name: str | None = None) -> Any:
     return expm_op(operand(a), name=name)
 
 
-def _sqrtm(a: Any) -> Any:
-    a = np.asarray(a)
-    return a if a.shape[-1] == 0 else _real(_each(scipy("linalg", MODULE).sqrtm, a), "sqrtm", a)
-
-
 sqrtm_op: Op = row(
     "linalg.sqrtm",
-    _sqrtm,
+    lambda a: _of_scipy("sqrtm", a),
     lambda out, a: (
         lambda t: sylvester_op(out, out, t),
         lambda u: sylvester_op(T(out), T(out), u),
@@ -140,304 +127,126 @@ def sqrtm(a: Any, *, name: str | None = None) -> Any:
     return sqrtm_op(operand(a), name=name)
 
 
-# --- systems of a special form ------------------------------------------------------------------------------------------------
-
-
-def _sylvester(a: Any, b: Any, q: Any) -> Any:
-    solve = scipy("linalg", MODULE).solve_sylvester
-    return np.asarray(_each(solve, a, b, q), q.dtype) if q.size else q
-
-
-def _example_sylvester(rng: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    batch = example_batch(rng)
-    a, b = example_invertible(rng, batch), example_invertible(rng, batch)
-    return (a, b, rng.normal(size=(*batch, a.shape[-1], b.shape[-1]))), {}
-
-
-def _example_triangular(rng: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    operands, _ = _example_system(rng, example_batch(rng))
-    return operands, {"lower": bool(rng.random() < 0.5), "unit": bool(rng.random() < 0.3)}
-
-
-def _example_banded(rng: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    below, above = (int(k) for k in rng.integers(0, 3, 2))
-    ab = 0.2 * rng.uniform(-1.0, 1.0, (below + above + 1, 4))
-    ab[above] += 2.0
-    return (ab, rng.normal(size=(4, 2))), {"below": below, "above": above}
-
-
-def _sylvester_shape(a: Shape, b: Shape, q: Shape) -> Shape:
-    square(a)
-    square(b)
-    if a[:-2] != q[:-2] or b[:-2] != q[:-2] or (a[-1], b[-1]) != q[-2:]:
-        raise ShapeError("a X + X b = q needs a square a and b of the sizes of q")
-    return q
-
-
-def _sylvester_adjoint(a: Any, b: Any, u: Any) -> Any:
-    return sylvester_op(T(a), T(b), u)
-
-
-sylvester_op: Op = row(
-    "linalg.solve_sylvester",
-    _sylvester,
-    lambda out, a, b, q: (
-        lambda t: -sylvester_op(a, b, t @ out),
-        lambda u: -(_sylvester_adjoint(a, b, u) @ T(out)),
-    ),
-    lambda out, a, b, q: (
-        lambda t: -sylvester_op(a, b, out @ t),
-        lambda u: -(T(out) @ _sylvester_adjoint(a, b, u)),
-    ),
-    lambda out, a, b, q: (
-        lambda t: sylvester_op(a, b, t),
-        lambda u: _sylvester_adjoint(a, b, u),
-    ),
-    shape=_sylvester_shape,
-    symbol="sylvester",
-    text="X with $a·X + X·$b = $c",
-    latex="$a X + X $b = $c",
-    partials=(
-        "−Q̄·$outᵀ",
-        "−$outᵀ·Q̄",
-        "Q̄ with $aᵀ·Q̄ + Q̄·$bᵀ = upstream",
-    ),
-    example=_example_sylvester,
+logm_op: Op = row(
+    "linalg.logm",
+    lambda a: _of_scipy("logm", a),
+    lambda out, a: by_blocks(logm_op, a),
+    shape=known_square,
+    symbol="ln",
+    text="ln $a",
+    latex=r"\ln $a",
+    partials=("the derivative of ln at $aᵀ along the upstream",),
+    example=lambda rng: ((example_invertible(rng, example_batch(rng)),), {}),
 )
 
 
-def solve_sylvester(a: Any, b: Any, q: Any, *, name: str | None = None) -> Any:
-    """The X with a @ X + X @ b = q, for a (..., m, m), b (..., n, n) and q (..., m, n) of one batch. Needs SciPy.
+def logm(A: Any, *, name: str | None = None) -> Any:
+    """The principal logarithm of each square matrix, where it is real. Needs SciPy.
+
+    Raises:
+        UnsupportedError: when it is evaluated on a matrix with eigenvalues that are zero or negative.
 
     >>> import cgraph as cg
-    >>> q = cg.parameter("q", [[8.0]])
-    >>> X = cg.linalg.solve_sylvester([[1.0]], [[3.0]], q)
-    >>> float(cg.sum(X).backward().grad(q)[0, 0])
-    0.25
+    >>> A = cg.parameter("A", [[2.0, 0.0], [0.0, 4.0]])
+    >>> cg.linalg.logm(A)[0, 0].backward().grad(A).round(6)
+    array([[0.5, 0. ],
+           [0. , 0. ]])
     """
-    return sylvester_op(operand(a), operand(b), operand(q), name=name)
+    return logm_op(operand(A), name=name)
 
 
-def _triangle(a: Any, of: bool, unit: bool) -> Any:
-    if not unit:
-        return lower(a) if of else upper(a)
-    n = np.eye(side(a), dtype=a.dtype)
-    return (lower(a, -1) if of else upper(a, 1)) + n
-
-
-def _triangular(a: Any, b: Any, lower: bool, unit: bool) -> Any:
-    return np.linalg.solve(_triangle(np.asarray(a), lower, unit), b)
-
-
-def _triangular_rule(out: Any, a: Any, b: Any, lower: bool, unit: bool) -> tuple[Any, Any]:
-    def read(x: Any) -> Any:
-        """The entries of a matrix that the system reads."""
-        return _triangle(x, lower, unit) - (np.eye(side(x), dtype=x.dtype) if unit else 0.0)
-
-    return (
-        lambda t: -triangular_op(a, read(t) @ out, lower=lower, unit=unit),
-        lambda u: -read(triangular_op(T(a), u, lower=not lower, unit=unit) @ T(out)),
-    )
-
-
-triangular_op: Op = row(
-    "linalg.solve_triangular",
-    _triangular,
-    _triangular_rule,
-    lambda out, a, b, lower, unit: (
-        lambda t: triangular_op(a, t, lower=lower, unit=unit),
-        lambda u: triangular_op(T(a), u, lower=not lower, unit=unit),
+fractional_power_op: Op = row(
+    "linalg.fractional_matrix_power",
+    lambda a, power: _of_scipy("fractional_matrix_power", a, power),
+    lambda out, a, power: by_blocks(lambda x: fractional_power_op(x, power=power), a),
+    shape=lambda a, power: known_square(a),
+    symbol="^",
+    text="$a to a power",
+    latex="$a^{p}",
+    partials=("the derivative of the power at $aᵀ along the upstream",),
+    example=lambda rng: (
+        (example_invertible(rng, example_batch(rng)),),
+        {"power": float(rng.choice([-1.5, -0.5, 0.3, 0.5, 1.7]))},
     ),
-    shape=lambda a, b, lower, unit: _solve_shape(known_square(a), b),
-    symbol="solve△",
-    text="$a⁻¹·$b, $a triangular",
-    latex="$a^{-1} $b",
-    partials=("−$a⁻ᵀ·upstream·$outᵀ, on the triangle", "$a⁻ᵀ·upstream"),
-    example=_example_triangular,
 )
 
 
-def solve_triangular(
-    a: Any,
-    b: Any,
-    trans: int | str = 0,
-    lower: bool = False,
-    unit_diagonal: bool = False,
-    *,
-    name: str | None = None,
-) -> Any:
-    """The solution of a @ x = b with a triangular `a`, of which only that triangle is read and gets a gradient.
-
-    Args:
-        a: (..., n, n); `lower` says which triangle.
-        b: a vector (n,), or a stack of matrices (..., n, k).
-        trans: 1 or "T" solves with the transpose.
-        unit_diagonal: take the diagonal as ones, without reading it.
+def fractional_matrix_power(A: Any, t: float, *, name: str | None = None) -> Any:
+    """Each square matrix to the power `t`, a number, where the result is real. Needs SciPy; `matrix_power` takes whole powers.
 
     >>> import cgraph as cg
-    >>> A = cg.parameter("A", [[2.0, 99.0], [1.0, 4.0]])
-    >>> x = cg.linalg.solve_triangular(A, [2.0, 9.0], lower=True)
-    >>> run = cg.sum(x).backward()
-    >>> run.value(x), run.grad(A)[0, 1] == 0
-    (array([1., 2.]), np.True_)
+    >>> A = cg.parameter("A", [[4.0, 0.0], [0.0, 9.0]])
+    >>> cg.linalg.fractional_matrix_power(A, -0.5)[0, 0].backward().grad(A)[0, 0].round(6)
+    np.float64(-0.0625)
     """
-    if trans not in (0, 1, 2, "N", "T", "C"):
-        raise ValueError(f"solve_triangular: trans is 0, 1, 'N' or 'T', not {trans!r}")
-    a, b, vector = as_columns(a, b)
-    turn = trans not in (0, "N")
-    x = triangular_op(
-        T(a) if turn else a,
-        b,
-        lower=bool(lower) != turn,
-        unit=bool(unit_diagonal),
-        name=None if vector else name,
-    )
-    return squeeze(x, -1, name=name) if vector else x
+    return fractional_power_op(operand(A), power=float(t), name=name)
 
 
-def solve_banded(l_and_u: tuple[int, int], ab: Any, b: Any, *, name: str | None = None) -> Any:
-    """The solution of a @ x = b for a banded matrix, given by its diagonals: ``ab[u + i - j, j] == a[i, j]``. Needs SciPy.
-
-    Args:
-        l_and_u: how many diagonals lie below and above the main one.
-        ab: (l + u + 1, n).
-        b: (n,) or (n, k).
+def expm_frechet(A: Any, E: Any, *, compute_expm: bool = True) -> Any:
+    """The exponential of each matrix A and its derivative along E; with ``compute_expm=False`` the derivative alone. Needs SciPy.
 
     >>> import cgraph as cg
-    >>> ab = cg.parameter("ab", [[0.0, 1.0], [2.0, 4.0]])
-    >>> x = cg.linalg.solve_banded((0, 1), ab, [4.0, 8.0])
-    >>> cg.sum(x).backward().grad(ab)
-    array([[ 0.  , -1.  ],
-           [-0.5 , -0.25]])
+    >>> cg.linalg.expm_frechet([[0.0, 0.0], [0.0, 0.0]], [[1.0, 2.0], [3.0, 4.0]], compute_expm=False)
+    array([[1., 2.],
+           [3., 4.]])
     """
-    below, above = (int(n) for n in l_and_u)
-    ab, b = operand(ab), operand(b)
-    vector = len(shape_of(b)) == 1
-    right = expand_dims(b, -1) if vector else b
-    x = banded_op(ab, right, below=below, above=above, name=None if vector else name)
-    return squeeze(x, -1, name=name) if vector else x
+    a, e = operand(A), operand(E)
+    n = side(a)
+    both = expm_op(concatenate([concatenate([a, e], -1), concatenate([0.0 * e, a], -1)], -2))
+    along = both[..., :n, n:]
+    return (both[..., :n, :n], along) if compute_expm else along
 
 
-def _entries(ab: Any, below: int, above: int) -> tuple[Any, Any, Any]:
-    """Row and column of the full matrix for every place of `ab`, and which places are read at all."""
-    k, j = np.indices((below + above + 1, side(ab)))
-    i = k - above + j
-    read = (i >= 0) & (i < side(ab))
-    return np.where(read, i, 0), j, read
+# --- sine, cosine and their kin: compositions of the exponential -----------------------------------------------------------------
 
 
-def _flipped(ab: Any, below: int, above: int) -> Any:
-    """The diagonals of the transpose: in the other order, each moved by its distance from the main one."""
-    j = np.indices((below + above + 1, side(ab)))[1]
-    k = np.arange(below + above + 1)[::-1, None] + 0 * j
-    columns = np.clip(j + (np.arange(below + above + 1)[:, None] - below), 0, side(ab) - 1)
-    _, _, theirs = _entries(ab, above, below)
-    return where(theirs, ab[k, columns], 0.0)
+def _turned(a: Any) -> tuple[Any, Any]:
+    """Cosine and sine of a matrix: exp [[0, −A], [A, 0]] = [[cos A, −sin A], [sin A, cos A]]."""
+    n = side(a)
+    zero = 0.0 * a
+    both = expm_op(concatenate([concatenate([zero, -a], -1), concatenate([a, zero], -1)], -2))
+    return both[..., :n, :n], both[..., n:, :n]
 
 
-def _banded_rule(out: Any, ab: Any, b: Any, below: int, above: int) -> tuple[Any, Any]:
-    i, j, read = _entries(ab, below, above)
-
-    def times(t: Any) -> Any:  # the banded matrix t, times the solution
-        terms = expand_dims(where(read, t, 0.0), -1) * out[j]
-        row_of = (i.reshape(-1) == np.arange(side(ab))[:, None]) & read.reshape(-1)
-        return np.asarray(row_of, ab.dtype) @ reshape(terms, (row_of.shape[1], side(out)))
-
-    def jvp(t: Any) -> Any:
-        return -banded_op(ab, times(t), below=below, above=above)
-
-    def vjp(u: Any) -> Any:
-        back = banded_op(_flipped(ab, below, above), u, below=above, above=below)
-        return where(read, -(back[i] * out[j]).sum(axis=-1), 0.0)
-
-    return jvp, vjp
+def cosm(A: Any) -> Any:
+    """The cosine of each square matrix. Needs SciPy."""
+    return _turned(operand(A))[0]
 
 
-def _banded_shape(ab: Shape, b: Shape, below: int, above: int) -> Shape:
-    if len(ab) != 2 or len(b) != 2 or ab[0] != below + above + 1 or ab[1] != b[0]:
-        raise ShapeError(f"{below + above + 1} diagonals of the length of the right-hand side are needed")  # fmt: skip
-    return b
-
-
-banded_op: Op = row(
-    "linalg.solve_banded",
-    lambda ab, b, below, above: np.asarray(
-        scipy("linalg", MODULE).solve_banded((below, above), ab, b), b.dtype
-    ),
-    _banded_rule,
-    lambda out, ab, b, below, above: (
-        lambda t: banded_op(ab, t, below=below, above=above),
-        lambda u: banded_op(_flipped(ab, below, above), u, below=above, above=below),
-    ),
-    shape=lambda ab, b, below, above: _banded_shape(matrix(ab), b, below, above),
-    symbol="solve band",
-    batch=None,
-    text="A⁻¹·$b, A with the diagonals $a",
-    latex="A^{-1} $b",
-    partials=("−A⁻ᵀ·upstream·$outᵀ, on the diagonals", "A⁻ᵀ·upstream"),
-    example=_example_banded,
-)
-
-
-# --- matrices of a special form: compositions ---------------------------------------------------------------------------------
-
-
-def block_diag(*arrays: Any, name: str | None = None) -> Any:
-    """The matrices along the diagonal of a larger one, zeros elsewhere.
+def sinm(A: Any) -> Any:
+    """The sine of each square matrix. Needs SciPy.
 
     >>> import cgraph as cg
-    >>> cg.linalg.block_diag(cg.parameter("a", [[1.0]]), [[2.0, 3.0]]).shape
-    (2, 3)
+    >>> A = cg.parameter("A", [[0.0, 1.0], [0.0, 0.0]])
+    >>> cg.linalg.sinm(A)[0, 1].backward().grad(A).round(12)[0, 1]
+    np.float64(1.0)
     """
-    blocks = []
-    for x in map(operand, arrays or (np.zeros((1, 0)),)):
-        n = len(shape_of(x))
-        if n > 2:
-            raise ShapeError(f"block_diag: {shape_of(x)} is no matrix")
-        blocks.append(x if n == 2 else reshape(x, (1, side(x) if n else 1)))
-    widths = [side(x) for x in blocks]
-    lines = []
-    for k, x in enumerate(blocks):
-        height = side(x, -2)
-        zeros = [np.zeros((height, sum(part)), x.dtype) for part in (widths[:k], widths[k + 1 :])]
-        lines.append(concatenate([zeros[0], x, zeros[1]], 1))
-    return concatenate(lines, 0, name=name)
+    return _turned(operand(A))[1]
 
 
-def toeplitz(c: Any, r: Any = None, *, name: str | None = None) -> Any:
-    """The matrix with constant diagonals, of first column `c` and first row `r` (default: `c`); r[0] is not read.
-
-    >>> import cgraph as cg
-    >>> T = cg.linalg.toeplitz(cg.parameter("c", [1.0, 2.0, 3.0]))
-    >>> cg.run(T).value(T)
-    array([[1., 2., 3.],
-           [2., 1., 2.],
-           [3., 2., 1.]])
-    """
-    c = reshape(operand(c), -1)
-    r = c if r is None else reshape(operand(r), -1)
-    both = concatenate([c[::-1], r[1:]])
-    i, j = np.indices((side(c), side(r)))
-    index = side(c) - 1 - i + j
-    return getitem(both, index, name=name)
+def tanm(A: Any, *, name: str | None = None) -> Any:
+    """The tangent of each square matrix. Needs SciPy."""
+    cosine, sine = _turned(operand(A))
+    return solve_op(cosine, sine, name=name)
 
 
-def circulant(c: Any, *, name: str | None = None) -> Any:
-    """The matrix whose columns are `c`, each turned one further than the last."""
-    c = reshape(operand(c), -1)
-    i, j = np.indices((side(c), side(c)))
-    return getitem(c, (i - j) % max(side(c), 1), name=name)
+def coshm(A: Any, *, name: str | None = None) -> Any:
+    """The hyperbolic cosine of each square matrix. Needs SciPy."""
+    a = operand(A)
+    return multiply(0.5, expm_op(a) + expm_op(-a), name=name)
 
 
-def hankel(c: Any, r: Any = None, *, name: str | None = None) -> Any:
-    """The matrix with constant antidiagonals, of first column `c` and last row `r` (default: zeros); r[0] is not read."""
-    c = reshape(operand(c), -1)
-    r = np.zeros(side(c), c.dtype) if r is None else reshape(operand(r), -1)
-    both = concatenate([c, r[1:]])
-    i, j = np.indices((side(c), side(r)))
-    return getitem(both, i + j, name=name)
+def sinhm(A: Any, *, name: str | None = None) -> Any:
+    """The hyperbolic sine of each square matrix. Needs SciPy."""
+    a = operand(A)
+    return multiply(0.5, expm_op(a) - expm_op(-a), name=name)
+
+
+def tanhm(A: Any, *, name: str | None = None) -> Any:
+    """The hyperbolic tangent of each square matrix. Needs SciPy."""
+    return solve_op(coshm(A), sinhm(A), name=name)
 
 
 __all__ = [
-    "block_diag", "circulant", "expm", "hankel", "solve_banded", "solve_sylvester", "solve_triangular", "sqrtm", "toeplitz",
+    "coshm", "cosm", "expm", "expm_frechet", "fractional_matrix_power", "logm", "sinhm", "sinm", "sqrtm", "tanhm", "tanm",
 ]  # fmt: skip

@@ -23,9 +23,10 @@ from cgraph.ops.structure import expand_dims
 from cgraph.shapes import Shape
 
 __all__ = [
-    "T", "batched", "columns", "diagonal", "diagonal_matrix", "example_batch", "example_invertible", "example_symmetric", "expand_dims",
-    "eye", "from_triangle", "half_lower", "inverse_gaps", "inverse_or_zero", "known_square", "lower", "matrix", "operand", "real_result",
-    "relative_gaps", "resolution", "row", "rows", "shape_of", "side", "square", "symmetric", "to_triangle", "total", "upper", "where",
+    "T", "batched", "columns", "diagonal", "diagonal_matrix", "each", "example_batch", "example_invertible", "example_symmetric",
+    "expand_dims", "eye", "from_triangle", "half_lower", "inverse_gaps", "inverse_or_zero", "known_square", "lower", "matrix",
+    "operand", "real_result", "relative_gaps", "resolution", "row", "rows", "shape_of", "side", "square", "symmetric", "to_triangle",
+    "total", "upper", "where",
 ]  # fmt: skip
 
 Local = Callable[..., tuple[Callable[[Any], Any], Callable[[Any], Any]]]
@@ -75,6 +76,18 @@ def real_result(*dtypes: Any) -> Any:
     if dtype.itemsize not in (4, 8):
         raise DTypeError("linear algebra takes float32 and float64; cast it with astype")
     return dtype
+
+
+def each(function: Callable[..., Any], *operands: Any) -> Any:
+    """A function of matrices, for every matrix of a stack, computed in double precision."""
+    operands = tuple(x.astype(np.float64) if x.dtype == np.float32 else x for x in operands)
+    batch = operands[0].shape[:-2]
+    if not batch:
+        return function(*operands)
+    results = [function(*(x[k] for x in operands)) for k in np.ndindex(batch)]
+    if not results:
+        return np.zeros(operands[-1].shape, operands[-1].dtype)
+    return np.stack(results).reshape(batch + results[0].shape)
 
 
 # --- shapes -------------------------------------------------------------------------------------------------------------------

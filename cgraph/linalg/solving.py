@@ -193,6 +193,14 @@ def _cofactor_slope(a: Any, t: Any) -> Any:
     return found.astype(a.dtype, copy=False)
 
 
+def _rank_margin(a: Any, *_: Any) -> Any:
+    """How far a matrix is from having no inverse: the derivative of `_cofactor_slope` divides by the determinant."""
+    if a.shape[-1] <= 2 or a.size == 0:
+        return np.inf
+    s = np.linalg.svd(np.asarray(a, np.float64), compute_uv=False)
+    return float(np.min(s[..., -1] / np.maximum(s[..., 0], 1e-300)))
+
+
 def _inner(x: Any, y: Any) -> Any:
     """The sum of the products of entries, for each matrix of a stack, as a factor of matrices."""
     return total(x * y, axis=(-2, -1), keepdims=True)
@@ -233,6 +241,7 @@ cofactor_op: Op = row(
     latex=r"\operatorname{cof} $a",
     partials=("the slope of the cofactors along the upstream",),
     doc="The matrix of cofactors, which is the gradient of the determinant, also where the matrix has no inverse.",
+    margin=_rank_margin,
     example=lambda rng: ((_example_maybe_singular(rng),), {}),
 )
 cofactor_slope_op: Op = row(
@@ -249,6 +258,7 @@ cofactor_slope_op: Op = row(
         "the slope along the upstream",
     ),
     doc="How the matrix of cofactors moves along a tangent: the second derivative of the determinant, right for singular matrices too.",
+    margin=_rank_margin,
     example=lambda rng: (
         (a := example_invertible(rng, example_batch(rng)), rng.normal(size=a.shape)),
         {},

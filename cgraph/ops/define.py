@@ -187,7 +187,9 @@ def axis_of(x: Any, axis: int, extra: int = 0) -> int:
     """
     if isinstance(axis, tuple | list):
         what = repr(x.label) if is_node(x) else "the array"
-        raise ShapeError(f"{what} has shape {shape_of(x)}: axis={axis} is more than one axis; name one")
+        raise ShapeError(
+            f"{what} has shape {shape_of(x)}: axis={axis} is more than one axis; name one"
+        )
     return axes_of(x, axis, extra)[0]
 
 

@@ -74,6 +74,7 @@ def ptp(x: Any, axis: Axis = None, keepdims: bool = False, *, name: str | None =
 
 # --- quantiles ------------------------------------------------------------------------------------------------------------------
 
+
 def lined_up(x: Any, axis: Axis) -> tuple[Any, tuple[int, ...]]:
     """`x` with the axes to be reduced as one last axis."""
     axes = axes_of(x, axis)
@@ -86,7 +87,7 @@ def lined_up(x: Any, axis: Axis) -> tuple[Any, tuple[int, ...]]:
 
 
 def _place(n: int, q: float, method: str) -> tuple[int, int, float]:
-    """Between which two places of `n` sorted entries a quantile lies, and how far from the first: NumPy is asked, of the places themselves."""
+    """Between which two places of `n` sorted entries a quantile lies, and how far from the first, as NumPy finds them."""
     try:
         place = float(np.quantile(np.arange(float(n)), q, method=method))  # type: ignore[call-overload]
     except ValueError as error:
@@ -132,7 +133,9 @@ def quantile(
     array([0.5, 0. , 0.5, 0. ])
     """  # fmt: skip
     if weights is not None and method != "inverted_cdf":
-        raise UnsupportedError('quantile: weights need method="inverted_cdf", as in NumPy; cg.average weighs a mean')
+        raise UnsupportedError(
+            'quantile: weights need method="inverted_cdf", as in NumPy; cg.average weighs a mean'
+        )
     if is_node(q):
         raise UnsupportedError(
             "quantile: q has to be known when the graph is built; use its .value"
@@ -230,7 +233,8 @@ def _variables(x: Any, rowvar: bool) -> Any:
 def _observation_weights(n: int, dtype: Any, fweights: Any, aweights: Any) -> tuple[Any, Any]:
     """The weight of each observation, and the part of it that says how sure it is."""
     given = [
-        1.0 if w is None else w if is_node(w) else np.asarray(w, dtype) for w in (fweights, aweights)
+        1.0 if w is None else w if is_node(w) else np.asarray(w, dtype)
+        for w in (fweights, aweights)
     ]
     for name, w in zip(("fweights", "aweights"), given, strict=True):
         if shape_of(w) not in ((), (n,)):

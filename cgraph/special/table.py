@@ -78,7 +78,7 @@ erfc: Op = elementwise(
 )
 erfi: Op = elementwise(
     "special.erfi", sp.erfi, lambda out, x: (2.0 / ROOT_PI) * exp(square(x)), symbol="erfi",
-    formula=F("−i·erf(i·$a)", r"\operatorname{erfi} $a", "2/√π·e^($a²)"),
+    formula=F("−i·erf(i·$a)", r"\operatorname{erfi} $a", "2/√π·e^($a²)"), domain=(Interval(-9.0, 9.0),),
 )
 
 

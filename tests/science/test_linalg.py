@@ -35,6 +35,26 @@ def part(f: Any, i: int) -> Any:
     return lambda *args, **kw: f(*args, **kw)[i]
 
 
+def quiet(f: Any) -> Any:
+    """SciPy's function, which draws from NumPy's global generator, with that put back."""
+
+    def call(*args: Any) -> Any:
+        before = np.random.get_state()
+        try:
+            return f(*args)
+        finally:
+            np.random.set_state(before)
+
+    return call
+
+
+def stacked(f: Any) -> Any:
+    """SciPy's function of one matrix, for stacks."""
+    return lambda a: np.array([f(x) for x in a.reshape(-1, *a.shape[-2:])]).reshape(
+        *a.shape[:-2], *f(np.eye(*a.shape[-2:])).shape
+    )
+
+
 LINES = [
     Line("inv", la.inv, np_la.inv, (A3,)),
     Line("inv-stack", la.inv, np_la.inv, (STACK,)),
@@ -124,6 +144,48 @@ LINES = [
     Line("expm", la.expm, scipy.linalg.expm, (A3 / 2,)),
     Line("expm-stack", la.expm, scipy.linalg.expm, (STACK / 3,)),
     Line("sqrtm", la.sqrtm, scipy.linalg.sqrtm, (S3,)),
+    Line("logm", la.logm, quiet(scipy.linalg.logm), (S3,)),
+    Line("logm-stack", la.logm, quiet(stacked(scipy.linalg.logm)), (SYM,)),
+    Line("logm-0", la.logm, np.copy, (NOTHING,)),
+    *(
+        Line(f"fractional_matrix_power-{t}", lambda a, t=t: la.fractional_matrix_power(a, t),
+             quiet(lambda a, t=t: scipy.linalg.fractional_matrix_power(a, t)), (REAL,), curve=1e-6, slope=1e-7, value=1e-11)
+        for t in (0.5, -0.3, 1.5)
+    ),
+    *(
+        Line(f, getattr(la, f), getattr(scipy.linalg, f), (A3 / 3,))
+        for f in ("cosm", "sinm", "tanm", "coshm", "sinhm", "tanhm")
+    ),
+    Line("expm_frechet", part(la.expm_frechet, 1), part(scipy.linalg.expm_frechet, 1), (A3 / 3, REAL / 3)),
+    *(
+        Line(f"lu-{what}-{name}", part(la.lu, i), stacked(part(scipy.linalg.lu, i)), (a,))
+        for name, a in (("square", A3), ("stack", STACK[:, :, ::-1]), ("tall", TALL), ("wide", M34), ("1", A3[:1, :1]))
+        for i, what in ((1, "L"), (2, "U"))
+    ),
+    Line("lu-permuted", lambda a: la.lu(a, permute_l=True)[0], lambda a: scipy.linalg.lu(a, permute_l=True)[0], (A3[::-1],)),
+    Line("lu-0", part(la.lu, 2), np.copy, (NOTHING,)),
+    *(
+        Line(f"polar-{what}-{name}-{side}", lambda a, i=i, side=side: la.polar(a, side)[i],
+             stacked(lambda a, i=i, side=side: scipy.linalg.polar(a, side)[i]), (a,), value=1e-11)
+        for name, a, side in (("square", A3, "right"), ("left", A3, "left"), ("stack", STACK, "right"), ("tall", TALL, "right"),
+                              ("wide", M34, "left"), ("wide", WIDE, "right"))
+        for i, what in enumerate("up")
+    ),
+    Line("orthogonal_procrustes", part(la.orthogonal_procrustes, 0), part(scipy.linalg.orthogonal_procrustes, 0), (A3, REAL), value=1e-11),
+    Line("cho_solve", lambda a, b: la.cho_solve(la.cho_factor(0.5 * (a + a.T), lower=True), b), lambda a, b: np_la.solve(0.5 * (a + a.T), b),
+         (S3, B)),
+    Line("solve_continuous_lyapunov", la.solve_continuous_lyapunov, scipy.linalg.solve_continuous_lyapunov, (A3, S3)),
+    Line("solve_discrete_lyapunov", la.solve_discrete_lyapunov, scipy.linalg.solve_discrete_lyapunov, (A3 / 9, S3), value=1e-11),
+    Line("solve_toeplitz", lambda c, r, b: la.solve_toeplitz((c, r), b), lambda c, r, b: scipy.linalg.solve_toeplitz((c, r), b),
+         (V + 9 * np.eye(3)[0], V[::-1], B), value=1e-11),
+    Line("solve_circulant", la.solve_circulant, scipy.linalg.solve_circulant, (V + 9 * np.eye(3)[0], V), value=1e-11),
+    Line("companion", la.companion, scipy.linalg.companion, (G.normal(size=4) + 2,)),
+    *(
+        Line(f"convolution_matrix-{mode}-{n}", lambda a, mode=mode, n=n: la.convolution_matrix(a, n, mode),
+             lambda a, mode=mode, n=n: scipy.linalg.convolution_matrix(a, n, mode), (V,))
+        for mode in ("full", "same", "valid") for n in (2, 5)
+    ),
+    Line("khatri_rao", la.khatri_rao, scipy.linalg.khatri_rao, (TALL, B[:, ::-1])),
     Line("solve_sylvester", la.solve_sylvester, scipy.linalg.solve_sylvester, (A3, REAL[:2, :2], B)),
     Line("solve_triangular", la.solve_triangular, scipy.linalg.solve_triangular, (A3, B)),
     *(

@@ -112,7 +112,9 @@ def margin_ranking_loss(x1: Any, x2: Any, y: Any, margin: float, *, name: str | 
     if shape_of(x1) != shape_of(x2) or len(shape_of(x1)) not in (1, 2):
         raise ShapeError(f"margin_ranking_loss: x1 {shape_of(x1)} and x2 {shape_of(x2)} have one shape, (N,) or (N, D)")  # fmt: skip
     if shape_of(y) not in ((), (1,), shape_of(x1)[:1]):
-        raise ShapeError(f"margin_ranking_loss: y has shape {shape_of(y)}; one number is needed, or one for each of the {shape_of(x1)[0]} examples")  # fmt: skip
+        raise ShapeError(
+            f"margin_ranking_loss: y has shape {shape_of(y)}; it is one number, or one for each of the {shape_of(x1)[0]} examples"
+        )
     if not float(margin) >= 0.0:
         raise ValueError(f"margin_ranking_loss: the margin is not negative; {margin} is")
     y = y if is_node(y) or np.ndim(y) == 0 else np.asarray(y, x1.dtype)
