@@ -23,6 +23,7 @@ from cgraph.linalg.matrices import (
     lower,
     matrix,
     operand,
+    rank_margin,
     row,
     shape_of,
     side,
@@ -189,11 +190,6 @@ def _polar_rule(out: Any, a: Any) -> tuple[Any, Any]:
     return jvp, vjp
 
 
-def _full_rank_margin(a: Any) -> Any:
-    s = np.linalg.svd(np.asarray(a, np.float64), compute_uv=False)
-    return float(np.min(s[..., -1] / np.maximum(s[..., 0], 1e-300))) if s.size else np.inf
-
-
 def _tall_shape(a: Shape) -> Shape:
     if matrix(a)[-2] < a[-1]:  # type: ignore[operator]
         raise ShapeError("at least as many rows as columns are needed")
@@ -209,7 +205,7 @@ polar_op: Op = row(
     text="U with orthonormal columns and U·P = $a, P symmetric",
     latex=r"U,\ U P = $a",
     partials=("U·(Y − Yᵀ) with P·Y + Y·P = Uᵀ·upstream, and what lies outside ·P⁻¹",),
-    margin=_full_rank_margin,
+    margin=rank_margin,
     example=lambda rng: (_example_tall(rng), {}),
 )
 

@@ -25,8 +25,8 @@ from cgraph.shapes import Shape
 __all__ = [
     "T", "batched", "columns", "diagonal", "diagonal_matrix", "each", "example_batch", "example_invertible", "example_symmetric",
     "expand_dims", "eye", "from_triangle", "half_lower", "inverse_gaps", "inverse_or_zero", "known_square", "lower", "matrix",
-    "operand", "real_result", "relative_gaps", "resolution", "row", "rows", "shape_of", "side", "square", "symmetric", "to_triangle",
-    "total", "upper", "where",
+    "operand", "rank_margin", "real_result", "relative_gaps", "resolution", "row", "rows", "shape_of", "side", "square", "symmetric",
+    "to_triangle", "total", "upper", "where",
 ]  # fmt: skip
 
 Local = Callable[..., tuple[Callable[[Any], Any], Callable[[Any], Any]]]
@@ -231,6 +231,14 @@ def relative_gaps(w: Any) -> Any:
         return np.inf
     scale = np.maximum(np.max(np.abs(w), -1, keepdims=True), 1e-300)
     return float(np.min(np.diff(w, axis=-1) / scale))
+
+
+def rank_margin(a: Any, *rest: Any, **params: Any) -> Any:
+    """How far the smallest singular value is from nothing: there the rank changes, and what follows from it jumps."""
+    s = np.linalg.svd(np.asarray(a, np.float64), compute_uv=False)
+    if s.size == 0:
+        return np.inf
+    return float(np.min(s[..., -1] / np.maximum(s[..., 0], 1e-300)))
 
 
 # --- examples for the checks --------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from cgraph.linalg.matrices import (
     known_square,
     matrix,
     operand,
+    rank_margin,
     row,
     shape_of,
     side,
@@ -193,12 +194,9 @@ def _cofactor_slope(a: Any, t: Any) -> Any:
     return found.astype(a.dtype, copy=False)
 
 
-def _rank_margin(a: Any, *_: Any) -> Any:
-    """How far a matrix is from having no inverse: the derivative of `_cofactor_slope` divides by the determinant."""
-    if a.shape[-1] <= 2 or a.size == 0:
-        return np.inf
-    s = np.linalg.svd(np.asarray(a, np.float64), compute_uv=False)
-    return float(np.min(s[..., -1] / np.maximum(s[..., 0], 1e-300)))
+def _cubic_margin(a: Any, *_: Any) -> Any:
+    """The derivative of `_cofactor_slope` divides by the determinant, where it is of the third degree or more."""
+    return np.inf if a.shape[-1] <= 2 else rank_margin(a)
 
 
 def _inner(x: Any, y: Any) -> Any:
@@ -241,7 +239,7 @@ cofactor_op: Op = row(
     latex=r"\operatorname{cof} $a",
     partials=("the slope of the cofactors along the upstream",),
     doc="The matrix of cofactors, which is the gradient of the determinant, also where the matrix has no inverse.",
-    margin=_rank_margin,
+    margin=_cubic_margin,
     example=lambda rng: ((_example_maybe_singular(rng),), {}),
 )
 cofactor_slope_op: Op = row(
@@ -258,7 +256,7 @@ cofactor_slope_op: Op = row(
         "the slope along the upstream",
     ),
     doc="How the matrix of cofactors moves along a tangent: the second derivative of the determinant, right for singular matrices too.",
-    margin=_rank_margin,
+    margin=_cubic_margin,
     example=lambda rng: (
         (a := example_invertible(rng, example_batch(rng)), rng.normal(size=a.shape)),
         {},
@@ -373,14 +371,6 @@ def _pinv(a: Any, rcond: Any) -> Any:
     return np.linalg.pinv(a) if rcond is None else np.linalg.pinv(a, rcond)
 
 
-def _rank_margin(a: Any, *rest: Any, **params: Any) -> Any:
-    """How far the smallest singular value is from nothing: there the rank changes, and the pseudoinverse jumps."""
-    s = np.linalg.svd(np.asarray(a, np.float64), compute_uv=False)
-    if s.size == 0:
-        return np.inf
-    return float(np.min(s[..., -1] / np.maximum(s[..., 0], 1e-300)))
-
-
 pinv_op: Op = row(
     "linalg.pinv",
     _pinv,
@@ -390,7 +380,7 @@ pinv_op: Op = row(
     text="$a⁺",
     latex="$a^{+}",
     partials=("−$outᵀ·G·$outᵀ + (1−$a·$out)·Gᵀ·$out·$outᵀ + $outᵀ·$out·Gᵀ·(1−$out·$a)",),
-    margin=_rank_margin,
+    margin=rank_margin,
     example=lambda rng: (_example_rectangle(rng)[:1], {"rcond": None}),
 )
 
@@ -466,7 +456,7 @@ lstsq_op: Op = row(
     text="the x with least |$a·x − $b|",
     latex=r"\arg\min_x |$a x - $b|",
     partials=("the derivative of $a⁺·$b", "$a⁺ᵀ · upstream"),
-    margin=_rank_margin,
+    margin=rank_margin,
     example=lambda rng: (_example_rectangle(rng), {"rcond": None}),
 )
 

@@ -16,9 +16,8 @@ from cgraph.ops.define import axes_of, axis_of, dtype_of, known_shape, shape_of
 from cgraph.ops.elementwise import divide, less, minimum, multiply, sqrt, subtract, where
 from cgraph.ops.joining import concatenate, stack
 from cgraph.ops.linalg import matmul
-from cgraph.ops.reduction import Axis, max, mean, min, sum
+from cgraph.ops.reduction import Axis, cumsum, max, mean, min, sum
 from cgraph.ops.rounding import isnan
-from cgraph.ops.scans import cumsum
 from cgraph.ops.searching import take_along_axis
 from cgraph.ops.sorting import argsort, sort
 from cgraph.ops.structure import broadcast_to, cast, expand_dims, reshape, transpose
@@ -100,7 +99,8 @@ def _heavy(ordered: Any, weights: Any, q: float) -> Any:
     """The first of the sorted entries up to which a share `q` of the weights lies."""
     so_far = cumsum(weights, -1)
     below = less(so_far, q * so_far[..., -1:]) | (so_far <= 0.0)  # an entry of weight 0 is none
-    place = minimum(sum(cast(below, np.int64), -1, keepdims=True), shape_of(ordered)[-1] - 1)
+    last = known_shape(ordered, "quantile")[-1] - 1
+    place = minimum(sum(cast(below, np.int64), -1, keepdims=True), last)
     return take_along_axis(ordered, place, -1)[..., 0]
 
 
@@ -277,16 +277,16 @@ def cov(
     if dtype is not None:
         x = cast(x, dtype)
     n = known_shape(x, "cov")[1]
-    ddof = ddof if ddof is not None else 0 if bias else 1
+    less_free: int = ddof if ddof is not None else 0 if bias else 1
     if fweights is None and aweights is None:
         deviation = x - mean(x, 1, keepdims=True)
-        freedom: Any = float(n - ddof) if n > ddof else 0.0
+        freedom: Any = float(n - less_free) if n > less_free else 0.0
         result = divide(matmul(deviation, transpose(deviation)), freedom)
     else:
         w, sure = _observation_weights(n, dtype_of(x), fweights, aweights)
         total = sum(w)
         deviation = x - divide(sum(x * w, 1, keepdims=True), total)
-        freedom = total - ddof * (1.0 if aweights is None else divide(sum(w * sure), total))
+        freedom = total - less_free * (1.0 if aweights is None else divide(sum(w * sure), total))
         result = divide(matmul(deviation * w, transpose(deviation)), freedom)
     shape = known_shape(result, "cov")
     return reshape(result, () if shape == (1, 1) else shape, name=name)
