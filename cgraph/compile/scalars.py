@@ -112,6 +112,10 @@ def read(roots: Sequence[Node], targets: Sequence[Node] = ()) -> Scalars | None:
             if not n:
                 if not shapes.is_static(node.shape):
                     return None
+                if node.shape and stack and stack[-1].parents and stack[-1].op.name not in MOVES:
+                    return (
+                        None  # an array that is computed with: its entries need not be listed first
+                    )
                 entries = node.size or 0
                 at[node] = size
                 if node.shape:
