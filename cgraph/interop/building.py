@@ -117,6 +117,18 @@ def named_leaves(root: Any) -> dict[str, Node]:
     }
 
 
+def running_logsumexp(x: Any, axis: int) -> Any:
+    """log of the running sum of exp(x): by doubling, so that no entry is shifted by another's maximum and lost."""
+    n, reach = x.shape[axis], 1
+    while reach < n:
+        pads = [(reach, 0) if i == axis % x.ndim else (0, 0) for i in range(x.ndim)]
+        kept = (*(slice(None),) * (axis % x.ndim), slice(0, n))
+        before = cg.pad(x, pads, constant_values=-np.inf)[kept]
+        x = cg.logaddexp(x, before)
+        reach *= 2
+    return x
+
+
 def refuse(model: str, missing: dict[str, str], advice: str) -> UnsupportedError:
     """One error for everything a model uses that has no counterpart: ``{what: where}``."""
     lines = "\n".join(f"  {what}, at {where}" for what, where in missing.items())

@@ -15,13 +15,20 @@ from typing import Any
 import numpy as np
 
 import cgraph as cg
+from cgraph.errors import UnsupportedError
 from cgraph.interop.building import Line, Missing, framework, leaf, refuse, scoped, set_line
 from cgraph.interop.jax_rules import rule_of
 from cgraph.node import Node
 
 MOST_STEPS = 10_000  # of a while loop that is unrolled
 MOST_UNROLLED = 100  # longer scans become a loop, `cg.scan`
-LINALG = ("det", "inv", "slogdet", "solve")  # functions of jax.numpy.linalg that are read whole
+LINALG = (
+    "det",
+    "inv",
+    "slogdet",
+    "solve",
+    "expm",
+)  # functions of JAX's linalg modules that are read whole
 SAME_NAME = (
     "relu",
     "silu",
@@ -115,11 +122,17 @@ def _key(part: Any) -> str:
     return str(part)
 
 
+_UNKNOWN = object()  # stands for a complex array, which no node can be
+
+
 class _Reader:
     """One reading of a jaxpr: what it met that has no counterpart, and which nodes have got their line."""
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.line: Line | None = (
+            None  # of the call that is being followed: JAX's own functions have none
+        )
         self.missing: dict[str, str] = {}
         self.known: set[Node] = set()
 
@@ -136,13 +149,15 @@ class _Reader:
             operands = [value(atom) for atom in eqn.invars]
             with scoped(_scope_of(eqn)):
                 results = self._apply(eqn, operands)
-            set_line(results, self.known, _line_of(eqn))
+            set_line(results, self.known, _line_of(eqn) or self.line)
             values.update(zip(eqn.outvars, results, strict=True))
         return [value(atom) for atom in jaxpr.outvars]
 
     def _apply(self, eqn: Any, operands: list[Any]) -> Sequence[Any]:
         """What one equation computes; NaN where it has no counterpart, so that reading goes on and finds them all."""
         name = eqn.primitive.name
+        if any(x is _UNKNOWN for x in operands):
+            return [_stand_in(var.aval) for var in eqn.outvars]
         if not any(isinstance(x, Node) for x in operands):
             return _fold(eqn, operands)
         control = getattr(self, f"_{name}", None)
@@ -156,8 +171,9 @@ class _Reader:
             if rule is None:
                 raise Missing(name)
             result = rule(eqn, *operands)
-        except Missing as missing:
-            self.missing.setdefault(str(missing), str(_line_of(eqn) or "an unknown line"))
+        except (Missing, UnsupportedError) as missing:
+            line = _line_of(eqn) or self.line or "an unknown line"
+            self.missing.setdefault(str(missing), str(line))
             return [_stand_in(var.aval) for var in eqn.outvars]
         return list(result) if isinstance(result, list) else [result]
 
@@ -171,8 +187,11 @@ class _Reader:
                 *(x if isinstance(x, Node) else cg.constant(x) for x in operands)
             )
             return list(result) if isinstance(result, tuple) else [result]
+        outer, self.line = self.line, _line_of(eqn) or self.line
         with scoped(name if _is_users(name) else ""):
-            return self.read(inner.jaxpr, [np.asarray(c) for c in inner.consts], operands)
+            results = self.read(inner.jaxpr, [np.asarray(c) for c in inner.consts], operands)
+        self.line = outer
+        return results
 
     def _custom_jvp_call(self, eqn: Any, operands: list[Any]) -> list[Any]:
         """Functions of JAX with a derivative of their own: cgraph's op of that name where there is one, else what they compute."""
@@ -202,11 +221,14 @@ class _Reader:
         inner = p["jaxpr"]
         if length > MOST_UNROLLED:
 
-            def step(state: list[Any], row: list[Any]) -> tuple[list[Any], list[Any]]:
-                results = self.read(inner.jaxpr, inner.consts, [*fixed, *state, *row])
-                return results[:carried], results[carried:]
+            def step(state: Any, row: Any) -> tuple[Any, Any]:
+                results = self.read(inner.jaxpr, inner.consts, [*fixed, *state, *(row or ())])
+                return results[:carried] or {}, results[carried:] or {}
 
-            state, ys = cg.scan(step, list(carry), list(rows), length=length, reverse=p["reverse"])
+            # An empty list would be an array of no numbers; a dictionary without entries is nothing.
+            state, ys = cg.scan(
+                step, list(carry) or {}, list(rows) or None, length=length, reverse=p["reverse"]
+            )
             return [*state, *ys]
         steps = range(length)
         for t in reversed(steps) if p["reverse"] else steps:
@@ -301,8 +323,10 @@ def _stack(column: list[Any]) -> Any:
     return np.stack(column)
 
 
-def _stand_in(aval: Any) -> Node:
+def _stand_in(aval: Any) -> Any:
     """Where a primitive has no counterpart: an input of the right shape, so that the reading can go on."""
+    if np.dtype(aval.dtype).kind == "c":
+        return _UNKNOWN
     return cg.input("?", shape=aval.shape, dtype=np.dtype(aval.dtype))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import cgraph as cg
-from cgraph.interop.building import Missing, framework, lookup, need, number
+from cgraph.interop.building import Missing, framework, lookup, need, number, running_logsumexp
 from cgraph.interop.windows import convolve, windows
 from cgraph.node import Node
 from cgraph.op import OPS
@@ -22,14 +22,17 @@ Rule = Callable[..., Any]
 
 # JAX's name -> cgraph's, for ops that work entry by entry.
 ELEMENTWISE = {
-    "add": "add", "add_any": "add", "sub": "subtract", "mul": "multiply", "div": "divide", "neg": "negative", "pow": "power",
+    "add": "add", "add_any": "add", "sub": "subtract", "mul": "multiply", "neg": "negative", "pow": "power",
     "max": "maximum", "min": "minimum", "abs": "abs", "sign": "sign", "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log": "log",
     "log1p": "log1p", "sqrt": "sqrt", "cbrt": "cbrt", "square": "square", "logistic": "sigmoid", "tanh": "tanh", "sin": "sin",
     "cos": "cos", "tan": "tan", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "sinh": "sinh",
     "cosh": "cosh", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "erf": "special.erf", "erfc": "special.erfc",
     "erf_inv": "special.erfinv", "lgamma": "special.gammaln", "digamma": "special.digamma", "bessel_i0e": "special.i0e",
     "bessel_i1e": "special.i1e", "igamma": "special.gammainc", "igammac": "special.gammaincc",
+    "polygamma": "special.polygamma", "zeta": "special.zeta",
+    "regularized_incomplete_beta": "special.betainc",
     "floor": "floor", "ceil": "ceil", "is_finite": "isfinite", "rem": "fmod",
+    "lt_to": "less", "le_to": "less_equal",
     "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal",
     "stop_gradient": "stop_gradient",
 }  # fmt: skip
@@ -59,7 +62,8 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
 
 def weak(operands: tuple[Any, ...]) -> list[Any]:
     """Operands of an elementwise op. A constant with one number in it goes in as that number: it has the dtype already."""
-    shaped = any(isinstance(x, Node) and x.shape == np.shape(y) for x in operands for y in operands)
+    full = np.broadcast_shapes(*(np.shape(x) for x in operands))
+    shaped = any(isinstance(x, Node) and x.shape == full for x in operands)
     result = []
     for x in operands:
         alone = None if isinstance(x, Node) or not (shaped or np.ndim(x) == 0) else number(x)
@@ -81,6 +85,16 @@ def node(x: Any) -> Any:
 @rule("integer_pow")
 def _integer_pow(eqn: Any, x: Any) -> Any:
     return cg.power(x, float(eqn.params["y"])) if eqn.params["y"] != 2 else cg.square(x)
+
+
+@rule("div")
+def _divide(eqn: Any, a: Any, b: Any) -> Any:
+    dtype = np.dtype(eqn.outvars[0].aval.dtype)
+    if dtype.kind == "f":
+        return cg.divide(*weak((a, b)))
+    if dtype.kind == "u":
+        return cg.floor_divide(node(a), node(b))
+    return cg.cast(cg.trunc(cg.divide(node(a), node(b))), dtype)  # towards zero, as C
 
 
 @rule("rsqrt")
@@ -205,6 +219,11 @@ def _slice(eqn: Any, x: Any) -> Any:
     return x[tuple(index)]
 
 
+@rule("tile")
+def _tile(eqn: Any, x: Any) -> Any:
+    return cg.tile(x, tuple(eqn.params["reps"]))
+
+
 @rule("rev")
 def _reverse(eqn: Any, x: Any) -> Any:
     turned = eqn.params["dimensions"]
@@ -223,7 +242,9 @@ def _moved(eqn: Any, *operands: Any) -> Any:
     if name == "scatter":
         data, fixed = [operands[0], operands[2]], [operands[1]]
     if any(isinstance(x, Node) for x in fixed):
-        raise Missing(f"{name} at indices that depend on the arguments")
+        if name not in COMPUTED:
+            raise Missing(f"{name} at indices that depend on the arguments")
+        return COMPUTED[name](eqn, *operands)
     # Number 0 stands for what comes from nowhere (a gather's fill value), and fetches a zero.
     numbers, first = [], 1
     for x in data:
@@ -237,6 +258,74 @@ def _moved(eqn: Any, *operands: Any) -> Any:
     dtype = np.dtype(eqn.outvars[0].aval.dtype)
     flat = [cg.constant(np.zeros(1, dtype)), *(cg.reshape(node(x), (-1,)) for x in data)]
     return cg.concatenate(flat)[where_from]
+
+
+# --- at indices that are nodes ---------------------------------------------------------------------------------------------------
+
+
+def _strides(shape: Any) -> list[int]:
+    return [int(np.prod(shape[i + 1 :], dtype=np.int64)) for i in range(len(shape))]
+
+
+def _fetch_at(x: Any, at: Any) -> Any:
+    """``x.reshape(-1)[at]`` for a node of flat positions."""
+    x = node(x)
+    return cg.take(x if x.ndim == 1 else cg.reshape(x, (-1,)), at, axis=0)
+
+
+def _within(start: Any, last: int) -> Any:
+    """A start as JAX takes it: moved back to where the slice fits."""
+    return cg.cast(cg.clip(node(start), 0, last), np.int64)
+
+
+def _computed_slice(eqn: Any, x: Any, *starts: Any) -> Any:
+    sizes, shape = eqn.params["slice_sizes"], np.shape(x)
+    flat = np.arange(int(np.prod(shape, dtype=np.int64))).reshape(shape)
+    at: Any = flat[tuple(slice(0, n) for n in sizes)]
+    for start, stride, n, size in zip(starts, _strides(shape), shape, sizes, strict=True):
+        if n > size:
+            at = _within(start, n - size) * stride + at
+    return _fetch_at(x, at) if isinstance(at, Node) else _fetch(node(x), at)
+
+
+def _computed_update(eqn: Any, x: Any, update: Any, *starts: Any) -> Any:
+    shape, sizes = np.shape(x), np.shape(update)
+    inside: Any = np.ones(shape, bool)
+    at: Any = np.zeros(shape, np.int64)
+    steps = zip(np.indices(shape, sparse=True), starts, _strides(sizes), shape, sizes, strict=True)
+    for place, start, stride, n, size in steps:
+        offset = cg.subtract(place, _within(start, n - size))
+        inside = cg.logical_and(inside, cg.logical_and(offset >= 0, offset < size))
+        at = at + cg.clip(offset, 0, size - 1) * stride
+    return cg.where(inside, _fetch_at(update, at), node(x))
+
+
+def _computed_gather(eqn: Any, x: Any, indices: Any) -> Any:
+    """Flat positions: where the slice's entries stand if it starts at 0, which JAX says, plus the starts times the strides."""
+    p, shape = eqn.params, np.shape(x)
+    numbers = p["dimension_numbers"]
+    flat = np.arange(int(np.prod(shape, dtype=np.int64))).reshape(shape)
+    at: Any = _apply(eqn, [flat, np.zeros(indices.shape, np.int64)])
+    batch = iter(indices.shape[:-1])
+    aligned = tuple(1 if i in numbers.offset_dims else next(batch) for i in range(at.ndim))
+    outside: Any = None
+    for k, axis in enumerate(numbers.start_index_map):
+        start = cg.reshape(indices[..., k], aligned)
+        last = shape[axis] - p["slice_sizes"][axis]
+        at = _within(start, last) * _strides(shape)[axis] + at
+        if "FILL" in str(p["mode"]):
+            off = cg.logical_or(start < 0, start > last)
+            outside = off if outside is None else cg.logical_or(outside, off)
+    taken = _fetch_at(x, at)
+    if outside is None:
+        return taken
+    fill = p["fill_value"]
+    if fill is None:
+        fill = np.nan if taken.dtype.kind == "f" else np.iinfo(taken.dtype).min
+    return cg.where(outside, cg.constant(np.asarray(fill, taken.dtype)), taken)
+
+
+COMPUTED = {"dynamic_slice": _computed_slice, "dynamic_update_slice": _computed_update, "gather": _computed_gather}  # fmt: skip
 
 
 def _fetch(x: Any, numbers: Any) -> Any:
@@ -332,22 +421,51 @@ def _arg(eqn: Any, x: Any) -> Any:
     return cg.cast(op(x, axis=axis), np.dtype(eqn.params["index_dtype"]))
 
 
-CUMULATIVE = {"cumsum": "cumsum", "cumprod": "cumprod", "cummax": "cummax", "cummin": "cummin", "cumlogsumexp": "logcumsumexp"}  # fmt: skip
+CUMULATIVE = ("cumsum", "cumprod", "cummax", "cummin")
 
 
 @rule(*CUMULATIVE)
 def _cumulative(eqn: Any, x: Any) -> Any:
-    op = need(CUMULATIVE[eqn.primitive.name], eqn.primitive.name)
-    axis = eqn.params["axis"]
-    back = (slice(None),) * axis + (slice(None, None, -1),)
-    return op(x[back], axis=axis)[back] if eqn.params["reverse"] else op(x, axis=axis)
+    return _directed(getattr(cg, eqn.primitive.name), x, eqn.params)
+
+
+def _directed(run: Callable[..., Any], x: Any, p: Any) -> Any:
+    """A running function, from the far end if asked."""
+    back = (slice(None),) * p["axis"] + (slice(None, None, -1),)
+    return run(x[back], axis=p["axis"])[back] if p["reverse"] else run(x, axis=p["axis"])
+
+
+@rule("cumlogsumexp")
+def _cumlogsumexp(eqn: Any, x: Any) -> Any:
+    return _directed(running_logsumexp, x, eqn.params)
 
 
 @rule("sort")
 def _sort(eqn: Any, *operands: Any) -> Any:
-    if len(operands) > 1:
-        raise Missing("sort of several arrays at once (argsort)")
-    return need("sort", "sort")(operands[0], axis=eqn.params["dimension"])
+    axis = eqn.params["dimension"]
+    if len(operands) == 1:
+        return cg.sort(operands[0], axis=axis)
+    if eqn.params["num_keys"] > 1:
+        raise Missing("sort by several keys")
+    # The first is sorted, the others go along; numbers 0, 1, 2 ... become the order itself.
+    order = cg.argsort(node(operands[0]), axis=axis, kind="stable")
+    shape = order.shape
+    counted = np.broadcast_to(np.expand_dims(np.arange(shape[axis]), tuple(i for i in range(len(shape)) if i != axis)), shape)  # fmt: skip
+    results = []
+    for x, var in zip(operands, eqn.outvars, strict=True):
+        if not isinstance(x, Node) and np.array_equal(x, counted):
+            results.append(cg.cast(order, np.dtype(var.aval.dtype)))
+        else:
+            results.append(cg.take_along_axis(node(x), order, axis=axis))
+    return results
+
+
+@rule("top_k")
+def _top_k(eqn: Any, x: Any) -> Any:
+    axis, k = eqn.params.get("axis", -1) % x.ndim, eqn.params["k"]
+    order = cg.argsort(-x, axis=axis, kind="stable")
+    first = order[(*(slice(None),) * axis, slice(0, k))]
+    return [cg.take_along_axis(x, first, axis=axis), cg.cast(first, np.dtype(eqn.outvars[1].aval.dtype))]  # fmt: skip
 
 
 # --- products -------------------------------------------------------------------------------------------------------------------
@@ -407,6 +525,27 @@ def _linear_algebra(eqn: Any, *operands: Any) -> Any:
     if p["left_side"]:
         return solve(a, b)
     return cg.swapaxes(solve(cg.swapaxes(a, -1, -2), cg.swapaxes(b, -1, -2)), -1, -2)
+
+
+@rule("svd")
+def _svd(eqn: Any, a: Any) -> Any:
+    if not eqn.params["compute_uv"]:
+        return [cg.linalg.svdvals(a)]
+    u, s, vh = cg.linalg.svd(a, full_matrices=eqn.params["full_matrices"] and a.shape[-1] != a.shape[-2])  # fmt: skip
+    return [s, u, vh]
+
+
+@rule("eigh")
+def _eigh(eqn: Any, a: Any) -> Any:
+    w, v = cg.linalg.eigh(a, "L" if eqn.params["lower"] else "U")
+    return [v, w]
+
+
+@rule("qr")
+def _qr(eqn: Any, a: Any) -> Any:
+    if eqn.params.get("pivoting"):
+        raise Missing("qr with pivoting")
+    return list(cg.linalg.qr(a, mode="complete" if eqn.params["full_matrices"] and a.shape[-1] < a.shape[-2] else "reduced"))  # fmt: skip
 
 
 # --- windows: convolution and pooling ---------------------------------------------------------------------------------------------

@@ -57,7 +57,49 @@ def updated(x: Any, y: Any) -> Any:
     return jnp.sum(jnp.zeros((3, 3)).at[jnp.array([0, 1]), 1].set(y).at[0].add(x) ** 2)
 
 
+def kernel_likelihood(scale: Any, noise: Any, x: Any, y: Any) -> Any:
+    gaps = jnp.sum((x[:, None] - x[None]) ** 2, -1)
+    k = jnp.exp(-gaps / jnp.exp(2 * scale)) + jnp.exp(noise) * jnp.eye(len(y))
+    low = jnp.linalg.cholesky(k)
+    return y @ jax.scipy.linalg.cho_solve((low, True), y) + jnp.log(jnp.diag(low)).sum()
+
+
+def by_numbers(x: Any, y: Any) -> Any:
+    """What is read and where depends on the numbers."""
+    i = jnp.argmax(x)
+    part = jax.lax.dynamic_slice(x, (jnp.minimum(i, 5),), (3,))
+    moved = jax.lax.dynamic_update_slice(x, y[:2] * 2, (jnp.argmin(y),))
+    best, places = jax.lax.top_k(y, 3)
+    rows = jnp.take_along_axis(jnp.outer(x, y), jnp.argsort(x)[:, None], axis=1)
+    return (part**2).sum() + (moved**3).sum() + best @ x[places] + rows.sum() + x[-i] * y[i]
+
+
+def decompositions(a: Any) -> Any:
+    s = jnp.linalg.svd(a, compute_uv=False)
+    w, v = jnp.linalg.eigh(a + a.T)
+    r = jnp.linalg.qr(a)[1]
+    return s @ s[::-1] + jnp.exp(w / 9).sum() + (v @ (w[:, None] * v.T))[0, 1] + jnp.abs(r).sum()
+
+
+def power_iteration(a: Any) -> Any:
+    def step(v: Any, _: Any) -> Any:
+        v = a.T @ a @ v
+        return v / jnp.linalg.norm(v), None
+
+    v, _ = jax.lax.scan(step, jnp.ones(3), None, length=120)
+    return v @ a.T @ a @ v
+
+
 FUNCTIONS: dict[str, tuple[Any, ...]] = {
+    "Gaussian process": (kernel_likelihood, normal(), normal(), normal(5, 2), normal(5)),
+    "by numbers": (by_numbers, normal(8), normal(8)[::-1] * 1.5),
+    "decompositions": (decompositions, normal(3, 3)),
+    "exponential of a matrix": (lambda a: jax.scipy.linalg.expm(a / 3)[0].sum(), normal(3, 3)),
+    "power iteration": (power_iteration, normal(3, 3)),
+    "interpolation": (lambda f, x: (jnp.interp(x, jnp.arange(5.0), f) ** 2).sum(), normal(5), np.array([0.3, 1.7, 3.2])),
+    "Hessian inside": (lambda x: jax.hessian(lambda v: jnp.sum(v**4) * v[0])(x).sum(), normal(3)),
+    "running logsumexp": (lambda x: jax.lax.cumlogsumexp(x * jnp.array([1.0, 900, 1, -900])).sum(), normal(4)),
+    "tiles and whole numbers": (lambda x: (jnp.tile(x, 2)[jnp.arange(7) // 2] * (jnp.argmax(x) // 2 + 1)).sum(), normal(4)),
     "cnn": (cnn, normal(2, 8, 8, 3), normal(3, 3, 3, 4), normal(3, 3, 2, 6), normal(24, 5)),
     "transposed convolution": (
         lambda x, k: jnp.sum(jnp.sin(jax.lax.conv_transpose(x, k, (2, 2), "SAME"))), normal(1, 4, 4, 2), normal(3, 3, 2, 3),

@@ -10,6 +10,7 @@ import numpy as np
 
 import cgraph as cg
 from cgraph.interop.aten.table import RULES, axes, cast, node, rule, whole
+from cgraph.interop.building import running_logsumexp
 from cgraph.node import Node
 
 
@@ -148,8 +149,7 @@ RULES.update({name: _running_extreme(name) for name in ("cummax", "cummin")})
 
 @rule("logcumsumexp")
 def _logcumsumexp(x: Any, dim: int) -> Any:
-    top = cg.stop_gradient(cg.max(x, axis=dim, keepdims=True)) if x.ndim else x
-    return cg.log(cg.cumsum(cg.exp(x - top), axis=dim)) + top if x.ndim else x
+    return running_logsumexp(x, dim) if x.ndim else x
 
 
 @rule("diff")
