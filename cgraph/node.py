@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from operator import attrgetter
 from types import FrameType, MappingProxyType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -31,6 +31,9 @@ from cgraph.op import CONSTANT, INPUT, OPS, PARAMETER, DType, Op
 from cgraph.operators import PUBLIC, Operators
 from cgraph.shapes import Shape
 from cgraph.values import FLOAT64, Array, capture, held, readonly
+
+if TYPE_CHECKING:
+    from cgraph.run import Run
 
 NO_PARAMS: Mapping[str, Any] = MappingProxyType({})
 
@@ -95,10 +98,10 @@ def _read_only(name: str, instead: str) -> Any:
     return property(attrgetter(f"_{name}"), assign)
 
 
-def _quick(name: str, swapped: bool = False) -> Any:
+def _quick(name: str, swapped: bool = False) -> Callable[[Node, Any], Node]:
     """An operator that skips the general door when both sides are float64 scalars."""
 
-    def operator(self: Node, other: Any) -> Any:
+    def operator(self: Node, other: Any) -> Node:
         if self.floats:
             kind = other.__class__
             if kind is Node:
@@ -176,14 +179,14 @@ class Node(Operators):
     __mul__, __rmul__ = _quick("multiply"), _quick("multiply", swapped=True)
     __truediv__, __rtruediv__ = _quick("divide"), _quick("divide", swapped=True)
 
-    def __neg__(self) -> Any:
+    def __neg__(self) -> Node:
         return (
             number_node(OPS["negative"], (self,), self.active)
             if self.floats
             else OPS["negative"](self)
         )
 
-    def __pow__(self, other: Any) -> Any:
+    def __pow__(self, other: Any) -> Node:
         if self.floats and other.__class__ is int and other == 2:
             return number_node(OPS["square"], (self,), self.active)
         return super().__pow__(other)
@@ -293,7 +296,7 @@ class Node(Operators):
             raise NoGradientError(f"no gradient of {self.label!r}: {why_no_gradient(self)}")
         return readonly(grad)
 
-    def backward(self, feeds: Any = None, upstream: Any = None, keep: str = "all") -> Any:
+    def backward(self, feeds: Any = None, upstream: Any = None, keep: str = "all") -> Run:
         """Evaluate this node and the gradients of everything between it and the parameters; see `cgraph.run`.
 
         Args:
@@ -316,7 +319,8 @@ class Node(Operators):
         """
         if upstream is None:
             require_scalar(self)
-        return PUBLIC["_backward"](self, feeds, upstream, keep)
+        run: Run = PUBLIC["_backward"](self, feeds, upstream, keep)
+        return run
 
     def __repr__(self) -> str:
         name = "" if self.name is None else f" {self.name!r}"

@@ -12,11 +12,14 @@ import sys
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from cgraph.errors import CgraphError, UnsupportedError
+
+if TYPE_CHECKING:
+    from cgraph.node import Node
 
 # NumPy's name -> the public function of that name.
 PUBLIC: dict[str, Callable[..., Any]] = {}
@@ -381,16 +384,17 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
     return target(*inputs)
 
 
-def method(name: str, function: Any = None) -> Callable[..., Any]:
+def method(name: str, function: Any = None) -> Callable[..., Node]:
     """A method of nodes that takes what the method of an array of that name takes."""
     spelled = getattr(np, name, None) if function is None else function
 
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(self: Any, *args: Any, **kwargs: Any) -> Node:
         if args:
             args, kwargs = _by_name(spelled, (self, *args), kwargs)
         else:
             args = (self,)
-        return apply(PUBLIC[ALIASES.get(name, name)], f"node.{name}", args, kwargs)
+        node: Node = apply(PUBLIC[ALIASES.get(name, name)], f"node.{name}", args, kwargs)
+        return node
 
     call.__name__ = name
     call.__qualname__ = f"Node.{name}"

@@ -13,13 +13,16 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib import import_module
 from string import Template
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, overload
 
 import numpy as np
 
 from cgraph.errors import DTypeError, GradientError, UnsupportedError
 from cgraph.linear_maps import Diagonal, Identity, LinearMap, Scale
 from cgraph.operators import Operators
+
+if TYPE_CHECKING:
+    from cgraph.node import Node
 
 DType = np.dtype[Any]
 Rule = Callable[..., LinearMap]
@@ -207,7 +210,13 @@ class Op:
         object.__setattr__(self, name, value)
         Op.changes += 1
 
-    def __call__(self, *operands: Any, name: str | None = None, **params: Any) -> Any:
+    @overload
+    def __call__(
+        self, x: Node, /, *operands: Any, name: str | None = None, **params: Any
+    ) -> Node: ...
+    @overload
+    def __call__(self, *operands: Any, name: str | None = None, **params: Any) -> Any: ...
+    def __call__(self, *operands: Any, name: str | None = None, **params: Any) -> Any:  # type: ignore[misc]
         """Build a node, or compute, as the operands are nodes or numbers."""
         if self.unary and len(operands) == 1 and not params:
             operand = operands[0]

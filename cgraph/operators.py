@@ -6,9 +6,9 @@ Every spelling ends in one table, `PUBLIC` (`cgraph/numpy_names.py`): `a * b`, `
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from numbers import Number
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy as np
 
@@ -22,6 +22,12 @@ from cgraph.numpy_names import (
     public as public,
     refused,
 )
+
+if TYPE_CHECKING:
+    from cgraph.node import Node
+
+# The same table, for all that gives one node: what type checkers are to know of an expression.
+_NODE: dict[str, Callable[..., Node]] = PUBLIC
 
 
 def _numeric(x: Any) -> bool:
@@ -52,41 +58,41 @@ class Operators:
     shape: tuple[int | None, ...]
     dtype: np.dtype[Any]
 
-    def __add__(self, other: Any) -> Any:
-        return PUBLIC["add"](self, other)
+    def __add__(self, other: Any) -> Node:
+        return _NODE["add"](self, other)
 
-    def __radd__(self, other: Any) -> Any:
-        return PUBLIC["add"](other, self)
+    def __radd__(self, other: Any) -> Node:
+        return _NODE["add"](other, self)
 
-    def __sub__(self, other: Any) -> Any:
-        return PUBLIC["subtract"](self, other)
+    def __sub__(self, other: Any) -> Node:
+        return _NODE["subtract"](self, other)
 
-    def __rsub__(self, other: Any) -> Any:
-        return PUBLIC["subtract"](other, self)
+    def __rsub__(self, other: Any) -> Node:
+        return _NODE["subtract"](other, self)
 
-    def __mul__(self, other: Any) -> Any:
-        return PUBLIC["multiply"](self, other)
+    def __mul__(self, other: Any) -> Node:
+        return _NODE["multiply"](self, other)
 
-    def __rmul__(self, other: Any) -> Any:
-        return PUBLIC["multiply"](other, self)
+    def __rmul__(self, other: Any) -> Node:
+        return _NODE["multiply"](other, self)
 
-    def __truediv__(self, other: Any) -> Any:
-        return PUBLIC["divide"](self, other)
+    def __truediv__(self, other: Any) -> Node:
+        return _NODE["divide"](self, other)
 
-    def __rtruediv__(self, other: Any) -> Any:
-        return PUBLIC["divide"](other, self)
+    def __rtruediv__(self, other: Any) -> Node:
+        return _NODE["divide"](other, self)
 
-    def __mod__(self, other: Any) -> Any:
-        return PUBLIC["remainder"](self, other)
+    def __mod__(self, other: Any) -> Node:
+        return _NODE["remainder"](self, other)
 
-    def __rmod__(self, other: Any) -> Any:
-        return PUBLIC["remainder"](other, self)
+    def __rmod__(self, other: Any) -> Node:
+        return _NODE["remainder"](other, self)
 
-    def __floordiv__(self, other: Any) -> Any:
-        return PUBLIC["floor_divide"](self, other)
+    def __floordiv__(self, other: Any) -> Node:
+        return _NODE["floor_divide"](self, other)
 
-    def __rfloordiv__(self, other: Any) -> Any:
-        return PUBLIC["floor_divide"](other, self)
+    def __rfloordiv__(self, other: Any) -> Node:
+        return _NODE["floor_divide"](other, self)
 
     def __divmod__(self, other: Any) -> Any:
         return PUBLIC["divmod"](self, other)
@@ -94,52 +100,52 @@ class Operators:
     def __rdivmod__(self, other: Any) -> Any:
         return PUBLIC["divmod"](other, self)
 
-    def __lshift__(self, other: Any) -> Any:
-        return PUBLIC["left_shift"](self, other)
+    def __lshift__(self, other: Any) -> Node:
+        return _NODE["left_shift"](self, other)
 
-    def __rlshift__(self, other: Any) -> Any:
-        return PUBLIC["left_shift"](other, self)
+    def __rlshift__(self, other: Any) -> Node:
+        return _NODE["left_shift"](other, self)
 
-    def __rshift__(self, other: Any) -> Any:
-        return PUBLIC["right_shift"](self, other)
+    def __rshift__(self, other: Any) -> Node:
+        return _NODE["right_shift"](self, other)
 
-    def __rrshift__(self, other: Any) -> Any:
-        return PUBLIC["right_shift"](other, self)
+    def __rrshift__(self, other: Any) -> Node:
+        return _NODE["right_shift"](other, self)
 
-    def __round__(self, digits: int = 0) -> Any:
-        return PUBLIC["round"](self, digits or 0)
+    def __round__(self, digits: int = 0) -> Node:
+        return _NODE["round"](self, digits or 0)
 
-    def __floor__(self) -> Any:
-        return PUBLIC["floor"](self)
+    def __floor__(self) -> Node:
+        return _NODE["floor"](self)
 
-    def __ceil__(self) -> Any:
-        return PUBLIC["ceil"](self)
+    def __ceil__(self) -> Node:
+        return _NODE["ceil"](self)
 
-    def __trunc__(self) -> Any:
-        return PUBLIC["trunc"](self)
+    def __trunc__(self) -> Node:
+        return _NODE["trunc"](self)
 
-    def __pow__(self, other: Any) -> Any:
+    def __pow__(self, other: Any) -> Node:
         if isinstance(other, int | float) and other == 2:
-            return PUBLIC["square"](self)
-        return PUBLIC["power"](self, other)
+            return _NODE["square"](self)
+        return _NODE["power"](self, other)
 
-    def __rpow__(self, other: Any) -> Any:
-        return PUBLIC["power"](other, self)
+    def __rpow__(self, other: Any) -> Node:
+        return _NODE["power"](other, self)
 
-    def __matmul__(self, other: Any) -> Any:
-        return PUBLIC["matmul"](self, other)
+    def __matmul__(self, other: Any) -> Node:
+        return _NODE["matmul"](self, other)
 
-    def __rmatmul__(self, other: Any) -> Any:
-        return PUBLIC["matmul"](other, self)
+    def __rmatmul__(self, other: Any) -> Node:
+        return _NODE["matmul"](other, self)
 
-    def __neg__(self) -> Any:
-        return PUBLIC["negative"](self)
+    def __neg__(self) -> Node:
+        return _NODE["negative"](self)
 
-    def __pos__(self) -> Any:
+    def __pos__(self) -> Self:
         return self
 
-    def __abs__(self) -> Any:
-        return PUBLIC["abs"](self)
+    def __abs__(self) -> Node:
+        return _NODE["abs"](self)
 
     # Comparisons build nodes, for `where`. Sets and dictionaries know nodes by identity: they hash by it, and look with `is` first.
     def __eq__(self, other: Any) -> Any:
@@ -150,42 +156,42 @@ class Operators:
 
     __hash__ = object.__hash__
 
-    def __lt__(self, other: Any) -> Any:
-        return PUBLIC["less"](self, other)
+    def __lt__(self, other: Any) -> Node:
+        return _NODE["less"](self, other)
 
-    def __le__(self, other: Any) -> Any:
-        return PUBLIC["less_equal"](self, other)
+    def __le__(self, other: Any) -> Node:
+        return _NODE["less_equal"](self, other)
 
-    def __gt__(self, other: Any) -> Any:
-        return PUBLIC["greater"](self, other)
+    def __gt__(self, other: Any) -> Node:
+        return _NODE["greater"](self, other)
 
-    def __ge__(self, other: Any) -> Any:
-        return PUBLIC["greater_equal"](self, other)
+    def __ge__(self, other: Any) -> Node:
+        return _NODE["greater_equal"](self, other)
 
     # As in NumPy: bit by bit on whole numbers, which on truth values is "and", "or" and "not".
-    def __and__(self, other: Any) -> Any:
-        return PUBLIC["bitwise_and"](self, other)
+    def __and__(self, other: Any) -> Node:
+        return _NODE["bitwise_and"](self, other)
 
-    def __rand__(self, other: Any) -> Any:
-        return PUBLIC["bitwise_and"](other, self)
+    def __rand__(self, other: Any) -> Node:
+        return _NODE["bitwise_and"](other, self)
 
-    def __or__(self, other: Any) -> Any:
-        return PUBLIC["bitwise_or"](self, other)
+    def __or__(self, other: Any) -> Node:
+        return _NODE["bitwise_or"](self, other)
 
-    def __ror__(self, other: Any) -> Any:
-        return PUBLIC["bitwise_or"](other, self)
+    def __ror__(self, other: Any) -> Node:
+        return _NODE["bitwise_or"](other, self)
 
-    def __xor__(self, other: Any) -> Any:
-        return PUBLIC["bitwise_xor"](self, other)
+    def __xor__(self, other: Any) -> Node:
+        return _NODE["bitwise_xor"](self, other)
 
-    def __rxor__(self, other: Any) -> Any:
-        return PUBLIC["bitwise_xor"](other, self)
+    def __rxor__(self, other: Any) -> Node:
+        return _NODE["bitwise_xor"](other, self)
 
-    def __invert__(self) -> Any:
-        return PUBLIC["invert"](self)
+    def __invert__(self) -> Node:
+        return _NODE["invert"](self)
 
-    def __getitem__(self, index: Any) -> Any:
-        return PUBLIC["getitem"](self, index)
+    def __getitem__(self, index: Any) -> Node:
+        return _NODE["getitem"](self, index)
 
     def __len__(self) -> int:
         if not self.shape:
@@ -194,7 +200,7 @@ class Operators:
             raise TypeError("the length of this node is not known before it is fed")
         return self.shape[0]
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Node]:
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> NoReturn:
@@ -244,32 +250,32 @@ class Operators:
         return call_function(function, args, kwargs)
 
     @property
-    def T(self) -> Any:
+    def T(self) -> Node:
         """The axes in reverse order."""
-        return PUBLIC["transpose"](self)
+        return _NODE["transpose"](self)
 
-    def transpose(self, *axes: Any) -> Any:
-        return PUBLIC["transpose"](
+    def transpose(self, *axes: Any) -> Node:
+        return _NODE["transpose"](
             self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
         )
 
     @property
-    def mT(self) -> Any:
+    def mT(self) -> Node:
         """The last two axes exchanged: each matrix of a stack transposed."""
-        return PUBLIC["mT"](self)
+        return _NODE["mT"](self)
 
     @property
-    def real(self) -> Any:
+    def real(self) -> Self:
         """The node itself: it is real."""
         return self
 
     @property
-    def imag(self) -> Any:
+    def imag(self) -> Node:
         """Zeros: a node is real."""
-        return PUBLIC["imag"](self)
+        return _NODE["imag"](self)
 
     @property
-    def flat(self) -> Any:
+    def flat(self) -> Node:
         """The entries in order, to iterate over or to pick from."""
         return self.ravel()
 
@@ -283,9 +289,9 @@ class Operators:
         """Bytes all entries take; None while a size is unknown."""
         return None if None in self.shape else math.prod(self.shape) * self.itemsize  # type: ignore[arg-type]
 
-    def reshape(self, *shape: Any, order: str = "C", copy: Any = None) -> Any:
+    def reshape(self, *shape: Any, order: str = "C", copy: Any = None) -> Node:
         """``cg.reshape(node, shape)``; the sizes may be given one by one."""
-        return PUBLIC["reshape"](self, shape[0] if len(shape) == 1 else shape, order)
+        return _NODE["reshape"](self, shape[0] if len(shape) == 1 else shape, order)
 
     def astype(
         self,
@@ -294,19 +300,19 @@ class Operators:
         casting: str = "unsafe",
         subok: bool = True,
         copy: bool = True,
-    ) -> Any:
+    ) -> Node:
         """``cg.cast(node, dtype)``."""
         if not np.can_cast(self.dtype, np.dtype(dtype), casting):  # type: ignore[arg-type]
             raise refused(
                 f"astype({np.dtype(dtype)}) with casting={casting!r}", "it would lose information"
             )
-        return PUBLIC["cast"](self, dtype)
+        return _NODE["cast"](self, dtype)
 
-    def copy(self, order: str = "C") -> Any:
+    def copy(self, order: str = "C") -> Self:
         """The node itself: nothing can change it."""
         return self
 
-    def view(self, *args: Any) -> Any:
+    def view(self, *args: Any) -> Self:
         """The node itself; another dtype is ``node.astype``."""
         if args:
             raise refused(
@@ -314,15 +320,15 @@ class Operators:
             )
         return self
 
-    def ravel(self, order: str = "C") -> Any:
+    def ravel(self, order: str = "C") -> Node:
         """The entries in one axis: in order, or with ``order="F"`` column by column."""
-        return PUBLIC["reshape"](self, -1, order if order != "K" else "C")
+        return _NODE["reshape"](self, -1, order if order != "K" else "C")
 
     flatten = ravel
 
-    def swapaxes(self, axis1: int, axis2: int) -> Any:
+    def swapaxes(self, axis1: int, axis2: int) -> Node:
         """``cg.swapaxes(node, axis1, axis2)``."""
-        return PUBLIC["swapaxes"](self, axis1, axis2)
+        return _NODE["swapaxes"](self, axis1, axis2)
 
     # With all the arguments that the methods of an array take.
     all, any, argmax, argmin = method("all"), method("any"), method("argmax"), method("argmin")
@@ -355,9 +361,9 @@ class Operators:
         method("var"),
     )
 
-    def compress(self, condition: Any, axis: int | None = None) -> Any:
+    def compress(self, condition: Any, axis: int | None = None) -> Node:
         """``cg.compress(condition, node, axis)``."""
-        return PUBLIC["compress"](condition, self, axis)
+        return _NODE["compress"](condition, self, axis)
 
     sort = _in_place("sort", "x = cg.sort(x) gives the sorted entries")
     partition = _in_place("partition", "x = cg.partition(x, kth)")

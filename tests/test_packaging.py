@@ -22,6 +22,7 @@ pytestmark = [
 DATA = {
     "_cgraph_cli.py",
     "cgraph/py.typed",
+    "cgraph/__init__.pyi",
     "cgraph/datasets/iris.csv",
     "cgraph/draw/output/fonts/DejaVuSans.ttf",
     "cgraph/draw/output/fonts/LICENSE_DEJAVU",

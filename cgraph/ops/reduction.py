@@ -27,6 +27,7 @@ from cgraph.ops.define import (
     broadcast_back,
     calling_module,
     keep_axes,
+    known_shape,
     linear_op,
     op,
     shape_of,
@@ -304,7 +305,7 @@ def mean(
 def counted(mask: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """How many entries of a mask, broadcast against `x`, are true, in the dtype of `x`."""
     number = x.dtype if is_node(x) or isinstance(x, np.ndarray) else np.dtype(np.float64)
-    ones = where(mask, np.ones(shape_of(x), number), np.zeros((), number))
+    ones = where(mask, np.ones(known_shape(x, "a masked mean"), number), np.zeros((), number))
     return sum_op(ones, axes=axes_of(x, axis), keepdims=bool(keepdims))
 
 

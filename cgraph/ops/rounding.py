@@ -31,6 +31,7 @@ from cgraph.ops.elementwise import (
     where,
 )
 from cgraph.ops.structure import broadcast_to, cast
+from cgraph.values import Array
 
 
 def _to_whole(offset: float = 0.0) -> Callable[..., Any]:
@@ -271,12 +272,12 @@ def angle(x: Any, deg: bool = False, *, name: str | None = None) -> Any:
 
 
 @public
-def iscomplex(x: Any) -> Any:
+def iscomplex(x: Any) -> Array:
     """Where `x` has an imaginary part: nowhere."""
     return np.zeros(shape_of(x), bool)
 
 
 @public
-def isreal(x: Any) -> Any:
+def isreal(x: Any) -> Array:
     """Where `x` has no imaginary part: everywhere."""
     return np.ones(shape_of(x), bool)

@@ -134,7 +134,7 @@ def _soak(count: int, seed: int, as_json: bool = False) -> bool:
         f"{n} {v}" for v, n in sorted(verdicts.items())
     )
     if not report.ok:
-        told = f"{report}\n{told}"
+        told = f"{report.describe(default_directory())}\n{told}"
     ok = not verdicts["FAIL"]
     facts = {"target": None, "ok": ok, "report": told, "verdicts": dict(verdicts)}
     print(json.dumps(facts, ensure_ascii=False) if as_json else told)

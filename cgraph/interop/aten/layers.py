@@ -459,5 +459,6 @@ def _embedding_bag(
         if not len(at):
             rows.append(cg.constant(np.zeros(whole(weight).shape[1], whole(weight).dtype)))
         else:
-            rows.append([cg.sum, cg.mean, cg.max][mode](taken, axis=0))
+            reduce: Any = (cg.sum, cg.mean, cg.max)[mode]
+            rows.append(reduce(taken, axis=0))
     return (cg.stack(rows), None, None, None)

@@ -189,7 +189,7 @@ def _cholesky_ex(a: Any, *, upper: bool = False, check_errors: bool = False) -> 
 @rule("linalg_solve_triangular")
 def _solve_triangular(a: Any, b: Any, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Any:  # fmt: skip
     a, b = whole(a), whole(b)
-    options = {"unit_diagonal": unitriangular}
+    options: dict[str, Any] = {"unit_diagonal": unitriangular}
     if left:
         return cg.linalg.solve_triangular(a, b, lower=not upper, **options)
     a, b = cg.swapaxes(a, -1, -2), cg.swapaxes(b, -1, -2)
@@ -217,7 +217,7 @@ def _cholesky_inverse(factor: Any, upper: bool = False) -> Any:
 
 
 @rule("linalg_qr")
-def _qr(a: Any, mode: str = "reduced") -> Any:
+def _qr(a: Any, mode: Any = "reduced") -> Any:
     if mode == "r":
         return (None, cg.linalg.qr(a, mode="r"))
     return tuple(cg.linalg.qr(a, mode=mode))
