@@ -464,6 +464,13 @@ def array_split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0)
     """`x` cut along `axis` as `split` does, into parts that differ by at most 1 where they cannot be equal."""
 
 @overload
+def asarray(x: Node, dtype: Any = None, *, copy: bool | None = None, name: str | None = None) -> Node:
+    """`x` itself if it is a node or an array of that dtype, else `array`."""
+
+@overload
+def asarray(x: Any, dtype: Any = None, *, copy: bool | None = None, name: str | None = None) -> Any: ...
+
+@overload
 def assign(x: Node, index: Any, value: Any, *, name: str | None = None) -> Node:
     """`x` with `value` at `index`: what ``x[index] = value`` would make of it. `x` itself stays what it was."""
 
@@ -782,7 +789,14 @@ def count_nonzero(x: Any, axis: Any = None, *, keepdims: bool = False, name: str
 
 @overload
 def cov(m: Node, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None, fweights: Any = None, aweights: Any = None, *, dtype: Any = None, name: str | None = None) -> Node:
-    """The covariance matrix of variables in rows (or columns, with ``rowvar=False``)."""
+    """The covariance matrix of variables in rows (or columns, with ``rowvar=False``).
+
+    Args:
+        m, y: observations of one variable (n,) or of several (k, n).
+        bias, ddof: the divisor is n − 1, or n with `bias`, or n − ddof.
+        fweights: (n,), how often each observation was made.
+        aweights: (n,), how much each counts; a node, if you like, with a gradient.
+    """
 
 @overload
 def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None, fweights: Any = None, aweights: Any = None, *, dtype: Any = None, name: str | None = None) -> Any: ...
@@ -1362,7 +1376,8 @@ def insert(x: Any, obj: Any, values: Any, axis: int | None = None, *, name: str 
 def interp(x: Node, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None, *, name: str | None = None) -> Node:
     """The broken line through the points (`xp`, `fp`), `xp` rising, at `x`; `left` and `right` of it constant.
 
-    All three may be nodes. On a point the slope is the mean of those on its two sides.
+    With `period` the line goes on periodically, `xp` is in any order, and `left` and `right` say nothing, as in NumPy.
+    `x`, `xp` and `fp` may be nodes. On a point the slope is the mean of those on its two sides.
     """
 
 @overload
@@ -2283,8 +2298,14 @@ def ptp(x: Any, axis: _Axis = None, keepdims: bool = False, *, name: str | None 
 def quantile(x: Node, q: Any, axis: _Axis = None, overwrite_input: bool = False, method: str = 'linear', keepdims: bool = False, *, weights: Any = None, name: str | None = None) -> Node:
     """The value below which a share `q` (a number or an array that is known) of the entries over `axis` lies.
 
+    Args:
+        x, axis, keepdims: as in `mean`.
+        method: NumPy's, of R. J. Hyndman and Y. Fan (1996). Where one jumps, its value goes over from one entry to the next.
+        weights: of the shape of `x`, or a vector along one axis; as in NumPy only with ``method="inverted_cdf"``. They decide which
+            entry is taken and have no derivative.
+
     Raises:
-        UnsupportedError: for weights, and for methods that jump.
+        UnsupportedError: for a `q` that is a node, a method that is not there, and weights with another method.
     """
 
 @overload
@@ -3145,4 +3166,4 @@ trapz = trapezoid
 true_divide = divide
 
 __version__: str
-__all__ = ['CgraphError', 'DTypeError', 'Diagram', 'DrawError', 'Formula', 'GradientError', 'Interval', 'LocalGradient', 'MissingValueError', 'NoGradientError', 'Node', 'NonFiniteError', 'Op', 'Program', 'Run', 'ShapeError', 'StoreError', 'UnsupportedError', 'abs', 'add', 'add_sequence', 'all', 'angle', 'animate', 'any', 'append', 'arccos', 'arccosh', 'arccot', 'arccoth', 'arccsc', 'arccsch', 'arcsec', 'arcsech', 'arcsin', 'arcsinh', 'arctan', 'arctan2', 'arctanh', 'argmax', 'argmin', 'argpartition', 'argsort', 'array', 'array_split', 'assign', 'atleast_1d', 'atleast_2d', 'atleast_3d', 'average', 'bce', 'bincount', 'bitwise_and', 'bitwise_or', 'bitwise_xor', 'block', 'broadcast_arrays', 'broadcast_to', 'c_', 'cast', 'cbrt', 'ceil', 'central_differences', 'checkpoint', 'choose', 'clip', 'column_stack', 'compile', 'compile_training', 'compress', 'concatenate', 'cond', 'conjugate', 'constant', 'convolve', 'copysign', 'corrcoef', 'correlate', 'cos', 'cosh', 'cot', 'coth', 'count_nonzero', 'cov', 'cross', 'csc', 'csch', 'cummax', 'cummin', 'cumprod', 'cumsum', 'cumulative_prod', 'cumulative_sum', 'datasets', 'deg2rad', 'delete', 'diag', 'diagflat', 'diagonal', 'diff', 'digitize', 'divide', 'divmod', 'dot', 'draw', 'dsplit', 'dstack', 'ediff1d', 'einsum', 'elementwise', 'elu', 'equal', 'exp', 'exp2', 'expand_dims', 'expm1', 'extract', 'fft', 'fix', 'flip', 'fliplr', 'flipud', 'float_power', 'floor', 'floor_divide', 'fmax', 'fmin', 'fmod', 'fori_loop', 'frames', 'from_jax', 'from_onnx', 'from_torch', 'full', 'gelu', 'gelu_slope', 'geomspace', 'getitem', 'glu', 'grad', 'gradient', 'greater', 'greater_equal', 'hard_sigmoid', 'hard_swish', 'hard_tanh', 'heaviside', 'hessian', 'hsplit', 'hstack', 'hvp', 'hypot', 'imag', 'inner', 'input', 'insert', 'integrate', 'interp', 'invert', 'isclose', 'iscomplex', 'isfinite', 'isinf', 'isnan', 'isneginf', 'isposinf', 'isreal', 'jacobian', 'jvp', 'keras_bce', 'kron', 'ldexp', 'leaky_relu', 'left_shift', 'less', 'less_equal', 'linalg', 'linear_op', 'linear_recurrence', 'linspace', 'lint', 'load', 'log', 'log10', 'log1mexp', 'log1p', 'log2', 'log_sigmoid', 'log_softmax', 'logaddexp', 'logaddexp2', 'logaddexp_slope', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logit', 'logspace', 'logsumexp', 'mT', 'matmul', 'matvec', 'max', 'maximum', 'mean', 'median', 'meshgrid', 'metrics', 'min', 'minimum', 'mish', 'modf', 'moveaxis', 'mse', 'multi_matmul', 'multiply', 'multiply_sequence', 'named_leaves', 'nan_to_num', 'nanargmax', 'nanargmin', 'nancumprod', 'nancumsum', 'nanmax', 'nanmean', 'nanmedian', 'nanmin', 'nanpercentile', 'nanprod', 'nanquantile', 'nanstd', 'nansum', 'nanvar', 'negative', 'nn', 'not_equal', 'op', 'ops', 'optim', 'outer', 'pad', 'parameter', 'partition', 'percentile', 'plots', 'pos_weighted_bce', 'pos_weighted_bce_slope', 'positive', 'power', 'prelu', 'prod', 'ptp', 'quantile', 'r_', 'rad2deg', 'real', 'real_if_close', 'reciprocal', 'reduction', 'relu', 'relu6', 'remainder', 'repeat', 'reshape', 'right_shift', 'rint', 'roll', 'rollaxis', 'rot90', 'round', 'row_stack', 'run', 'save', 'scan', 'scope', 'searchsorted', 'sec', 'sech', 'select', 'selu', 'sigmoid', 'sigmoid_slope', 'sign', 'signal', 'signbit', 'silu', 'sin', 'sinc', 'sinh', 'softmax', 'softplus', 'softsign', 'sort', 'special', 'split', 'sqrt', 'square', 'squeeze', 'stabilize', 'stable_bce', 'stable_bce_slope', 'stable_cross_entropy', 'stack', 'stats', 'std', 'step', 'stop_gradient', 'subtract', 'sum', 'sum_to', 'swapaxes', 'swish', 'take', 'take_along_axis', 'tan', 'tanh', 'tanh_slope', 'tensordot', 'testing', 'tile', 'to_onnx', 'trace', 'transpose', 'trapezoid', 'tril', 'triu', 'trunc', 'unstack', 'unwrap', 'value_and_gradient', 'vander', 'var', 'vdot', 'vecdot', 'vecmat', 'vjp', 'vmap', 'vsplit', 'vstack', 'weighted_bce', 'where']
+__all__ = ['CgraphError', 'DTypeError', 'Diagram', 'DrawError', 'Formula', 'GradientError', 'Interval', 'LocalGradient', 'MissingValueError', 'NoGradientError', 'Node', 'NonFiniteError', 'Op', 'Program', 'Run', 'ShapeError', 'StoreError', 'UnsupportedError', 'abs', 'add', 'add_sequence', 'all', 'angle', 'animate', 'any', 'append', 'arccos', 'arccosh', 'arccot', 'arccoth', 'arccsc', 'arccsch', 'arcsec', 'arcsech', 'arcsin', 'arcsinh', 'arctan', 'arctan2', 'arctanh', 'argmax', 'argmin', 'argpartition', 'argsort', 'array', 'array_split', 'asarray', 'assign', 'atleast_1d', 'atleast_2d', 'atleast_3d', 'average', 'bce', 'bincount', 'bitwise_and', 'bitwise_or', 'bitwise_xor', 'block', 'broadcast_arrays', 'broadcast_to', 'c_', 'cast', 'cbrt', 'ceil', 'central_differences', 'checkpoint', 'choose', 'clip', 'column_stack', 'compile', 'compile_training', 'compress', 'concatenate', 'cond', 'conjugate', 'constant', 'convolve', 'copysign', 'corrcoef', 'correlate', 'cos', 'cosh', 'cot', 'coth', 'count_nonzero', 'cov', 'cross', 'csc', 'csch', 'cummax', 'cummin', 'cumprod', 'cumsum', 'cumulative_prod', 'cumulative_sum', 'datasets', 'deg2rad', 'delete', 'diag', 'diagflat', 'diagonal', 'diff', 'digitize', 'divide', 'divmod', 'dot', 'draw', 'dsplit', 'dstack', 'ediff1d', 'einsum', 'elementwise', 'elu', 'equal', 'exp', 'exp2', 'expand_dims', 'expm1', 'extract', 'fft', 'fix', 'flip', 'fliplr', 'flipud', 'float_power', 'floor', 'floor_divide', 'fmax', 'fmin', 'fmod', 'fori_loop', 'frames', 'from_jax', 'from_onnx', 'from_torch', 'full', 'gelu', 'gelu_slope', 'geomspace', 'getitem', 'glu', 'grad', 'gradient', 'greater', 'greater_equal', 'hard_sigmoid', 'hard_swish', 'hard_tanh', 'heaviside', 'hessian', 'hsplit', 'hstack', 'hvp', 'hypot', 'imag', 'inner', 'input', 'insert', 'integrate', 'interp', 'invert', 'isclose', 'iscomplex', 'isfinite', 'isinf', 'isnan', 'isneginf', 'isposinf', 'isreal', 'jacobian', 'jvp', 'keras_bce', 'kron', 'ldexp', 'leaky_relu', 'left_shift', 'less', 'less_equal', 'linalg', 'linear_op', 'linear_recurrence', 'linspace', 'lint', 'load', 'log', 'log10', 'log1mexp', 'log1p', 'log2', 'log_sigmoid', 'log_softmax', 'logaddexp', 'logaddexp2', 'logaddexp_slope', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logit', 'logspace', 'logsumexp', 'mT', 'matmul', 'matvec', 'max', 'maximum', 'mean', 'median', 'meshgrid', 'metrics', 'min', 'minimum', 'mish', 'modf', 'moveaxis', 'mse', 'multi_matmul', 'multiply', 'multiply_sequence', 'named_leaves', 'nan_to_num', 'nanargmax', 'nanargmin', 'nancumprod', 'nancumsum', 'nanmax', 'nanmean', 'nanmedian', 'nanmin', 'nanpercentile', 'nanprod', 'nanquantile', 'nanstd', 'nansum', 'nanvar', 'negative', 'nn', 'not_equal', 'op', 'ops', 'optim', 'outer', 'pad', 'parameter', 'partition', 'percentile', 'plots', 'pos_weighted_bce', 'pos_weighted_bce_slope', 'positive', 'power', 'prelu', 'prod', 'ptp', 'quantile', 'r_', 'rad2deg', 'real', 'real_if_close', 'reciprocal', 'reduction', 'relu', 'relu6', 'remainder', 'repeat', 'reshape', 'right_shift', 'rint', 'roll', 'rollaxis', 'rot90', 'round', 'row_stack', 'run', 'save', 'scan', 'scope', 'searchsorted', 'sec', 'sech', 'select', 'selu', 'sigmoid', 'sigmoid_slope', 'sign', 'signal', 'signbit', 'silu', 'sin', 'sinc', 'sinh', 'softmax', 'softplus', 'softsign', 'sort', 'special', 'split', 'sqrt', 'square', 'squeeze', 'stabilize', 'stable_bce', 'stable_bce_slope', 'stable_cross_entropy', 'stack', 'stats', 'std', 'step', 'stop_gradient', 'subtract', 'sum', 'sum_to', 'swapaxes', 'swish', 'take', 'take_along_axis', 'tan', 'tanh', 'tanh_slope', 'tensordot', 'testing', 'tile', 'to_onnx', 'trace', 'transpose', 'trapezoid', 'tril', 'triu', 'trunc', 'unstack', 'unwrap', 'value_and_gradient', 'vander', 'var', 'vdot', 'vecdot', 'vecmat', 'vjp', 'vmap', 'vsplit', 'vstack', 'weighted_bce', 'where']
