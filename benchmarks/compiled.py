@@ -10,11 +10,14 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import training_peers
 from article import Net
+from timing import RECORDED, record
 
 import cgraph as cg
 from cgraph import datasets, nn, optim
@@ -82,8 +85,15 @@ def trainings() -> list[tuple[str, str, float, float]]:
                 ).fit(r, t),
             }
         )
+        times = {what: t / EPOCHS for what, t in times.items()}
+        for what, _, train, share in training_peers.installed():
+            epochs = EPOCHS * share // 100
+            np.testing.assert_allclose(train(pairs, x, y, 50), wanted[:50], rtol=1e-9)
+            train(pairs, x, y, epochs)
+            spent = least({what: lambda t=train, p=pairs, x=x, y=y, n=epochs: t(p, x, y, n)}, 3)
+            times[what] = spent[what] / epochs
         base = times["the article's layers"]
-        found += [(name, what, t / EPOCHS * 1e6, t / base) for what, t in times.items()]
+        found += [(name, what, t * 1e6, t / base) for what, t in times.items()]
     return found
 
 
@@ -124,41 +134,102 @@ def mlp(dtype: str) -> list[tuple[str, str, float, float]]:
         for w, d, o in zip(weights[1:], back[1:], below, strict=True):
             np.dot(w.T, d, o)
 
-    times = least({"matrix products alone": products, "compile_training": lambda: step(x, y)}, 12)
+    ways: dict[str, Callable[[], object]] = {
+        "matrix products alone": products,
+        "compile_training": lambda: step(x, y),
+    }
+    ways.update(mlp_peers(weights, x, y))
+    times = least(ways, 12)
     base = times["matrix products alone"]
     return [(f"MLP step, {dtype}", what, t * 1e6, t / base) for what, t in times.items()]
+
+
+def mlp_peers(weights: list[Any], x: Any, y: Any) -> dict[str, Callable[[], object]]:
+    """The same step in PyTorch and JAX."""
+    ways: dict[str, Callable[[], object]] = {}
+    start = [p for W in weights for p in (W, np.zeros((W.shape[0], 1), x.dtype))]
+    if find_spec("torch"):
+        import torch
+
+        torch.set_num_threads(1)
+        flat = [torch.tensor(p, requires_grad=True) for p in start]
+        tx, ty = torch.tensor(x), torch.tensor(y)
+
+        def cost(*flat: Any) -> Any:
+            Z = training_peers._logits(torch, torch.relu, flat, tx)
+            return torch.nn.functional.binary_cross_entropy_with_logits(Z, ty)
+
+        def stepper(function: Any) -> Callable[[], object]:
+            def step() -> Any:
+                value = function(*flat)
+                slopes = torch.autograd.grad(value, flat)
+                with torch.no_grad():
+                    for p, g in zip(flat, slopes, strict=True):
+                        p -= 0.01 * g
+                return value.item()
+
+            return step
+
+        ways["PyTorch eager"] = stepper(cost)
+        ways["torch.compile"] = stepper(torch.compile(cost))
+    for way in ways.values():
+        way()
+    return ways
+
+
+def overhead() -> list[tuple[str, str, float, float]]:
+    """What a call costs beside its work, and what compiling costs: a cached call of a program of one number, the MLP of `mlp`."""
+    x = cg.input("x", shape=())
+    program = cg.compile(x * 2.0, [x])
+    wanted = program(1.5)
+    assert wanted == 3.0
+
+    def calls() -> None:
+        for _ in range(1000):
+            program(1.5)
+
+    rng = np.random.default_rng(0)
+    X, Y = cg.input("X", shape=(784, 1024)), cg.input("Y", shape=(1, 1024))
+    weights = [
+        cg.parameter("W", rng.standard_normal(s)) for s in ((512, 784), (512, 512), (1, 512))
+    ]
+    h: Any = X
+    for k, W in enumerate(weights):
+        h = W @ (cg.relu(h) if k else h) + cg.parameter("b", np.zeros((W.shape[0], 1)))
+    loss = cg.mean(cg.stable_bce(h, Y))
+    times = least({"call": calls, "compile": lambda: cg.compile([loss], [X, Y], weights)}, 12)
+    return [
+        ("overhead", "a cached call, one number", times["call"] / 1000 * 1e6, 1.0),
+        ("overhead", "compiling the MLP below", times["compile"] * 1e6, 1.0),
+    ]
 
 
 def table(rows: list[tuple[str, str, float, float]]) -> list[str]:
     """Markdown, with a heading."""
     lines = [
-        "### Compiled programs and trainings",
+        "## Compiled programs and trainings",
+        "",
+        "Processor time of an epoch, or of a call; one BLAS thread, the least of several alternating rounds; ratios to the first row.",
         "",
         "| work | how | least, us | ratio |",
         "|---|---|---|---|",
     ]
-    return (
-        lines
-        + [f"| {name} | {what} | {us:.2f} | {ratio:.3f} |" for name, what, us, ratio in rows]
-        + [""]
-    )
+    for work, how, us, ratio in rows:
+        record(work, how, us / 1e6, ratio, next(h for w, h, *_ in rows if w == work))
+        lines.append(f"| {work} | {how} | {us:.2f} | {ratio:.3f} |")
+    return [*lines, ""]
 
 
 def report() -> list[str]:
     """What `everything.py` puts into RESULTS.md."""
-    return table([*trainings(), *mlp("f4"), *mlp("f8")])
+    return table([*overhead(), *trainings(), *mlp("f4"), *mlp("f8")])
 
 
 def main() -> None:
-    rows = [*trainings(), *mlp("f4"), *mlp("f8")]
-    print("\n".join(table(rows)))
+    print("\n".join(report()))
     if "--json" in sys.argv:
         with open(sys.argv[sys.argv.index("--json") + 1], "w", encoding="utf-8") as file:
-            json.dump(
-                [dict(zip(("work", "how", "us", "ratio"), r, strict=True)) for r in rows],
-                file,
-                indent=1,
-            )
+            json.dump(RECORDED, file, indent=1)
 
 
 if __name__ == "__main__":

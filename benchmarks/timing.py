@@ -55,6 +55,17 @@ def interleaved(
     return {name: Timing(min(times), statistics.median(times)) for name, times in found.items()}
 
 
+# Every row of every table, for the file of results.
+RECORDED: list[dict[str, object]] = []
+
+
+def record(work: str, how: str, seconds: float, ratio: float, reference: str) -> None:
+    """Keep a figure for the file of results."""
+    RECORDED.append(
+        {"work": work, "how": how, "microseconds": seconds * 1e6, "ratio": ratio, "to": reference}
+    )
+
+
 def table(
     title: str, timings: dict[str, Timing], reference: str, per: int = 1, unit: str = "call"
 ) -> list[str]:
@@ -73,5 +84,6 @@ def table(
             t.least / base.least,
             t.median / base.median,
         )
+        record(title, name, t.least / per, t.least / base.least, reference)
         lines.append(f"| {name} | " + " | ".join(f"{x:.2f}" for x in numbers) + " |")
     return [*lines, ""]

@@ -7,6 +7,7 @@ in `algebra.py`, a subclass, so that a program without it can be had.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,6 +47,13 @@ class Builder:
         inner = tuple(map(unbroadcast, args))
         shape = np.broadcast_shapes(*(a.shape for a in inner))
         return (op, *map(id, inner), None, shape, args[-1].dtype) in self.table
+
+    def hint(self, word: str, of: Value, value: Value) -> Value:
+        """The value, which the source calls by this word, with the number of what it belongs to: e1 on the way to A1."""
+        if not value.hint and value.args:
+            digits = re.search(r"\d+$", of.label)
+            value.hint = word + (digits.group() if digits else "")
+        return value
 
     # --- leaves -----------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from cgraph.compile.emit_numpy import Emitted, NumpyEmitter
+from cgraph.compile.emit_numpy import Emitted, NumpyEmitter, unpacked
 from cgraph.compile.ir import ELEMENTWISE, VIEWS, Graph, Value, is_number
 from cgraph.compile.loop import Loop, Sections, sections
 from cgraph.compile.tiles import Step, tiled
@@ -21,6 +21,8 @@ IN_PLACE = ELEMENTWISE.keys() - {"select", "cast"}
 
 class LoopEmitter(NumpyEmitter):
     """Writes ``train(<data>, <state>, t, epochs, every, costs, workspace)``, which works on the arrays of the state in place."""
+
+    numbers_keep = False  # the state changes
 
     def __init__(self, loop: Loop, threads: int = 1) -> None:
         graph = Graph([*loop.data, *loop.state, loop.step], loop.roots())
@@ -135,9 +137,7 @@ class LoopEmitter(NumpyEmitter):
         head = [f"def train({', '.join([*names, 'epochs', 'every', 'costs', 'workspace'])}):"]
         head += [f'    """{title}"""'] if title else []
         if self.workspace:
-            head.append(
-                f"    {', '.join(self.workspace)}{',' * (len(self.workspace) == 1)} = workspace"
-            )
+            head += unpacked(self.workspace, "workspace")
         for value in [*loop.data, *loop.state]:
             flat = self._taken_apart(value)
             if flat:

@@ -7,6 +7,7 @@ are Python floats; arrays are results of ufuncs with `out`; a value that nothing
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,8 +17,8 @@ import numpy as np
 from cgraph.compile.allocate import Allocation, allocate
 from cgraph.compile.builder import thawed
 from cgraph.compile.emit_tiles import SLOW_WITH_NUMBER, write_group
-from cgraph.compile.ir import BOOL, ELEMENTWISE, VIEWS, Graph, Value, is_number, ufunc
-from cgraph.compile.names import SHORT, Names
+from cgraph.compile.ir import BOOL, ELEMENTWISE, VIEWS, Graph, Value, is_number, order, ufunc
+from cgraph.compile.names import Names, number_name, spoken
 from cgraph.compile.numbers import ATOM, ONCE, SUM, spelled, written
 from cgraph.compile.runtime import Call, Memory
 from cgraph.compile.schedule import schedule
@@ -25,8 +26,11 @@ from cgraph.compile.tiles import Group, Step, tiled
 
 # Ufuncs whose positional `out` NumPy has deprecated.
 KEYWORD_OUT = frozenset({"maximum", "minimum", "fmin"})
+# Of a number these are the number itself.
+SAME_NUMBER = frozenset({"reshape", "transpose", "broadcast"})
 MOST_RECIPROCAL = 1000  # entries up to which NumPy's reciprocal is not slower than its division
 MOST_MASKED = 1000  # entries up to which two copies are faster than `where`, which makes an array
+WIDTH = 100  # of the list of a program's arrays
 MOST_INLINE = 8  # operations in one expression
 
 
@@ -58,7 +62,13 @@ class Emitted:
 
 
 class NumpyEmitter:
-    """Writes the statements of one graph."""
+    """Writes the statements of one graph.
+
+    Attributes:
+        numbers_keep: whether a number that was computed once stays what it is.
+    """
+
+    numbers_keep = True
 
     def __init__(self, graph: Graph, threads: int = 1) -> None:
         self.graph = graph
@@ -109,11 +119,24 @@ class NumpyEmitter:
         )
 
     def statements(self, steps: Sequence[Step]) -> None:
+        ahead = set(order(self.graph.outputs[: self.graph.forward]))
+        written: list[
+            tuple[int, bool]
+        ] = []  # where each statement starts, and whether it is on the way forward
         for step in steps:
+            start = len(self.body)
             if isinstance(step, Group):
                 write_group(self, step, self.threads)
             else:
                 self.statement(step)
+            if len(self.body) > start:
+                members = step.members if isinstance(step, Group) else [step]
+                written.append((start, all(v in ahead for v in members)))
+        # Headings, where the way back follows the way forward.
+        sides = [forward for _, forward in written]
+        if True in sides and False in sides and sides == sorted(sides, reverse=True):
+            self.body.insert(written[sides.index(False)][0], ("# backward", None))
+            self.body.insert(written[0][0], ("# forward", None))
 
     def _direct_outputs(self) -> dict[Value, int]:
         """Outputs that are computed right where they are handed out."""
@@ -142,10 +165,10 @@ class NumpyEmitter:
         lines = [f"def program({', '.join([*arguments, 'workspace', 'outputs'])}):"]
         lines += [f'    """{title}"""'] if title else []
         if self.workspace:
-            lines.append(f"    {', '.join(self.workspace)}{',' * (len(self.workspace) == 1)} = workspace")  # fmt: skip
+            lines += unpacked(self.workspace, "workspace")
         given = [r for r, w in zip(results, self.out.written, strict=True) if w]
         if given:
-            lines.append(f"    {', '.join(given)}{',' * (len(given) == 1)} = outputs")
+            lines += unpacked(given, "outputs")
         for text, value in self.body:
             if value is not None:
                 self.out.lines[len(lines) + 1] = value
@@ -194,6 +217,9 @@ class NumpyEmitter:
 
     def name_all(self, values: Sequence[Value]) -> None:
         """Names for all that have a statement of their own; the user's names first."""
+        for value in values:
+            if self.same_number(value):
+                value.args[0].label = value.args[0].label or value.label
         for value in [v for v in values if v.label] + [v for v in values if not v.label]:
             if value not in self.inline:
                 self.name(value)
@@ -212,9 +238,16 @@ class NumpyEmitter:
     def name(self, value: Value, wish: str = "") -> str:
         found = self.named.get(value)
         if found is None:
-            wish = wish or value.label or SHORT.get(value.op, value.op if value.op in ("sum", "max", "min") else "t")  # fmt: skip
+            wish = wish or value.label or self.ones_or_zeros(value) or spoken(value, self.named)
             found = self.named[value] = self.names.fresh(wish)
         return found
+
+    @staticmethod
+    def ones_or_zeros(value: Value) -> str:
+        """The name of an array that is full of one number."""
+        if value.op == "broadcast" and value.literal is not None:
+            return {0.0: "zeros", 1.0: "ones"}.get(value.literal, "")
+        return "constant" if value.op == "constant" else ""
 
     def _make_room(self, value: Value, direct: Mapping[Value, Any]) -> None:
         """Arrays that can be there before the program runs: buffers, constants, and views of those."""
@@ -255,6 +288,8 @@ class NumpyEmitter:
             return spelled(value.literal)  # type: ignore[arg-type]
         if value.op == "constant" and is_number(value):
             return repr(value.params.item())
+        if self.same_number(value):
+            return self.ref(value.args[0])
         return self.named[value]
 
     def array(self, value: Value) -> str:
@@ -271,10 +306,18 @@ class NumpyEmitter:
             return self.ref(value)
         key = (str(number), value.dtype)
         if key not in self.constants:
-            text = f"{number:g}".replace("-", "minus_").replace(".", "_").replace("+", "")
-            self.constants[key] = name = self.names.fresh(f"_{text}")
+            self.constants[key] = name = self.names.fresh(number_name(number))
             self.out.namespace[name] = np.array(number, value.dtype)
         return self.constants[key]
+
+    def same_number(self, value: Value) -> bool:
+        """Whether a value is a number that has a name already."""
+        return (
+            self.numbers_keep
+            and value.op in SAME_NUMBER
+            and is_number(value)
+            and is_number(value.args[0])
+        )
 
     @staticmethod
     def one(value: Value) -> Value:
@@ -286,6 +329,8 @@ class NumpyEmitter:
         if value in self.inline:
             return
         if value.op == "constant" or value.literal is not None:
+            return
+        if self.same_number(value):
             return
         if value in self.lasting and value.op in VIEWS:
             return
@@ -320,11 +365,11 @@ class NumpyEmitter:
             if any(not is_number(a) for a in args) and value.dtype == np.float64:
                 expression = f"float({expression})"
             self.say(value, expression)
-        elif op in ("reshape", "transpose", "broadcast") and is_number(args[0]):
-            self.say(value, self.ref(args[0]))
         elif op in ("sum", "max", "min"):
             ufunc = {"sum": "add", "max": "maximum", "min": "minimum"}[op]
             self.say(value, f"float({ufunc}.reduce({self.array(args[0])}, None))")
+        elif op in SAME_NUMBER and is_number(args[0]):
+            self.say(value, self.ref(args[0]))
         elif op == "matmul":
             a, b = args
             left = self.array(a) if len(a.shape) == 1 else f"{self.array(a)}.ravel()"
@@ -423,6 +468,19 @@ class NumpyEmitter:
         item = ".item()" if is_number(value) else ""
         text = f"{function}({', '.join(texts)}){item}"
         self.say(value, f"float({text})" if item else text)
+
+
+def unpacked(names: Sequence[str], source: str) -> list[str]:
+    """The statement that gives the entries of a tuple their names, in lines of a readable length."""
+    text = f"{', '.join(names)}{',' * (len(names) == 1)}"
+    if len(text) <= WIDTH:
+        return [f"    {text} = {source}"]
+    lines = textwrap.wrap(text, WIDTH)
+    return [
+        f"    ({lines[0]}",
+        *(f"     {line}" for line in lines[1:-1]),
+        f"     {lines[-1]}) = {source}",
+    ]
 
 
 def key_text(key: tuple[Any, ...]) -> str:

@@ -63,7 +63,8 @@ class Value:
         args: the operands.
         params: what else the operation takes: axes, an index, the number of an argument, the array of a constant.
         shape, dtype: of the result.
-        label: what to call it in the source; "" for nothing in particular.
+        label: what to call it in the source, as the user calls the node; "" for nothing in particular.
+        hint: what to call it where there is no label: a word of the formula that it is part of.
         origin: the node of the graph that it was made for; None for what belongs to none.
         gradient_of: the node of the user's graph whose gradient it is, up to a factor; None for anything else.
         remark: what the source says beside the statement.
@@ -73,6 +74,7 @@ class Value:
         "args",
         "dtype",
         "gradient_of",
+        "hint",
         "label",
         "op",
         "origin",
@@ -90,6 +92,7 @@ class Value:
         self.shape = shape
         self.dtype = dtype
         self.label = ""
+        self.hint = ""
         self.origin: Any = None
         self.gradient_of: Any = None
         self.remark = ""
@@ -107,6 +110,7 @@ class Value:
         if self.op in ("literal", "constant") or self is other:
             return
         self.label = self.label or other.label
+        self.hint = self.hint or other.hint
         self.remark = self.remark or other.remark
         if self.origin is None:
             self.origin = other.origin
@@ -133,11 +137,13 @@ class Graph:
         arguments: the values that are handed in, in the order of the call; each has op "argument" and its position as `params`.
         outputs: the values to hand out.
         names: a name for each output, e.g. "loss", "dW".
+        forward: how many of the outputs, from the first, are values; the others are gradients.
     """
 
     arguments: list[Value]
     outputs: list[Value]
     names: list[str] = field(default_factory=list)
+    forward: int = 0
 
     def order(self) -> list[Value]:
         """Every value the outputs depend on, operands before their users."""

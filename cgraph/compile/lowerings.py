@@ -46,7 +46,7 @@ def one(b: Builder, x: Value) -> Value:
 
 def _exponential(b: Builder, z: Value) -> tuple[Value, Value]:
     """e = exp(−z) and q = 1 / (1 + e) = σ(z)."""
-    e = b.elementwise("exp", b.elementwise("negative", z))
+    e = b.hint("e", z, b.elementwise("exp", b.elementwise("negative", z)))
     return e, b.elementwise("reciprocal", b.elementwise("add", e, one(b, z)))
 
 
@@ -58,37 +58,40 @@ def _sigmoid(b: Builder, z: Value) -> Value:
 def _other(b: Builder, z: Value) -> Value:
     """1 − σ(z) = σ(−z), as e q."""
     e, q = _exponential(b, z)
-    return b.elementwise("fmin", b.elementwise("multiply", e, q), one(b, z))
+    return b.hint("other", z, b.elementwise("fmin", b.elementwise("multiply", e, q), one(b, z)))
 
 
 @lowering("sigmoid_slope")
 def _sigmoid_slope(b: Builder, z: Value) -> Value:
     if b.known("exp", b.elementwise("negative", z)):
-        return b.elementwise("multiply", _exponential(b, z)[1], _other(b, z))
+        slope = b.elementwise("multiply", _exponential(b, z)[1], _other(b, z))
+        return b.hint("slope", z, slope)
     return _slope_alone(b, z)
 
 
 def _slope_alone(b: Builder, z: Value) -> Value:
     """The slope of a sigmoid that is not needed itself: s / (1 + s)² with s = exp(−|z|)."""
     s = b.elementwise("exp", b.elementwise("copysign", z, b.literal(-1.0, z.dtype)))
+    b.hint("s", z, s)
     total = b.elementwise("add", s, one(b, z))
     return b.elementwise("divide", s, b.elementwise("square", total))
 
 
-def _small(b: Builder, e: Value) -> Value:
-    """exp(−|z|) from e = exp(−z)."""
-    return b.elementwise("minimum", e, b.elementwise("reciprocal", e))
+def _tail(b: Builder, z: Value, e: Value) -> Value:
+    """ln(1 + s) with s = exp(−|z|), from e = exp(−z)."""
+    s = b.hint("s", z, b.elementwise("minimum", e, b.elementwise("reciprocal", e)))
+    return b.hint("tail", z, b.elementwise("log1p", s))
 
 
 @lowering("softplus")
 def _softplus(b: Builder, z: Value) -> Value:
-    tail = b.elementwise("log1p", _small(b, _exponential(b, z)[0]))
+    tail = _tail(b, z, _exponential(b, z)[0])
     return b.elementwise("add", tail, b.elementwise("maximum", z, b.literal(0.0, z.dtype)))
 
 
 @lowering("log_sigmoid")
 def _log_sigmoid(b: Builder, z: Value) -> Value:
-    tail = b.elementwise("log1p", _small(b, _exponential(b, z)[0]))
+    tail = _tail(b, z, _exponential(b, z)[0])
     return b.elementwise("subtract", b.elementwise("minimum", z, b.literal(0.0, z.dtype)), tail)
 
 
@@ -226,7 +229,7 @@ def _clipped(b: Builder, z: Value) -> tuple[Value, Value]:
     """−z, and e = exp(−z) with −z held at where e is still finite, so that y e needs no care."""
     minus = b.elementwise("negative", z)
     top = b.literal(700.0 if z.dtype == np.float64 else 80.0, z.dtype)
-    return minus, b.elementwise("exp", b.elementwise("minimum", minus, top))
+    return minus, b.hint("e", z, b.elementwise("exp", b.elementwise("minimum", minus, top)))
 
 
 @lowering("stable_bce")
@@ -238,9 +241,10 @@ def _stable_bce(b: Builder, z: Value, y: Value) -> Value:
         not_y = b.elementwise("subtract", one(b, z), y)
         tail = b.elementwise("log1p", e)
         return b.elementwise("subtract", tail, b.elementwise("multiply", not_y, minus))
-    tail = b.elementwise("log1p", _small(b, e))
-    negative = b.elementwise("minimum", minus, b.literal(0.0, z.dtype))
-    linear = b.elementwise("subtract", b.elementwise("multiply", y, minus), negative)
+    tail = _tail(b, z, e)
+    below = b.hint("below", z, b.elementwise("minimum", minus, b.literal(0.0, z.dtype)))
+    linear = b.elementwise("subtract", b.elementwise("multiply", y, minus), below)
+    b.hint("linear", z, linear)
     return b.elementwise("add", tail, linear)
 
 
@@ -250,6 +254,7 @@ def _stable_bce_slope(b: Builder, z: Value, y: Value) -> Value:
     _, e = _clipped(b, z)
     not_y = b.elementwise("subtract", one(b, z), y)
     above = b.elementwise("subtract", not_y, b.elementwise("multiply", y, e))
+    b.hint("above", z, above)
     return b.elementwise("divide", above, b.elementwise("add", e, one(b, z)))
 
 

@@ -209,7 +209,8 @@ def profiled(program: Any, special: Any, values: Sequence[Any], repeats: int) ->
         if (
             text.startswith("    ")
             and text[4:5] not in (" ", "")
-            and not body.startswith(("return", "def ", '"""'))
+            and not body.startswith(("return", "def ", "#", '"""'))
+            and not body.endswith(",")
         ):
             lines.append("    _clock(_times)")
             at.append(number)

@@ -51,12 +51,9 @@ def _tails(
     length: dict[Value, int] = {root: 1 for root in roots if not used.get(root)}
     for value in reversed(values):
         users = used.get(value, [])
-        if (
-            value not in length
-            and len(users) == 1
-            and users[0] in length
-            and value.op not in LEAVES
-        ):
+        # From leaves alone nothing is gained by being early: they are there all the time.
+        early = any(a.op not in LEAVES for a in value.args)
+        if value not in length and len(users) == 1 and users[0] in length and early:
             if length[users[0]] < LONGEST_TAIL:
                 length[value] = length[users[0]] + 1
     return set(length)

@@ -122,7 +122,7 @@ class Specialized:
         results = [*forward, *backward]
         for rewritten in (folded, by_tangents, sums_as_products, flattened):
             results = rewritten(builder, results)
-        self.graph = Graph(arguments, results, derived.names)
+        self.graph = Graph(arguments, results, derived.names, len(forward))
         self.emitted = NumpyEmitter(self.graph, threads).emit(title)
         self.source = self.emitted.source
         self.function, self.careful, self.filename = load(self.source, self.emitted.namespace)
@@ -178,7 +178,23 @@ def remark(derived: Derived, values: dict[Node, Value], forward: Collection[Node
             if inner is not value and factor and inner.args and not inner.remark:
                 inner.remark = f"{1 / factor:.6g} × {value.remark}"
         elif node in forward and node.parents:
-            names = tuple(p.basename or (f"{p._value:.6g}" if p.weak else p.op.name) for p in node.parents)  # fmt: skip
-            formula = Formula.fill(node.op.formula.text, names, node.basename or "")
+            formula = written_out(node, 0)
             name = f"{node.basename} = " if node.basename else ""
-            value.remark = f"{name}{formula or node.op.name}"
+            value.remark = f"{name}{formula}"
+
+
+MOST_WRITTEN = 40  # characters of a formula
+
+
+def written_out(node: Node, depth: int) -> str:
+    """The formula of a node in the names of its operands; those without a name are written out, where that stays short."""
+    texts = []
+    for p in node.parents:
+        while p.op.name in ("broadcast_to", "cast", "checkpoint") and not p.name:
+            p = p.parents[0]
+        text = p.basename or (f"{p._value:.6g}" if p.weak else "")
+        if not text and p.parents and depth < 2:
+            inner = written_out(p, depth + 1)
+            text = f"({inner})" if " " in inner else inner
+        texts.append(text if text and len(text) <= MOST_WRITTEN else p.op.name)
+    return Formula.fill(node.op.formula.text, tuple(texts), node.basename or "") or node.op.name

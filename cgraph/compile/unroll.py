@@ -53,6 +53,10 @@ def unroll(b: Builder, roots: Sequence[Value], entries: Mapping[Value, Entries])
                 for index, entry in np.ndenumerate(found[value]):
                     if not entry.label and entry.op not in ("literal", "constant"):
                         entry.label = entry_label(label, value.shape, index)
+            if value.hint:
+                for index, entry in np.ndenumerate(found[value]):
+                    if not entry.hint and entry.args:
+                        entry.hint = entry_label(value.hint, value.shape, index)
     return [found[root] for root in roots]
 
 
