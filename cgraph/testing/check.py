@@ -47,7 +47,8 @@ def check_gradients(
             arrays, in any nesting; a `torch.nn.Module`, which is checked with respect to its parameters by name, too.
         inputs: the point. For a node: values of its inputs in order, or one mapping ``{node: array}``; may be left out.
         wrt: what to differentiate by: nodes, or positions of inputs. Default: the parameters, else all floating point inputs.
-        vjp: ``vjp(upstream, *inputs)`` -> one gradient an input (None for an input without).
+        vjp: ``vjp(upstream, *inputs)`` -> one gradient an input (None for an input without). Of a function with several results the
+            upstream is a tuple, one for each.
         gradient: the same for a scalar function, without upstream: ``gradient(*inputs)``.
         order: 2 checks the derivative of the gradient, too (graphs only).
         modes: which of the engine's ways are checked: "vjp" (backward), "jvp" (forward mode), "graph" (`cgraph.gradient`).
@@ -74,7 +75,7 @@ def check_gradients(
     >>> report.verdict, report.blame.hint
     (<Verdict.FAIL: 'FAIL'>, 'got = 2/3 × expected: a factor is missing')
     """
-    _refuse(order, modes, reference, projections, vjp, gradient)
+    _refuse(locals())
     subject = as_subject(checked, inputs, wrt, vjp, gradient)
     report = Check(subject, seed, projections, modes, reference).judge()
     if order > 1 and report.verdict in (Verdict.PASS, Verdict.KINK):
@@ -92,21 +93,20 @@ def check_gradients(
 MODES = ("vjp", "jvp", "graph")
 
 
-def _refuse(
-    order: Any, modes: Any, reference: Any, projections: Any, vjp: Any, gradient: Any
-) -> None:
+def _refuse(options: dict[str, Any]) -> None:
     """Options that would check nothing, or something else than was meant, are refused."""
+    modes, reference = options["modes"], options["reference"]
     if isinstance(modes, str) or not modes or not set(modes) <= set(MODES):
         raise ValueError(f"modes={modes!r}: give some of {MODES}, as a tuple")
     if "vjp" not in modes:
         raise ValueError(f"modes={modes!r}: 'vjp' is what the others are held against; keep it")
     if reference not in ("auto", "richardson"):
         raise ValueError(f"reference={reference!r}: 'auto' or 'richardson'")
-    if projections < 1 or order < 1:
-        raise ValueError(
-            f"projections={projections}, order={order}: at least 1, or nothing is checked"
-        )
-    if vjp is not None and gradient is not None:
+    for name, least in (("projections", 1), ("order", 1), ("seed", 0)):
+        value = options[name]
+        if not isinstance(value, int | np.integer) or value < least:
+            raise ValueError(f"{name}={value!r}: give a whole number, at least {least}")
+    if options["vjp"] is not None and options["gradient"] is not None:
         raise ValueError("give vjp= or gradient=, not both")
 
 

@@ -91,13 +91,13 @@ class Blame:
             ):
                 lines.append(f"got      {short(self._from_element(self.got_array))}")
                 lines.append(f"expected {short(self._from_element(self.expected_array))}")
-        if self.hint:
+        if self.hint and self.hint != self.sentence:
             lines.append(f"looks like: {self.hint}")
         if self.upstream is not None:
             lines.append(f"upstream {np.shape(self.upstream)}: {short(self.upstream)}")
-        lines.append(
-            f"tolerance used {self.tolerance:.2g}" + (f": {self.reason}" if self.reason else "")
-        )
+        if self.got is not None:
+            why = f": {self.reason}" if self.reason else ""
+            lines.append(f"tolerance used {self.tolerance:.2g}{why}")
         return lines
 
     def _from_element(self, array: Any) -> Any:
@@ -173,7 +173,7 @@ class Report:
         return "\n".join(f"{name:20} {value: .17g}" for name, value in rows)
 
     def __str__(self) -> str:
-        if self.blame is None:
+        if self.blame is None or self.ok:
             first, lines = self.subject.name + (f": {self.why}" if self.why else ""), []
         else:
             first = self.blame.headline(self.subject.name_of) + (

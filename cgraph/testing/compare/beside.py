@@ -8,6 +8,7 @@ among those of its neighbours.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,16 @@ def repeated(check: Any) -> Report | None:
             check,
             "the gradient is not linear in the upstream: for -upstream it is not the negative",
         )
+    return None
+
+
+def still_the_same(check: Any) -> Report | None:
+    """Asked three times more, after other points and upstreams: what was kept of those must not show."""
+    for _ in range(3):
+        if not _same(check, check.subject.gradients(check.w), check.g):
+            return _fail(
+                check, "the gradient depends on how often it was called, or on the calls before"
+            )
     return None
 
 
@@ -156,26 +167,20 @@ def on_a_kink(check: Any) -> Report:
         )
         return report
 
-    for j, g in enumerate(check.g):
-        if not found or not np.size(g):
+    if not found:
+        inconclusive: Report = check.end(
+            Verdict.INCONCLUSIVE, "on a kink, and the gradient raises around it"
+        )
+        return inconclusive
+    gradients = [np.asarray(g, np.float64) for g in check.g]
+    stacks = [np.stack([f[j] for f in found]) for j in range(len(gradients))]
+    for j in _wrong_sums(gradients, stacks):
+        middle = 0.5 * (stacks[j].min(0) + stacks[j].max(0))
+        worst = np.unravel_index(int(np.argmax(np.abs(gradients[j] - middle))), middle.shape)
+        return failed(j, tuple(int(i) for i in worst), gradients[j], middle, 0.0)
+    for j, (g, stack) in enumerate(zip(gradients, stacks, strict=True)):
+        if not g.size:
             continue
-        g = np.asarray(g, np.float64)
-        stack = np.stack([f[j] for f in found])
-        # Sums of entries that the kink leaves alone: of entries that tie, whoever gets it, one gets the upstream.
-        for axis in (None, *range(g.ndim)):
-            sums, total = (
-                stack.sum(tuple(range(1, stack.ndim)) if axis is None else axis + 1),
-                g.sum(axis),
-            )
-            room = sums.max(0) - sums.min(0)
-            size = (
-                np.abs(stack).sum(tuple(range(1, stack.ndim)) if axis is None else axis + 1).max(0)
-            )
-            off = np.abs(total - 0.5 * (sums.max(0) + sums.min(0)))
-            if np.any((room <= 1e-4 * size) & (off > 1e-2 * size + 1e-290)):
-                middle = 0.5 * (stack.min(0) + stack.max(0))
-                worst = np.unravel_index(int(np.argmax(np.abs(g - middle))), g.shape)
-                return failed(j, tuple(int(i) for i in worst), g, middle, 0.0)
         low, high = stack.min(0), stack.max(0)
         slack = 1e-4 * np.maximum(np.maximum(np.abs(low), np.abs(high)), 1e-6 * top)
         room = high - low
@@ -193,7 +198,30 @@ def on_a_kink(check: Any) -> Report:
             return failed(j, where, g, 0.5 * (low + high), float(room[where]))
         doubt = "on a kink, and outside the gradients that were seen around it"
     if doubt:
-        inconclusive: Report = check.end(Verdict.INCONCLUSIVE, doubt)
-        return inconclusive
+        doubtful: Report = check.end(Verdict.INCONCLUSIVE, doubt)
+        return doubtful
     verdict: Report = check.end(Verdict.KINK, why)
     return verdict
+
+
+def _wrong_sums(gradients: list[Array], stacks: list[Array]) -> Iterator[int]:
+    """Arguments whose entries do not add up although the kink leaves their sum alone.
+
+    Of entries that tie, whoever gets it, one gets the upstream: along an axis of one argument, or from two arguments at the same place.
+    """
+
+    def wrong(total: Array, totals: Array, sizes: Array) -> bool:
+        low, high, size = totals.min(0), totals.max(0), sizes.max(0)
+        off = np.abs(total - 0.5 * (high + low))
+        return bool(np.any((high - low <= 1e-4 * size) & (off > 1e-2 * size + 1e-290)))
+
+    for j, (g, stack) in enumerate(zip(gradients, stacks, strict=True)):
+        for axis in (None, *range(g.ndim)):
+            axes = tuple(range(1, stack.ndim)) if axis is None else (axis + 1,)
+            if g.size and wrong(g.sum(axis), stack.sum(axes), np.abs(stack).sum(axes)):
+                yield j
+        for k in range(j):
+            if gradients[k].shape == g.shape and g.size:
+                pair = np.abs(stack) + np.abs(stacks[k])
+                if wrong(g + gradients[k], stack + stacks[k], pair):
+                    yield j

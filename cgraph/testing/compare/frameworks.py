@@ -133,9 +133,15 @@ def _of_tensors(
 @contextmanager
 def _same_numbers(torch: Any) -> Iterator[None]:
     """The same random numbers (of a dropout) at every call."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    generator = (
+        torch.default_generator
+    )  # alone: torch.manual_seed seeds devices, too, and takes a stack trace for each
+    state = generator.get_state()
+    generator.manual_seed(0)
+    try:
         yield
+    finally:
+        generator.set_state(state)
 
 
 # --- modules of PyTorch -----------------------------------------------------------------------------------------------------------

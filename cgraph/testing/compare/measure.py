@@ -31,7 +31,7 @@ def scale_of(x: Array) -> Array:
         size = np.where(
             size > 0, size, min(float(np.median(nonzero)), 1.0) if nonzero.size else 1.0
         )
-    return np.ldexp(1.0, np.frexp(size)[1] - 1)
+    return np.ldexp(1.0, np.minimum(np.frexp(size)[1] - 1, 1000))  # room for directions above it
 
 
 def weights(rng: Any, root: Array, dtype: Any) -> Array:

@@ -117,6 +117,10 @@ class GraphSubject:
                 n for n in leaves if n.dtype.kind == "f" and n.op.name == "input"
             ]
         self.wrt = list(wrt)
+        for node in self.wrt:
+            if node not in self.index:
+                name = node.label if isinstance(node, Node) else repr(node)
+                raise GradientError(f"wrt: {name} is not in the graph of {root.label!r}")
         # Inputs get no gradient from backward(): for them the driver is asked directly, as cgraph.vjp does.
         self.public = all(n.op is PARAMETER for n in self.wrt) and root.active
         self.tape = Tape([None if not n.parents else line_of(n, self.index) for n in self.nodes])
@@ -303,9 +307,13 @@ class FunctionSubject:
             self.notes.append("whole numbers were read as float64: a derivative needs room to move")
             arrays = [a.astype(np.float64) if a.dtype.kind in "iub" else a for a in arrays]
         self.inputs = arrays
-        self.wrt = (
-            [i for i, a in enumerate(arrays) if a.dtype.kind == "f"] if wrt is None else list(wrt)
-        )
+        moving = [i for i, a in enumerate(arrays) if a.dtype.kind == "f"]
+        self.wrt = moving if wrt is None else list(wrt)
+        for i in self.wrt:
+            if i not in moving or self.wrt.count(i) > 1:
+                raise GradientError(
+                    f"wrt={list(self.wrt)!r}: give positions of floating point inputs, each once; they are {moving}"
+                )
         self.pullback = pullback
         self.margin = margin
         n = len(arrays)
@@ -315,6 +323,7 @@ class FunctionSubject:
         self.unit = max([EPS, *(float(np.finfo(arrays[i].dtype).eps) for i in self.wrt)])
         self.last: list[Array] = []  # the very arrays that the gradient answered last
         self.names: list[str] = []  # of the arguments, where they have some
+        self.results: list[tuple[int, ...]] = []  # shapes of the results, where there are several
         self.raised = ""  # what the function itself raised at a point beside
         self.handed: Any = None  # what the check was asked for: function, inputs, options
 
@@ -324,8 +333,18 @@ class FunctionSubject:
         except Exception as error:
             self.raised = f"{type(error).__name__}: {error}"
             raise
-        # Several results are checked together, end to end.
-        return np.concatenate([np.ravel(o) for o in out]) if isinstance(out, tuple | list) else out
+        if not isinstance(out, tuple | list):
+            return out
+        self.results = [np.shape(o) for o in out]
+        return np.concatenate([np.ravel(o) for o in out])  # several results are checked together
+
+    def upstream(self, flat: Array) -> Any:
+        """The upstream as the gradient expects it: of several results, one for each."""
+        if not self.results:
+            return flat
+        ends = np.cumsum([int(np.prod(shape, dtype=int)) for shape in self.results])
+        pieces = np.split(flat, ends[:-1])
+        return tuple(p.reshape(shape) for p, shape in zip(pieces, self.results, strict=True))
 
     def name_of(self, node: Node) -> str:
         return node.label
@@ -347,7 +366,7 @@ class FunctionSubject:
     def gradients(self, upstream: Array) -> list[Array]:
         given = [same_layout(a) for a in self.inputs]
         handed = np.array(upstream)
-        found = self.pullback(handed, *given)
+        found = self.pullback(self.upstream(handed), *given)
         found = list(found) if isinstance(found, tuple | list) else [found]
         if any(
             not np.array_equal(a, b, equal_nan=True)
@@ -378,7 +397,7 @@ class FunctionSubject:
         moved = FunctionSubject(
             self.function, inputs, self.pullback, self.wrt, self.name, self.margin
         )
-        moved.names = self.names
+        moved.names, moved.results = self.names, self.results
         return moved
 
     def kinks(self, values: Sequence[Array]) -> list[tuple[int, float]]:

@@ -25,6 +25,7 @@ from cgraph.testing.report import Blame, Verdict
 Array = Any
 REPLAYS = 8
 CONFIDENCE = 4.0
+TINY = 2.0**-990  # operands of this size have no digits beneath them for a step
 MOST = 256  # entries that are looked at one by one
 
 
@@ -62,7 +63,8 @@ class Edge:
         self.floor = (
             float(np.finfo(np.float32).smallest_subnormal) * 4 * largest if unit > 1e-10 else 1e-300
         )
-        self.error: Exception | None = None
+        # What underflows in a step is multiplied by the upstream.
+        self.floor *= max(1.0, float(np.max(np.abs(upstream), initial=0.0)))
 
     def margin(self) -> float:
         rule = self.node.op.margin
@@ -89,8 +91,10 @@ class Edge:
             return Verdict.FAIL, wrong_shape(node, i, got, x, self.upstream)
         if not got.size:
             return None
+        tiny = measure.scale_of(x) < TINY
+        d: Array = 0.0
         for gradients in (None, [got]):
-            d = measure.direction(self.rng, [x], gradients, [np.float64])[0]
+            d = np.where(tiny, 0.0, measure.direction(self.rng, [x], gradients, [np.float64])[0])
             try:
                 n, n_size = measure.total(self.upstream, self.expected(d))
             except NotAnalytic:
@@ -112,6 +116,9 @@ class Edge:
             if measure.agree(a, n, bound + CONFIDENCE * slack):
                 continue
             return self._verdict(got, d, bound + CONFIDENCE * slack)
+        if tiny.any():
+            why = "an operand is below 1e-298, where no step is small enough for a reference"
+            return Verdict.DOMAIN, self._blame(got, d, np.inf, why)
         return None
 
     def _verdict(self, got: Array, d: Array, bound: float) -> tuple[Verdict, Blame | None] | None:
@@ -424,6 +431,9 @@ def gradient_of(
         found[:], bound[:] = given, np.inf
         entries = _most_wrong(tape, leaves, values, i, w, given.reshape(x.shape), size)
     for k in entries:
+        if size[k] < TINY and got is not None:
+            found[k], bound[k] = np.ravel(got)[k], np.inf
+            continue
         seed = np.zeros(x.size)
         seed[k] = size[k]
         try:

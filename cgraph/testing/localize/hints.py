@@ -55,7 +55,11 @@ def hint(
     ):
         if text:
             return text
-    return _by_part(got, expected, rtol, unit) or _by_upstream(got, expected, upstream, rtol)
+    return (
+        _by_part(got, expected, rtol, unit)
+        or _by_upstream(got, expected, upstream, rtol)
+        or _by_sum(got, expected, rtol)
+    )
 
 
 def hint_of(got: Array, expected: Array, looked_at: range, unit: float, upstream: Array) -> str:
@@ -108,7 +112,7 @@ def _by_factor(got: Array, expected: Array, rtol: float) -> str:
         if simple.denominator == 1:
             return f"got = {simple.numerator} × expected: counted {simple.numerator} times, or a division by {simple.numerator} is missing (1/m?)"  # noqa: E501
         return f"got = {simple.numerator}/{simple.denominator} × expected: a factor is missing"
-    return f"got = {factor:.9g} × expected" + (
+    return f"got = {factor:.12g} × expected" + (
         f" (wrong by {factor - 1:.1e})" if abs(factor - 1) < 0.1 else ""
     )
 
@@ -156,6 +160,16 @@ def _by_part(got: Array, expected: Array, rtol: float, unit: float) -> str:
         return f"{int(wrong.sum())} of {got.size} entries are wrong ({entries})" + (
             f"; there, {inner}" if inner else ""
         )
+    return ""
+
+
+def _by_sum(got: Array, expected: Array, rtol: float) -> str:
+    off = got - expected
+    middle = float(np.median(off))
+    if got.size > 1 and np.all(
+        np.abs(off - middle) <= 1e-6 * abs(middle) + rtol * np.abs(expected)
+    ):
+        return f"got = expected {middle:+.6g}: something is added to every entry"
     return ""
 
 

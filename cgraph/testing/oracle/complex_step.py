@@ -69,6 +69,8 @@ _COMPLEX_FORWARDS: dict[str, Any] = {
     "deg2rad": lambda x: x * (np.pi / 180),
     "rad2deg": lambda x: x * (180 / np.pi),
     "log_expit": lambda x: -complex_forwards.COMPLEX_FORWARDS["softplus"](-x),
+    "remainder": complex_forwards.COMPLEX_FORWARDS["remainder"],
+    "fmod": complex_forwards.COMPLEX_FORWARDS["fmod"],
     "xlogy": lambda x, y: np.where(re(x) == 0, 0.0, x * np.log(y)),
 }
 
@@ -233,8 +235,8 @@ class Probe(np.ndarray[Any, np.dtype[Any]]):
         raise NotAnalytic(".imag")
 
     def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
-        # A cast to float64 asks for nothing that a complex128 is not; to anything else loses digits or the step.
-        if np.dtype(dtype) in (np.dtype(np.float64), np.dtype(np.complex128)):
+        # Rounding to another precision has the derivative 1 as far as anybody means one; other casts lose the step.
+        if np.dtype(dtype).kind in "fc":
             return self
         raise NotAnalytic(f".astype({np.dtype(dtype)})")
 

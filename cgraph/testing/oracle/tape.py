@@ -238,9 +238,11 @@ def probed(line: Line, given: Sequence[Array], value: Array) -> Array:
         raise NotAnalytic("the forward answers complex numbers with something else")
     if noises._active is None:
         # Held against the forward itself: what is stored may have been rounded to float32. The square of a step is not zero.
-        real = np.asarray(line.forward(*map(np.real, given), **line.params), np.float64)
+        real = np.asarray(line.forward(*map(np.real, given), **line.params))
+        unit = 1e-9 if real.dtype.kind != "f" else max(1e-9, 8.0 * float(np.finfo(real.dtype).eps))
+        real = np.asarray(real, np.float64)
         step = max((float(np.max(np.abs(np.imag(x)), initial=0.0)) for x in given), default=0.0)
-        near = np.abs(out.real - real) <= 1e-9 * np.abs(real) + 2.0**-40 * step
+        near = np.abs(out.real - real) <= unit * np.abs(real) + 2.0**-40 * step
         if not np.all(near | ~np.isfinite(real)):
             # LAPACK rounds otherwise for complex numbers, and a bad condition makes much of it: as much as of its operands' rounding.
             with noises.noise(np.random.default_rng(0), EPS):
