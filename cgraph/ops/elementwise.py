@@ -53,8 +53,13 @@ def _power_partial(a: Any, b: Any) -> Any:
     """b·a^(b−1), but 0 for b = 0, also at a = 0. A known exponent keeps the gradient graph free of the case distinction."""
     known = b if type(b) is float else b._value if getattr(b, "weak", False) else None
     if known is not None:
-        return 0.0 * a if known == 0.0 else known * (a if known == 2.0 else power(a, known - 1.0))
-    return b * power(a, where(equal(b, 0.0), 1.0, b - 1.0))
+        if known == 0.0:
+            return 0.0 / (1.0 + abs(a))  # zero also where a is infinite
+        return known * (a if known == 2.0 else power(a, known - 1.0))
+    # The exponent stays b - 1 at b = 0, too: the derivative by b of this is 1/a there.
+    tiny = float(np.finfo(getattr(a, "dtype", np.float64)).tiny)
+    lost = logical_and(equal(b, 0.0), less(abs(a), tiny))
+    return b * power(where(lost, 1.0, a), b - 1.0)
 
 
 def _step(a: Any, b: Any) -> Any:

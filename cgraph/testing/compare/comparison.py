@@ -185,7 +185,7 @@ class Check:
                 return self.forward_only(a, a_size, d)
             return ended
         n, n_size = measure.total(self.w, found) if found is not None else (0.0, 0.0)
-        bound = self.base * (a_size + n_size) + self.floor
+        bound = self.base * a_size + self.base * n_size + self.floor
         self.report.compared(a, n, bound)
         if not np.isfinite(n):
             return self.end(Verdict.DOMAIN, self.edge() or "the derivative is not finite here")
@@ -196,7 +196,7 @@ class Check:
             if t.shape != np.shape(self.w):
                 return self.investigate("jvp", k, seeds, d, np.nan, n, bound)
             a, a_size = measure.total(self.w, t)
-            if not measure.agree(a, n, self.base * (a_size + n_size) + self.floor):
+            if not measure.agree(a, n, self.base * a_size + self.base * n_size + self.floor):
                 return self.investigate("jvp", k, seeds, d, a, n, bound)
         elif k == 0 and not subject.is_graph and not self.kinks:
             # A black box may lose the step where no Probe sees it: always cross-checked by finite differences.
@@ -221,7 +221,7 @@ class Check:
         t = np.asarray(self.subject.tangent(d), np.float64)
         if t.shape == np.shape(self.w):
             b, b_size = measure.total(self.w, t)
-            if measure.agree(b, a, 64 * self.base * (a_size + b_size) + self.floor):
+            if measure.agree(b, a, 64 * self.base * a_size + 64 * self.base * b_size + self.floor):
                 return None
         blame = localize.forward_against_reverse(self.subject, self.rng)
         if blame is None:
@@ -583,7 +583,7 @@ class Check:
         n, n_size = measure.total(reached, found)
         a, a_size = measure.pairing(subject.gradients(reached), d)
         second = self.differences(seeds, abs(n), weights=reached)
-        bound = self.base * (a_size + n_size) + self.floor
+        bound = self.base * a_size + self.base * n_size + self.floor
         told = second.sides is None and second.error <= 0.03 * abs(n - a)
         if told and measure.agree(second.value, n, 2 * CONFIDENCE * second.error + bound):
             self.report.compared(a, n, bound)

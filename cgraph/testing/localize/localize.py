@@ -181,7 +181,9 @@ def compare_graph_mode(
             )
         d = measure.continuous(rng, shape)
         (a, a_size), (b, b_size) = measure.total(numbers, d), measure.total(by_graph, d)
-        if not measure.agree(a, b, 64 * base * (a_size + b_size) + 1e-290) and np.isfinite(a):
+        if not measure.agree(
+            a, b, 64 * base * a_size + 64 * base * b_size + 1e-290
+        ) and np.isfinite(a):
             return _rule_over_nodes(subject, rng) or Blame(
                 "graph", label, got=b, expected=a, got_array=by_graph, expected_array=numbers, hint=hint(by_graph, numbers, subject.unit),
                 sentence=f"the gradient graph of {label} evaluates to something else than backward() computes; no single rule is to blame",

@@ -117,7 +117,13 @@ def _clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max:
     return x if high is None else complex_forwards.minimum(x, high)
 
 
+def _sinc(x: Any) -> Any:
+    y = np.pi * x
+    return np.where(re(bare(y)) == 0, 1.0, np.sin(y) / y)
+
+
 _FUNCTION_FORWARDS: dict[str, Any] = {
+    "sinc": _sinc,
     "norm": _norm,
     "var": _var,
     "std": _std,
