@@ -15,7 +15,16 @@ import numpy as np
 from cgraph import shapes
 from cgraph.errors import CgraphError, DTypeError, ShapeError, UnsupportedError
 from cgraph.leaves import constant, leaf_node
-from cgraph.node import NO_PARAMS, Node, literal, make_node, number_node, site_of_caller
+from cgraph.node import (
+    NO_PARAMS,
+    ArrayNode,
+    Node,
+    NumberNode,
+    literal,
+    make_node,
+    number_node,
+    site_of_caller,
+)
 from cgraph.op import CONSTANT, OPS, DType, Op
 from cgraph.shapes import Shape
 from cgraph.values import FLOAT64
@@ -31,19 +40,18 @@ def build(
         # The quick way for graphs of numbers: float64 scalars in, a float64 scalar out, nothing to infer.
         active = numbers = False
         for operand in operands:
-            if operand.__class__ is Node:
-                if not operand.floats:
-                    break
+            kind = operand.__class__
+            if kind is NumberNode:
                 if operand.active:
                     active = True
-            elif operand.__class__ is float or operand.__class__ is int:
+            elif kind is float or kind is int:
                 numbers = True
             else:
                 break
         else:
             if numbers:
                 operands = tuple(
-                    [x if x.__class__ is Node else literal(float(x)) for x in operands]
+                    [x if x.__class__ is NumberNode else literal(float(x)) for x in operands]
                 )
             return number_node(op, operands, active, name)
     if op.family == "elementwise":
@@ -78,7 +86,12 @@ def build(
         raise type(error)(
             f"{name or op.name}: {_describe(parents, error)}: {error}\n  built at {site_of_caller()}"
         ) from None
-    floats = op.scalar is not None and all(p.floats for p in parents)
+    floats = (
+        op.scalar is not None
+        and elementwise
+        and dtype == FLOAT64
+        and all(p.floats for p in parents)
+    )
     active = dtype.kind == "f" and any(
         p.active and op.differentiable(i) for i, p in enumerate(parents)
     )
@@ -99,14 +112,15 @@ def _of_one_shape(op: Op, operands: tuple[Any, ...], name: str | None) -> Node |
     shape: Shape | None = None
     numbers = active = False
     for i, x in enumerate(operands):
-        if x.__class__ is Node:
+        kind = x.__class__
+        if kind is ArrayNode or kind is NumberNode:
             if shape is None:
                 shape, dtype = x._shape, x._dtype
             elif x._shape != shape or x._dtype is not dtype:
                 return None
             if x.active and op.differentiable(i):
                 active = True
-        elif x.__class__ is float or x.__class__ is int:
+        elif kind is float or kind is int:
             numbers = True
         else:
             return None
@@ -115,7 +129,7 @@ def _of_one_shape(op: Op, operands: tuple[Any, ...], name: str | None) -> Node |
     if numbers:
         if dtype is not FLOAT64 and not isinstance(op.forward, np.ufunc):
             return None
-        operands = tuple([x if x.__class__ is Node else literal(float(x)) for x in operands])
+        operands = tuple([x if isinstance(x, Node) else literal(float(x)) for x in operands])
     result = op.result_of.get(dtype)
     if result is None:
         try:
@@ -202,6 +216,6 @@ def _cast(node: Node, dtype: DType) -> Node:
     return make_node(OPS["cast"], (node,), params, node.shape, dtype, None, False, node.active)
 
 
-Op.node_class = Node
+Op.number_class = NumberNode
 Op.build_node = staticmethod(build)
 Op.build_number = staticmethod(number_node)

@@ -53,14 +53,15 @@ def input(
             )
         return leaf_node(INPUT, name, None, sizes, real_dtype(dtype or FLOAT64, label))
     array = copied(value, label, dtype)
-    leaf = leaf_node(INPUT, name, None, array.shape, array.dtype)
+    leaf: Any = leaf_node(INPUT, name, None, array.shape, array.dtype)
     if shape is not None:
         declared = tuple(shape) if np.iterable(shape) else (shape,)
         if not shapes.agrees(array.shape, declared):
             raise ShapeError(f"{label!r}: the value has shape {array.shape}, not {declared}")
-        leaf._shape = declared
+        if declared:
+            leaf._shape = declared
     leaf._value = held(array)
-    return leaf
+    return leaf  # type: ignore[no-any-return]
 
 
 def parameter(name: str | None = None, value: Any = None, *, dtype: Any = None) -> Node:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 NO_PARAMS: Mapping[str, Any] = MappingProxyType({})
 
 _scope: ContextVar[str] = ContextVar("cgraph_scope", default="")
+_scoped = False  # whether there has ever been a scope; asking the variable takes a tenth of the time of building a number
 
 
 @contextmanager
@@ -50,6 +51,8 @@ def scope(name: str) -> Iterator[str]:
     >>> w.name, w.scope, w.basename
     ('layer1/W', 'layer1', 'W')
     """
+    global _scoped
+    _scoped = True
     path = f"{_scope.get()}/{name}" if _scope.get() else name
     token = _scope.set(path)
     try:
@@ -98,25 +101,6 @@ def _read_only(name: str, instead: str) -> Any:
     return property(attrgetter(f"_{name}"), assign)
 
 
-def _quick(name: str, swapped: bool = False) -> Callable[[Node, Any], Node]:
-    """An operator that skips the general door when both sides are float64 scalars."""
-
-    def operator(self: Node, other: Any) -> Node:
-        if self.floats:
-            kind = other.__class__
-            if kind is Node:
-                if other.floats:
-                    return number_node(OPS[name], (self, other), self.active or other.active)
-            elif kind is float or kind is int:
-                number = literal(float(other))
-                return number_node(
-                    OPS[name], (number, self) if swapped else (self, number), self.active
-                )
-        return OPS[name](other, self) if swapped else OPS[name](self, other)
-
-    return operator
-
-
 class Node(Operators):
     """One value of a graph: an op applied to parents, or a leaf.
 
@@ -137,18 +121,14 @@ class Node(Operators):
     __slots__ = (
         "__weakref__",
         "_code",
-        "_dtype",
         "_grad",
         "_latest",
         "_offset",
         "_plan",
-        "_shape",
         "_value",
         "active",
-        "floats",
         "name",
         "op",
-        "params",
         "parents",
         "scope",
     )
@@ -172,24 +152,6 @@ class Node(Operators):
     _plan: Any  # kept by a root: how to evaluate it again (cgraph/plan.py)
     _code: Any  # the line that built it, as a code object and an offset into it: cheap to take, looked up when asked for
     _offset: int
-
-    # What graphs of numbers are made of.
-    __add__, __radd__ = _quick("add"), _quick("add", swapped=True)
-    __sub__, __rsub__ = _quick("subtract"), _quick("subtract", swapped=True)
-    __mul__, __rmul__ = _quick("multiply"), _quick("multiply", swapped=True)
-    __truediv__, __rtruediv__ = _quick("divide"), _quick("divide", swapped=True)
-
-    def __neg__(self) -> Node:
-        return (
-            number_node(OPS["negative"], (self,), self.active)
-            if self.floats
-            else OPS["negative"](self)
-        )
-
-    def __pow__(self, other: Any) -> Node:
-        if self.floats and other.__class__ is int and other == 2:
-            return number_node(OPS["square"], (self,), self.active)
-        return super().__pow__(other)
 
     @property
     def kind(self) -> str:
@@ -347,7 +309,7 @@ class Node(Operators):
         return format(value.item(), spec)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name in Node.__slots__:
+        if name.startswith("_") or name in _FIELDS:
             raise AttributeError(name)
         public = ALIASES.get(name, name)
         instead = (
@@ -362,6 +324,17 @@ class Node(Operators):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return PUBLIC["flatten_for_pickle"](self)
+
+
+_FIELDS = {*Node.__slots__, "params"}
+
+
+class ArrayNode(Node):
+    """A node of any shape and dtype."""
+
+    __slots__ = ("_dtype", "_shape", "params")
+
+    floats = False
 
 
 # --- values of large runs -----------------------------------------------------------------------------------------------------
@@ -392,7 +365,7 @@ def _ask_runs(node: Node, question: str) -> Any:
 
 # --- building nodes -----------------------------------------------------------------------------------------------------------
 
-_new = object.__new__
+_new: Any = object.__new__
 _frame = sys._getframe
 
 
@@ -400,6 +373,7 @@ _frame = sys._getframe
 # most often builds the next one too, and those of cgraph met so far. Identities, not references: nobody's globals are kept alive.
 _outside = 0
 _inside: set[int] = set()
+_line: Any = None  # the user's code object that built a number last: nine times in ten the next one comes from there
 
 
 def _remember_site(node: Node) -> None:
@@ -429,52 +403,111 @@ def make_node(
     floats: bool,
     active: bool,
 ) -> Node:
-    node: Node = _new(Node)
+    node: Any
+    if floats:
+        node = _new(NumberNode)
+    else:
+        node = _new(ArrayNode)
+        node.params = params
+        node._shape = shape
+        node._dtype = dtype
     node.op = op
     node.parents = parents
-    node.params = params
-    node._shape = shape
-    node._dtype = dtype
     node.scope = path = _scope.get()
     node.name = f"{path}/{name}" if path and name is not None else name
-    node.floats = floats
     node.active = active
     _remember_site(node)
-    return node
+    return node  # type: ignore[no-any-return]
+
+
+# --- numbers ------------------------------------------------------------------------------------------------------------------
+
+
+def _quick(name: str, swapped: bool = False) -> Callable[[NumberNode, Any], Node]:
+    """An operator that skips the general door where both sides are numbers: `number_node`, written out."""
+
+    def operator(self: NumberNode, other: Any) -> Node:
+        global _line
+        kind = other.__class__
+        if kind is NumberNode:
+            parents: tuple[Node, Node] = (self, other)
+            active = self.active or other.active
+        elif kind is float or kind is int:
+            number = literal(float(other))
+            parents = (number, self) if swapped else (self, number)
+            active = self.active
+        else:
+            return OPS[name](other, self) if swapped else OPS[name](self, other)
+        node: NumberNode = _new(NumberNode)
+        node.op = OPS[name]
+        node.parents = parents
+        node.scope = _scope.get() if _scoped else ""
+        node.name = None
+        node.active = active
+        frame = _frame(1)
+        code = frame.f_code
+        if code is _line:
+            node._code = code
+            node._offset = frame.f_lasti
+        else:
+            _remember_site(node)
+            _line = node._code
+        return node
+
+    return operator
+
+
+class NumberNode(Node):
+    """A float64 scalar computed from float64 scalars: what graphs of numbers are made of, with next to nothing to remember."""
+
+    __slots__ = ()
+
+    params = NO_PARAMS
+    _shape = ()
+    _dtype = FLOAT64
+    floats = True
+
+    __add__, __radd__ = _quick("add"), _quick("add", swapped=True)
+    __sub__, __rsub__ = _quick("subtract"), _quick("subtract", swapped=True)
+    __mul__, __rmul__ = _quick("multiply"), _quick("multiply", swapped=True)
+    __truediv__, __rtruediv__ = _quick("divide"), _quick("divide", swapped=True)
+
+    def __neg__(self) -> Node:
+        return number_node(OPS["negative"], (self,), self.active)
+
+    def __pow__(self, other: Any) -> Node:
+        if other.__class__ is int and other == 2:
+            return number_node(OPS["square"], (self,), self.active)
+        return super().__pow__(other)
 
 
 def number_node(op: Op, parents: tuple[Node, ...], active: bool, name: str | None = None) -> Node:
-    """A float64 scalar computed from float64 scalars: what `make_node` does, without asking anything. For speed."""
-    node: Node = _new(Node)
+    """A node of numbers: what `make_node` does, without asking anything. For speed."""
+    global _line
+    node: NumberNode = _new(NumberNode)
     node.op = op
     node.parents = parents
-    node.params = NO_PARAMS
-    node._shape = ()
-    node._dtype = FLOAT64
-    node.scope = path = _scope.get()
+    node.scope = path = _scope.get() if _scoped else ""
     node.name = f"{path}/{name}" if path and name is not None else name
-    node.floats = True
     node.active = active
     frame = _frame(2)
-    if id(frame.f_globals) == _outside:
-        node._code = frame.f_code
+    code = frame.f_code
+    if code is _line:
+        node._code = code
         node._offset = frame.f_lasti
     else:
         _remember_site(node)
+        _line = node._code
     return node
 
 
 def literal(value: float) -> Node:
     """A Python number in an expression: a weak constant without a name or a line of its own."""
-    node: Node = _new(Node)
+    node: NumberNode = _new(NumberNode)
     node.op = CONSTANT
     node.parents = ()
-    node.params = NO_PARAMS
-    node._shape = ()
-    node._dtype = FLOAT64
     node.name = node._code = None
-    node.scope = _scope.get()
-    node.floats = True
+    node.scope = _scope.get() if _scoped else ""
     node.active = False
     node._value = value
     return node
@@ -482,7 +515,7 @@ def literal(value: float) -> Node:
 
 def site_of_caller() -> str:
     """The user's line, for a message about a node that could not be built."""
-    node = _new(Node)
+    node = _new(ArrayNode)
     _remember_site(node)
     return str(node.site)
 

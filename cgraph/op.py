@@ -143,8 +143,8 @@ class Op:
     # Counts the changes to ops, by which what was derived from them (cgraph/plan.py) knows that it is stale.
     changes: ClassVar[int] = 0
 
-    # Set by node.py, which stands above: the class of nodes, and how to build one, in general and from one float64 scalar.
-    node_class: type[Any]
+    # Set by node.py, which stands above: the class of numbers, and how to build a node, in general and from one float64 scalar.
+    number_class: type[Any]
     build_node: Callable[..., Any]
     build_number: Callable[..., Any]
 
@@ -225,7 +225,7 @@ class Op:
                     return self.scalar(operand)  # type: ignore[misc]
                 except FLOAT_ERRORS:
                     return self.evaluate(operand)
-            if operand.__class__ is Op.node_class and operand.floats:
+            if operand.__class__ is Op.number_class:
                 return Op.build_number(self, operands, operand.active, name)
         for operand in operands:
             if isinstance(operand, Operators):

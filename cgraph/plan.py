@@ -19,6 +19,7 @@ import numpy as np
 
 from cgraph import shapes
 from cgraph.backprop import SymbolicValues, backpropagate
+from cgraph.floats import FloatGraph
 from cgraph.graph import order
 from cgraph.leaves import leaf_node
 from cgraph.node import Node
@@ -44,6 +45,7 @@ class Plan:
     Attributes:
         nodes: the topological order, without its last node, which keeps the plan.
         uses: how many evaluations there were.
+        floats: the rows of a graph of numbers, which needs no source.
     """
 
     forward: Forward | Literal[False] | None = None  # False: there is none
@@ -53,19 +55,19 @@ class Plan:
     uses = 0
     changes = -1
     small: bool | None = None
-    _position: dict[int, int] | None = None
+    _position: dict[Node, int] | None = None
     _active: list[int] | None = None
 
-    def __init__(self, nodes: list[Node], roots: tuple[Node, ...]) -> None:
+    def __init__(self, nodes: list[Node], floats: FloatGraph | None) -> None:
         self.nodes = nodes
+        self.floats = floats
         self.signatures: set[tuple[tuple[int, ...], ...]] = set()
-        self.floats = roots[0].floats if len(roots) == 1 else all(root.floats for root in roots)
 
     @property
-    def position(self) -> dict[int, int]:
-        """Where each node stands in the order, by its identity; its last node is not in it."""
+    def position(self) -> dict[Node, int]:
+        """Where each node stands in the order; its last node is not in it."""
         if self._position is None:
-            self._position = {id(node): i for i, node in enumerate(self.nodes)}
+            self._position = {node: i for i, node in enumerate(self.nodes)}
         return self._position
 
     def active(self, last: Node) -> list[int]:
@@ -150,9 +152,12 @@ def plan_of(roots: tuple[Node, ...]) -> tuple[Plan, Node]:
         kept = getattr(root, "_plan", None)
         if kept.__class__ is dict and key in kept:
             return kept[key], root
-    nodes = order(*roots)
+    floats = FloatGraph(roots) if all([root.floats for root in roots]) else None
+    nodes = order(*roots) if floats is None else floats.nodes
     last = nodes.pop()
-    plan = Plan(nodes, roots)
+    plan = Plan(nodes, floats)
+    if floats is not None:
+        plan._position = floats.let_go(last)
     kept = getattr(last, "_plan", None)
     if kept is None and len(key) == 1:
         last._plan = plan

@@ -17,10 +17,11 @@ from cgraph import shapes
 from cgraph.backprop import backpropagate, edge_share
 from cgraph.errors import CgraphError, GradientError, MissingValueError, NoGradientError, ShapeError
 from cgraph.explain import explain
+from cgraph.floats import FloatGraph
 from cgraph.linear_maps import LocalGradient
 from cgraph.nan_check import check_gradients, check_values
 from cgraph.node import Node, found_in, require_scalar, why_no_gradient
-from cgraph.op import FLOAT_ERRORS, PARAMETER, Formula
+from cgraph.op import PARAMETER, Formula, Op
 from cgraph.operators import PUBLIC, public
 from cgraph.plan import SMALL_NODES, plan_of
 from cgraph.values import Array, capture, readonly
@@ -71,9 +72,9 @@ class Run:
             self._fed = {node: capture(value, node) for node, value in _check_feeds(feeds)}
         again = plan.again()
         # Python's floats are several times faster than NumPy's scalars, for graphs that need nothing more.
-        self._floats = plan.floats
-        if plan.floats:
-            self._forward_floats()
+        self._floats = plan.floats is not None
+        if plan.floats is not None:
+            self._forward_floats(plan.floats)
         elif quiet:
             self._forward(again, keep == "leaves")
         else:
@@ -133,34 +134,29 @@ class Run:
         """The gradient of a node as it was computed, or None."""
         return _at(self, node, self._grads_by_node, self._g)
 
-    def _forward_floats(self) -> None:
-        values: dict[Node, Any] = {}
-        fed = self._fed
-        self._by_node = values
-        small = len(self._plan.nodes) < SMALL_NODES
-        for node in self.order:
-            scalar = node.op.scalar
-            if scalar is None:  # a leaf
-                value = fed[node] if node in fed else node._value
-                if value.__class__ is not float:
-                    if value is None:
-                        raise _missing(node)
-                    value = float(value)
-            else:
-                parents = node.parents
-                try:
-                    if len(parents) == 2:
-                        a, b = parents
-                        value = scalar(values[a], values[b])
-                    else:
-                        value = scalar(*[values[p] for p in parents])
-                except FLOAT_ERRORS:
-                    with np.errstate(all="ignore"):
-                        value = float(node.op.forward(*[np.float64(values[p]) for p in parents]))
-            values[node] = value
-            node._latest = value if small else None
-        if not small:
-            self._leave_roots()
+    def _forward_floats(self, rows: FloatGraph) -> None:
+        if rows.changes != Op.changes:
+            rows = self._plan.floats = FloatGraph(self.roots)
+            rows.nodes.clear()
+        self._v = x = rows.blank.copy()
+        fed, last = self._fed, self._last
+        for k, node in rows.leaves if last.parents else (*rows.leaves, (-1, last)):
+            value = fed[node] if node in fed else node._value
+            if value.__class__ is not float:
+                if value is None:
+                    raise _missing(node)
+                value = float(value)
+            x[k] = value
+        rows.run(x)
+        nodes = self._plan.nodes
+        small = len(nodes) < SMALL_NODES
+        if small:
+            for node, value in zip(nodes, x):  # noqa: B905  (the last node comes below)
+                node._latest = value
+        else:
+            for node in nodes:
+                node._latest = None
+        self._leave_roots(small)
 
     def _forward_arrays(self) -> None:
         values: dict[Node, Any] = {}
@@ -200,7 +196,7 @@ class Run:
 
     def _leave_grads(self) -> None:
         plan = self._plan
-        small = plan.small if not plan.floats else len(plan.nodes) < SMALL_NODES
+        small = plan.small if plan.floats is None else len(plan.nodes) < SMALL_NODES
         g, at = self._g, self._grads_by_node
         nodes, active = self.order, plan.active(self._last)
         if g is None and small and at is not None and len(at) == len(active):
@@ -276,8 +272,11 @@ class Run:
         self._g = self._grads_by_node = self._masks_by_node = None
         self._mask_at = ((), ())
         self._locals.clear()
+        if plan.floats is not None:
+            self._backward_floats(plan.floats, seed, frugal)
+            return
         source = None
-        if not plan.floats and (plan.uses > 1 or self._dropping):
+        if plan.uses > 1 or self._dropping:
             source = plan.backward_source(root, frugal)
         if source:
             if self._v is None:
@@ -295,6 +294,23 @@ class Run:
         self._spent = frugal
         self._leave_grads()
 
+    def _backward_floats(self, rows: FloatGraph, seed: float, frugal: bool) -> None:
+        assert self._v is not None
+        self._g = g = rows.zeros.copy()
+        g[-1] = seed
+        rows.send(self._v, g)
+        for k, node in rows.leaves:
+            if g[k] is None and node.op is PARAMETER:
+                # Reachable, but only through something without a derivative: that is a gradient of zero.
+                g[k] = 0.0
+        if frugal:
+            self._by_node = None
+            kept = {k for k, _ in rows.leaves} | {len(g) - 1}
+            self._g = [x if k in kept else None for k, x in enumerate(g)]
+            self._v = [x if k in kept else None for k, x in enumerate(self._v)]
+        self._spent = frugal
+        self._leave_grads()
+
     def _backward_by_loop(self, root: Node, seed: Any, frugal: bool) -> None:
         order, values = self.order, self._values
         active = [order[i] for i in self._plan.active(root)]
@@ -303,11 +319,10 @@ class Run:
         self._masks_by_node = masks
         dropping = {"drop": values} if frugal else {}
         backpropagate(active, grads, values, set(active), masks, **dropping)
-        if not self._floats:
-            for node in active:
-                # Where float64 data met float32 parameters, what comes back is float64; the gradient has its node's dtype.
-                if node in grads and grads[node].dtype is not node.dtype:
-                    grads[node] = grads[node].astype(node.dtype)
+        for node in active:
+            # Where float64 data met float32 parameters, what comes back is float64; the gradient has its node's dtype.
+            if node in grads and grads[node].dtype is not node.dtype:
+                grads[node] = grads[node].astype(node.dtype)
         for node in active:
             if node not in grads and node.op is PARAMETER:
                 # Reachable, but only through something without a derivative: that is a gradient of zero.
@@ -499,7 +514,7 @@ def _at(run: Run, node: Node, by_node: dict[Node, Any] | None, found: list[Any] 
         return None if by_node is None else by_node.get(node)
     if node is run._last:
         return found[-1]
-    i = run._plan.position.get(id(node))
+    i = run._plan.position.get(node)
     return None if i is None else found[i]
 
 

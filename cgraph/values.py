@@ -57,6 +57,9 @@ def held(array: Array) -> Any:
 def readonly(value: Any) -> Array:
     """A value as a read-only array."""
     array = np.asarray(value)
+    if value.__class__ is float:  # a fresh array, and nobody else's
+        array.setflags(write=False)
+        return array
     if array.flags.writeable:
         array = array.view()
         array.setflags(write=False)

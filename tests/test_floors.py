@@ -25,7 +25,7 @@ FLOORS = {
     "errors": 0, "extras": 0, "shapes": 0, "linear_maps": 0, "numpy_names": 0, "operators": 0, "trees": 0,
     "op": 1, "values": 1, "node": 1, "leaves": 1, "build": 1, "graph": 1,
     "ops": 2,
-    "explain": 2, "nan_check": 2, "backprop": 2, "plan": 2, "batching": 2, "mapping": 3, "run": 3, "autodiff": 3,
+    "explain": 2, "nan_check": 2, "backprop": 2, "floats": 2, "plan": 2, "batching": 2, "mapping": 3, "run": 3, "autodiff": 3,
     "folding": 2, "control": 4, "rewrite": 4,
     "linalg": 4, "special": 4, "fft": 4, "stats": 4, "integrate": 4,
     "io": 5, "compile": 5,

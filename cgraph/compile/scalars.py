@@ -107,7 +107,7 @@ def read(roots: Sequence[Node], targets: Sequence[Node] = ()) -> Scalars | None:
             stack.pop()
             if node in at:
                 continue
-            if node.dtype is not FLOAT64 and node.dtype != FLOAT64:
+            if node._dtype is not FLOAT64 and node._dtype != FLOAT64:
                 return None
             if not n:
                 if not shapes.is_static(node.shape):
@@ -136,7 +136,7 @@ def read(roots: Sequence[Node], targets: Sequence[Node] = ()) -> Scalars | None:
                 if node.op.family != "elementwise" or node.op.partials is None:
                     return None
                 code = codes[node.op] = len(codes)
-            if node.shape:
+            if node._shape:
                 return None
             depth, moving = level[i], active[i]
             if j >= 0:

@@ -49,7 +49,7 @@ class Body:
         if source:
             values = source.values(feeds)
             if values is not None:
-                return [values[plan.position.get(id(out), -1)] for out in self.outputs]
+                return [values[plan.position.get(out, -1)] for out in self.outputs]
         run = Run(self.outputs, feeds, None)
         return [run.value(out) for out in self.outputs]
 

@@ -19,9 +19,9 @@ from cgraph.build import build
 from cgraph.control.body import Body
 from cgraph.errors import StoreError
 from cgraph.io.archive import Arrays, damage_is_told, read_archive, write_archive
-from cgraph.leaves import constant, input, parameter
+from cgraph.leaves import constant, input, leaf_node, parameter
 from cgraph.node import Node
-from cgraph.op import find
+from cgraph.op import CONSTANT, find
 from cgraph.ops import OPS
 
 __all__ = ["load", "read", "save", "write"]
@@ -178,11 +178,7 @@ def _constant(value: Any, dtype: np.dtype[Any]) -> Node:
         return constant(value, dtype=dtype)
     if not isinstance(value, int | float):
         raise StoreError("a constant has no value")
-    node = constant(float(value))
-    node._value = value  # a weak int or bool stays one
-    node._dtype = dtype
-    node.floats = dtype == np.float64
-    return node
+    return leaf_node(CONSTANT, None, value, (), dtype)  # a weak int or bool stays one
 
 
 def _encode(value: Any, node: Node, arrays: Arrays) -> Any:

@@ -36,7 +36,7 @@ def as_subject(
         return checked
     if isinstance(checked, Node):
         return graph_subject(checked, inputs, wrt)
-    if getattr(checked, "root", None).__class__ is Node:  # a RandomGraph
+    if isinstance(getattr(checked, "root", None), Node):  # a RandomGraph
         return GraphSubject(checked.root)
     torch = sys.modules.get("torch")
     if torch is not None:
