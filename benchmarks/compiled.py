@@ -215,7 +215,7 @@ def table(rows: list[tuple[str, str, float, float]]) -> list[str]:
         "|---|---|---|---|",
     ]
     for work, how, us, ratio in rows:
-        record(work, how, us / 1e6, ratio, next(h for w, h, *_ in rows if w == work))
+        record(work, how, us, ratio, next(h for w, h, *_ in rows if w == work))
         lines.append(f"| {work} | {how} | {us:.2f} | {ratio:.3f} |")
     return [*lines, ""]
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from timing import interleaved
+from timing import interleaved, record
 
 import cgraph as cg
 
@@ -245,13 +245,31 @@ def table(found: dict[str, Any]) -> list[str]:
     ]  # fmt: skip
     for name in names:
         cells = [cell[c, d, name] for c, d in columns]
+        for r in cells:
+            work = f"{r['chain']} {r['dtype']}, {found['entries']:,} entries"
+            record(
+                work, name, r["ns an entry"], r["of PyTorch eager"], "PyTorch eager", "ns an entry"
+            )
         texts = [f"{r['ns an entry']:.1f} ({r['of PyTorch eager']:.3f})" for r in cells]
         lines.append(f"| {name} | " + " | ".join(texts) + " |")
     lines += ["", "Peak memory, in arrays of the input's size (`bell`, float64):", ""]
     lines += ["| | arrays | of NumPy by hand |", "|---|---|---|"]
     for r in found["peaks"]:
+        record(
+            "bell f8",
+            r["how"],
+            r["arrays"],
+            r["of NumPy by hand"],
+            "NumPy by hand",
+            "arrays at most",
+        )
         lines.append(f"| {r['how']} | {r['arrays']:.1f} | {r['of NumPy by hand']:.2f} |")
     return [*lines, ""]
+
+
+def report() -> list[str]:
+    """What `everything.py` puts into RESULTS.md."""
+    return table(results())
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import tracemalloc
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,30 @@ def steps() -> list[str]:
     return lines
 
 
+def jax_peer(name: str, p: Array, v: Array, X: Array, Y: Array, x: Array, w: Array) -> dict[str, Callable[[], object]]:  # fmt: skip
+    """The same by JAX, jitted, where it is installed."""
+    if not find_spec("jax"):
+        return {}
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+
+    def logistic(q: Any) -> Any:
+        z = q @ X
+        return jnp.mean(jax.nn.softplus(z) - Y * z)
+
+    def rosenbrock(q: Any) -> Any:
+        return jnp.sum(100.0 * (q[1:] - q[:-1] ** 2) ** 2 + (1.0 - q[:-1]) ** 2)
+
+    f, at, direction = (logistic, p, v) if name.startswith("Iris") else (rosenbrock, x, w)
+    if name.endswith("product"):
+        product = jax.jit(lambda q, d: jax.jvp(jax.grad(f), (q,), (d,))[1])
+        return {"JAX jit": lambda: jax.block_until_ready(product(at, direction))}
+    matrix = jax.jit(jax.hessian(f))
+    return {"JAX jit": lambda: jax.block_until_ready(matrix(at))}
+
+
 def second_derivatives() -> list[str]:
     rng = np.random.default_rng(0)
     X, Y = cg.datasets.iris(features="petals")[:2]
@@ -131,10 +156,16 @@ def second_derivatives() -> list[str]:
         ("Rosenbrock, 50 variables, Hessian", matrix, cg.hessian(rosenbrock, Q)),
     ]:
         np.testing.assert_allclose(cg.run(node).value(node), hand(), rtol=1e-9, atol=1e-9)
+        program = cg.compile(node, inputs=[])
+        np.testing.assert_allclose(program(), hand(), rtol=1e-9, atol=1e-9)
         ways = {
             "by hand, NumPy": hand,
             "cgraph, graph kept": lambda node=node: cg.run(node).value(node),
+            "cgraph, compiled": program,
+            **jax_peer(name, p, v, X, Y, x, w),
         }
+        for result in (ways[way]() for way in ways if "JAX" in way):
+            np.testing.assert_allclose(result, hand(), rtol=1e-9, atol=1e-9)
         lines += table(name, interleaved(ways, rounds=15), "by hand, NumPy")
     return lines
 

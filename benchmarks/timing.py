@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass
@@ -56,13 +57,13 @@ def interleaved(
 
 
 # Every row of every table, for the file of results.
-RECORDED: list[dict[str, object]] = []
+RECORDED: list[dict[str, Any]] = []
 
 
-def record(work: str, how: str, seconds: float, ratio: float, reference: str) -> None:
+def record(work: str, how: str, amount: float, ratio: float, reference: str, unit: str = "us") -> None:  # fmt: skip
     """Keep a figure for the file of results."""
     RECORDED.append(
-        {"work": work, "how": how, "microseconds": seconds * 1e6, "ratio": ratio, "to": reference}
+        {"work": work, "how": how, "amount": amount, "unit": unit, "ratio": ratio, "to": reference}
     )
 
 
@@ -84,6 +85,6 @@ def table(
             t.least / base.least,
             t.median / base.median,
         )
-        record(title, name, t.least / per, t.least / base.least, reference)
+        record(title, name, t.least / per * 1e6, t.least / base.least, reference)
         lines.append(f"| {name} | " + " | ".join(f"{x:.2f}" for x in numbers) + " |")
     return [*lines, ""]
