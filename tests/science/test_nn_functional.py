@@ -242,3 +242,29 @@ def test_wrong_calls() -> None:
     ]:
         with pytest.raises(ShapeError, match=words):
             call()
+
+
+@pytest.mark.parametrize("axes", [(0, None), (None, 0), (0, 0), (1, 0)], ids=str)
+def test_many_convolutions_are_one(axes: Any) -> None:
+    """`vmap` over data, kernels or both, with groups: the numbers and the gradients of one by one, in one op."""
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(2, 4, 6, 5)), rng.normal(size=(6, 2, 3, 2))
+
+    def f(x: Any, w: Any) -> Any:
+        y = nnf.conv2d(x, w, stride=(2, 1), padding=1, groups=2)
+        return cg.sum(nnf.max_pool2d(nnf.conv_transpose2d(y, w[:, :1], groups=2), 2) ** 2)
+
+    many = [
+        np.stack([v * (1 + 0.1 * k) for k in range(3)], axis) if axis is not None else v
+        for v, axis in zip((x, w), axes, strict=True)
+    ]
+    each = [
+        [np.take(v, k, axis) if axis is not None else v for v, axis in zip(many, axes, strict=True)]
+        for k in range(3)
+    ]
+    np.testing.assert_allclose(cg.vmap(f, axes)(*many), [f(*one) for one in each], rtol=1e-12)
+    for i in (0, 1):
+        found = cg.vmap(cg.grad(f, i), axes)(*many)
+        np.testing.assert_allclose(found, [cg.grad(f, i)(*one) for one in each], rtol=1e-11)
+    graph = cg.vmap(f, axes)(*map(cg.constant, many))
+    assert sum(n.op.name == "nn.conv" for n in cg.graph.order(graph)) == 1

@@ -14,14 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from cgraph.batching import with_axis
 from cgraph.errors import ShapeError, UnsupportedError
 from cgraph.linear_maps import Adjoint, LinearMap
 from cgraph.nn.functional.sliding import Padding, Sizes, each, folded, known, out_size, padded, view
 from cgraph.op import Op
 from cgraph.ops.define import F, op, shape_of
 from cgraph.ops.elementwise import add
-from cgraph.ops.structure import expand_dims, reshape, squeeze
-from cgraph.shapes import Shape
+from cgraph.ops.structure import expand_dims, reshape, squeeze, swapaxes
+from cgraph.shapes import Shape, is_static
 
 Ints = int | Sequence[int]
 
@@ -149,6 +150,39 @@ def _example_of(kind: str) -> Any:
     return example
 
 
+def _side_by_side(x: Any, behind: bool) -> Any:
+    """Many (V, N, C, ...) as one: channels side by side (N, V·C, ...), or `behind` one another in front (V·N, C, ...)."""
+    many, first, second, *rest = x.shape
+    if behind:
+        return reshape(x, (many * first, second, *rest))
+    return reshape(swapaxes(x, 0, 1), (first, many * second, *rest))
+
+
+def _for_many(kernels: tuple[bool, bool, bool]) -> Any:
+    """The batching rule: data of many convolutions with one kernel are more examples; with a kernel each, more groups.
+
+    Args:
+        kernels: which of the two operands and the result are kernels, (O, C/groups, ...), rather than data, (N, C, ...).
+    """
+
+    def rule(node: Any, operands: list[Any], has: list[bool], size: int) -> Any:
+        if not all(map(is_static, (*(x.shape for x in operands), node.shape))) or size == 0:
+            return None
+        a, b = operands
+        if has == [True, False] and kernels == (False, True, False):
+            y = node.op(_side_by_side(a, True), b, **node.params)
+            return reshape(y, (size, *node.shape))
+        wide = [with_axis(x, h, size) for x, h in zip(operands, has, strict=True)]
+        flat = [_side_by_side(x, k) for x, k in zip(wide, kernels, strict=False)]
+        y = node.op(*flat, **{**node.params, "groups": node.params["groups"] * size})
+        if kernels[2]:
+            return reshape(y, (size, *node.shape))
+        first, second, *rest = node.shape
+        return swapaxes(reshape(y, (first, size, second, *rest)), 0, 1)
+
+    return rule
+
+
 conv_op: Op = op(
     "nn.conv",
     _conv,
@@ -159,6 +193,7 @@ conv_op: Op = op(
     role="linear",
     symbol="∗",
     formula=F("$a ∗ $b", "$a * $b", "upstream ∗ᵀ $b", "$a ∗ upstream"),
+    batch=_for_many((False, True, False)),
     example=_example_of("conv"),
 )
 conv_data_op: Op = op(
@@ -172,6 +207,7 @@ conv_data_op: Op = op(
     symbol="∗ᵀ",
     formula=F("$a ∗ᵀ $b", "$a *^T $b", "upstream ∗ $b", "upstream ∗ $a"),
     doc="The transposed convolution: the adjoint of a convolution with respect to its data.",
+    batch=_for_many((False, True, False)),
     example=_example_of("data"),
 )
 conv_kernel_op: Op = op(
@@ -189,6 +225,7 @@ conv_kernel_op: Op = op(
     symbol="∗ₖ",
     formula=F("$a ∗ $b, over the examples", r"\sum $a * $b", "$b ∗ᵀ upstream", "$a ∗ upstream"),
     doc="The adjoint of a convolution with respect to its kernel: a convolution over the examples.",
+    batch=_for_many((False, False, True)),
     example=_example_of("kernel"),
 )
 

@@ -151,6 +151,7 @@ windows_op: Op = op(
     _windows_map,
     shape=_windows_shape,
     symbol="windows",
+    batch="same",
     formula=F("every window of $a", "$a_{[\\dots]}", "overlaps added up"),
     example=lambda rng: ((e := _example(rng))[0], {**e[1], "fill": 0.0}),
 )
@@ -164,6 +165,7 @@ fold_op: Op = linear_op(
     ),
     shape=lambda u, sizes, **_: (*u[: len(u) - 2 * len(sizes)], *sizes),
     symbol="fold",
+    batch="same",
     formula=F("windows $a added up", r"\sum $a", "every window of the upstream"),
     example=_fold_example,
 )
