@@ -78,7 +78,10 @@ class Call:
                 given[i].requires_grad_()
             out = self.f(*given)
             found = torch.autograd.grad(out, [given[i] for i in wrt], allow_unused=True)
-            return float(out.detach()), [np.zeros_like(args[i]) if g is None else g.numpy() for i, g in zip(wrt, found, strict=True)]
+            return float(out.detach()), [
+                np.zeros_like(args[i]) if g is None else g.numpy()
+                for i, g in zip(wrt, found, strict=True)
+            ]
         if self.peer == "jax":
             jax = import_module("jax")
             value, found = jax.value_and_grad(self.f, wrt)(*map(jax.numpy.asarray, args))
@@ -91,13 +94,20 @@ class Call:
         tensors = [mygrad.tensor(x, constant=i not in wrt) for i, x in enumerate(args)]
         out = self.f(*tensors)
         out.backward()
-        return float(out), [np.zeros_like(args[i]) if tensors[i].grad is None else np.asarray(tensors[i].grad) for i in wrt]
+        return float(out), [
+            np.zeros_like(args[i]) if tensors[i].grad is None else np.asarray(tensors[i].grad)
+            for i in wrt
+        ]
 
     def verdict(self, args: tuple[Any, ...], wrt: tuple[int, ...]) -> str:
         """What cgraph's check says, which does not know the truth."""
         try:
             if self.peer in ("torch", "jax"):
-                kind = import_module("torch").tensor if self.peer == "torch" else import_module("jax").numpy.asarray
+                kind = (
+                    import_module("torch").tensor
+                    if self.peer == "torch"
+                    else import_module("jax").numpy.asarray
+                )
                 return str(testing.check_gradients(self.f, *map(kind, args), wrt=list(wrt)).verdict)
 
             def plain(*x: Any) -> Any:
@@ -105,7 +115,11 @@ class Call:
 
             def vjp(u: Any, *x: Any) -> Any:
                 found = dict(zip(wrt, self.gradients(x, wrt)[1], strict=True))
-                return [u * found[i] if i in found else None for i in range(len(x))] if len(x) > 1 else u * found[0]
+                return (
+                    [u * found[i] if i in found else None for i in range(len(x))]
+                    if len(x) > 1
+                    else u * found[0]
+                )
 
             return str(testing.check_gradients(plain, *args, wrt=list(wrt), vjp=vjp).verdict)
         except Exception as error:
@@ -119,7 +133,9 @@ def calls(case: Case, peers: list[str]) -> Iterator[Call]:
             space = names_of(peer)
             try:
                 w: Any = import_module("torch").tensor(W) if peer == "torch" else W
-                f = eval(f"lambda {', '.join(NAMES[: len(case.points[0])])}: {text}", {**space, "w": w})
+                f = eval(
+                    f"lambda {', '.join(NAMES[: len(case.points[0])])}: {text}", {**space, "w": w}
+                )
                 eval(text.split("(")[0], space) if "|" in case.calls[peer] else None
             except (AttributeError, SyntaxError, NameError):
                 continue
@@ -173,7 +189,10 @@ def looseness(case: Case, args: tuple[Any, ...], truth: list[Any], eps: float) -
     moved = [np.zeros(t.shape) for t in truth]
     for _ in range(2):
         others = tuple(
-            x * (1 + mpmath.mpf(eps) * rng.choice([-1, 1], np.shape(x))) if np.asarray(x).dtype.kind == "f" else x for x in args
+            x * (1 + mpmath.mpf(eps) * rng.choice([-1, 1], np.shape(x)))
+            if np.asarray(x).dtype.kind == "f"
+            else x
+            for x in args
         )
         try:
             _, nearby = value_and_gradient(case.truth, others, case.wrt, case.digits)
@@ -216,13 +235,19 @@ def sweep(peers: list[str], only: str = "") -> Sweep:
     return result
 
 
-def one_point(result: Sweep, subject: str, case: Case, there: list[Call], args: Any, dtype: str) -> None:
+def one_point(
+    result: Sweep, subject: str, case: Case, there: list[Call], args: Any, dtype: str
+) -> None:
     """All libraries at one point, in one precision."""
     eps, tolerance = float(np.finfo(dtype).eps), TOLERANCE[dtype]
     with np.errstate(all="ignore"):
         args = tuple(np.asarray(x, dtype) if np.asarray(x).dtype.kind == "f" else x for x in args)
     smallest, largest = (1e-35, 1e35) if dtype == "float32" else (1e-290, 1e300)
-    if any(not np.all(np.isfinite(x)) or np.any((x != 0) & (np.abs(x) < smallest)) and dtype == "float32" for x in args):
+    if any(
+        not np.all(np.isfinite(x))
+        or (np.any((x != 0) & (np.abs(x) < smallest)) and dtype == "float32")
+        for x in args
+    ):
         return
     try:
         value, truth = value_and_gradient(case.truth, args, case.wrt, case.digits)
@@ -244,7 +269,18 @@ def one_point(result: Sweep, subject: str, case: Case, there: list[Call], args: 
             _, found = call.gradients(args, case.wrt)
         except Exception as error:
             if not isinstance(error, NotImplementedError):
-                add(result, subject, case, call, args, "raises", type(error).__name__, wide, np.inf, 0)
+                add(
+                    result,
+                    subject,
+                    case,
+                    call,
+                    args,
+                    "raises",
+                    type(error).__name__,
+                    wide,
+                    np.inf,
+                    0,
+                )
             continue
         if not np.isfinite(found_value):
             continue
@@ -262,7 +298,18 @@ def one_point(result: Sweep, subject: str, case: Case, there: list[Call], args: 
                     loose = looseness(case, args, truth, eps)
                 error = close_enough(g, t, 0.0 if loose is None else loose[k], eps, tolerance)
                 if error:
-                    add(result, subject, case, call, args, "wrong" if error > WRONG else "digits", g, t, error, k)
+                    add(
+                        result,
+                        subject,
+                        case,
+                        call,
+                        args,
+                        "wrong" if error > WRONG else "digits",
+                        g,
+                        t,
+                        error,
+                        k,
+                    )
 
 
 def _as(peer: str, x: Any) -> Any:
@@ -271,8 +318,23 @@ def _as(peer: str, x: Any) -> Any:
     return import_module("jax").numpy.asarray(x) if peer == "jax" else x
 
 
-def add(result: Sweep, subject: str, case: Case, call: Call, args: Any, kind: str, got: Any, truth: Any, error: float, k: int) -> None:  # fmt: skip
-    result.findings.append(Finding(call.peer, subject, case.name, call, args, case.wrt, kind, got, truth, error, case.wrt[k]))
+def add(result: Sweep, subject: str, case: Case, call: Call, args: Any, kind: str, got: Any, truth: Any, error: float,
+     k: int) -> None:  # fmt: skip
+    result.findings.append(
+        Finding(
+            call.peer,
+            subject,
+            case.name,
+            call,
+            args,
+            case.wrt,
+            kind,
+            got,
+            truth,
+            error,
+            case.wrt[k],
+        )
+    )
 
 
 def worst(findings: list[Finding]) -> list[Finding]:
@@ -282,7 +344,11 @@ def worst(findings: list[Finding]) -> list[Finding]:
         groups[f.peer, f.name, f.kind, f.args[0].dtype.name].append(f)
     chosen = []
     for (peer, name, kind, dtype), group in groups.items():
-        if dtype == "float32" and kind != "dtype" and any((peer, name, k, "float64") in groups for k in KINDS):
+        if (
+            dtype == "float32"
+            and kind != "dtype"
+            and any((peer, name, k, "float64") in groups for k in KINDS)
+        ):
             continue
         chosen.append(max(group, key=lambda f: (f.error, -f.args[0].size)))
     return chosen
@@ -292,7 +358,11 @@ def worst(findings: list[Finding]) -> list[Finding]:
 
 
 def number(x: Any, digits: int = 17) -> str:
-    return np.format_float_scientific(x, precision=digits - 1, trim="-", exp_digits=1) if 0 < abs(x) < 1e-4 or abs(x) >= 1e16 else repr(float(x))
+    return (
+        np.format_float_scientific(x, precision=digits - 1, trim="-", exp_digits=1)
+        if 0 < abs(x) < 1e-4 or abs(x) >= 1e16
+        else repr(float(x))
+    )
 
 
 def shown(x: Any, digits: int = 17) -> str:
@@ -326,7 +396,9 @@ def reproduction(f: Finding) -> str:
     lines = [f"{', '.join(names)} = {', '.join(literal(f.peer, x) for x in f.args)}"]
     at, text = f.where, f.call.text
     if " w" in text:
-        lines[0] += f"; w = {'torch.tensor' if f.peer == 'torch' else 'np.array'}(np.arange(9.0).reshape(3, 3) / 7)"
+        lines[0] += (
+            f"; w = {'torch.tensor' if f.peer == 'torch' else 'np.array'}(np.arange(9.0).reshape(3, 3) / 7)"
+        )
     if f.peer == "torch":
         lines.append(f"print(torch.autograd.grad({text}, {names[at]}))")
     elif f.peer == "mygrad":
@@ -336,7 +408,9 @@ def reproduction(f: Finding) -> str:
         grad = "jax.grad" if f.peer == "jax" else "autograd.grad"
         where = f", {at}" if at else ""
         lines.append(f"print({grad}(lambda {', '.join(names)}: {text}{where})({', '.join(names)}))")
-    lines.append(f"# {f.kind if f.kind == 'raises' else 'gives'} {brief(f.got)}; the truth is {brief(f.truth)}")
+    lines.append(
+        f"# {f.kind if f.kind == 'raises' else 'gives'} {brief(f.got)}; the truth is {brief(f.truth)}"
+    )
     return "\n".join(lines)
 
 
@@ -352,36 +426,54 @@ def brief(x: Any) -> str:
 IMPORTS = {
     "torch": "import numpy as np\nimport torch\nimport torch.nn.functional as F",
     "jax": 'import jax\nimport jax.numpy as jnp\nimport numpy as np\n\njax.config.update("jax_enable_x64", True)',
-    "autograd": "import autograd\nimport autograd.numpy as np\nimport autograd.scipy as scipy\nimport autograd.scipy.linalg, autograd.scipy.special, autograd.scipy.stats",
+    "autograd": "import autograd\nimport autograd.numpy as np\nimport autograd.scipy as scipy\n"
+    "import autograd.scipy.linalg, autograd.scipy.special, autograd.scipy.stats",
     "mygrad": "import mygrad as mg\nimport numpy as np",
 }
+
+
+HEAD = """# Peers, checked
+
+Gradients of {libraries} at hard points: tails, ties, zeros, sizes 0 and 1, float32; functions of numbers, arrays and matrices,
+     distributions,
+and functions of nets. Made by `python benchmarks/peers_checked.py --write`; the cases stand in `benchmarks/peer_cases/`.
+
+Each gradient is held against differences with 60 to 1,500 digits (mpmath). It counts as off when the error is larger than what a change of
+every input by one unit in the last place explains, 200 times over, and larger than 10⁻¹¹ (float32: 2·10⁻⁵).
+"""
+NOTES = """A function is counted once in each column, at the point where it is worst. The check column says what
+`testing.check_gradients` makes of the gradient *without* knowing the truth: FAIL is wrong beyond what rounding explains; INCONCLUSIVE says
+that no difference of float64 values can tell (where a function is 1 to sixteen digits, its values hold no information on a slope of
+10⁻¹⁷); KINK sees a corner nearby; PASS, that the loss is within what the function's own values can show. [Numerics](numerics.md) says how
+cgraph keeps the digits of such tails.
+"""
+APART = """## Where there is no derivative
+
+At ties and corners each library chooses; none of these is wrong, and NaN is a choice too. What cgraph chooses stands in its
+[conventions](conventions.md).
+"""
 
 
 def page(result: Sweep, chosen: list[Finding]) -> str:
     """docs/peers-checked.md."""
     counts = Counter((f.peer, f.kind) for f in chosen)
     peers = [p for p in PEERS if result.functions[p]]
+    table = [
+        f"| {TITLES[p]} | {result.functions[p]} | {result.gradients[p]} | "
+        + " | ".join(str(counts[p, k]) for k in KINDS)
+        + " |"
+        for p in peers
+    ]
+    titles = "| | functions | gradients compared | " + " | ".join(KINDS) + " |"
+    libraries = ", ".join(f"{TITLES[p]} {version(p)}" for p in peers)
     lines = [
-        "# Peers, checked",
-        "",
-        "Gradients of " + ", ".join(f"{TITLES[p]} {version(p)}" for p in peers) + " at hard points: tails, ties, zeros, sizes 0 and 1, float32;",
-        "functions of numbers, arrays and matrices, distributions, and functions of nets. Made by `python benchmarks/peers_checked.py --write`; the cases",
-        "stand in `benchmarks/peer_cases/`. Each gradient is held against differences with 60 to 1,500 digits (mpmath). It counts as off when the error is",
-        "larger than what a change of every input by one unit in the last place explains, 200 times over, and larger than 10⁻¹¹ (float32: 2·10⁻⁵).",
-        "",
-        "| | functions | gradients compared | " + " | ".join(KINDS) + " |",
+        HEAD.format(libraries=libraries),
+        titles,
         "|---|---|---|" + "---|" * len(KINDS),
-        *(
-            f"| {TITLES[p]} | {result.functions[p]} | {result.gradients[p]} | " + " | ".join(str(counts[p, k]) for k in KINDS) + " |"
-            for p in peers
-        ),
+        *table,
         "",
-        "Functions are counted once in each column, at the point where they are worst. The check column says what `testing.check_gradients` makes of the",
-        "gradient *without* knowing the truth: FAIL is wrong beyond what rounding explains; INCONCLUSIVE says that no difference of float64 values can tell",
-        "(where a function is 1 to sixteen digits, its values hold no information on a slope of 10⁻¹⁷); KINK sees a corner nearby; PASS, that the loss is",
-        "within what the function's own values can show. [Numerics](numerics.md) says how cgraph keeps the digits of such tails.",
-        "",
-    ]  # fmt: skip
+        NOTES,
+    ]
     for peer in peers:
         mine = [f for f in chosen if f.peer == peer]
         if not mine:
@@ -393,12 +485,26 @@ def page(result: Sweep, chosen: list[Finding]) -> str:
                 continue
             lines += [f"### {title[0].upper()}{title[1:]}", ""]
             if kind == "dtype":
-                lines += ["float32 in, " + ", ".join(sorted({f"{f.got} out" for f in of_kind})) + ": " + ", ".join(f"`{f.name}`" for f in of_kind) + ".", ""]
+                lines += [
+                    "float32 in, "
+                    + ", ".join(sorted({f"{f.got} out" for f in of_kind}))
+                    + ": "
+                    + ", ".join(f"`{f.name}`" for f in of_kind)
+                    + ".",
+                    "",
+                ]
                 continue
-            lines += ["| gradient of | at | it gives | truth | relative error | check |", "|---|---|---|---|---|---|"]
+            lines += [
+                "| gradient of | at | it gives | truth | relative error | check |",
+                "|---|---|---|---|---|---|",
+            ]
             for f in of_kind:
-                error = "" if not np.isfinite(f.error) else "all" if f.error >= 1 else f"{f.error:.0e}"
-                where = "; ".join(brief(x) for x in f.args) + (" (float32)" if f.args[0].dtype == np.float32 else "")
+                error = (
+                    "" if not np.isfinite(f.error) else "all" if f.error >= 1 else f"{f.error:.0e}"
+                )
+                where = "; ".join(brief(x) for x in f.args) + (
+                    " (float32)" if f.args[0].dtype == np.float32 else ""
+                )
                 cells = [f"`{f.name}`", where, brief(f.got), brief(f.truth), error, f.check]
                 lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
             lines.append("")
@@ -417,10 +523,7 @@ def choices(result: Sweep) -> list[str]:
     for name, peer, args, chosen in result.choices:
         table[name, "; ".join(brief(x) for x in args)][peer] = "; ".join(brief(g) for g in chosen)
     lines = [
-        "## Where there is no derivative",
-        "",
-        "At ties and corners each library chooses; none of these is wrong, and NaN is a choice too. What cgraph chooses: [conventions](conventions.md).",
-        "",
+        APART,
         "| function | at | " + " | ".join(TITLES[p] for p in PEERS) + " |",
         "|---|---|" + "---|" * len(PEERS),
     ]
@@ -430,7 +533,9 @@ def choices(result: Sweep) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("peers", nargs="*", default=list(PEERS))
     parser.add_argument("--only", default="", help="cases with this in their name")
     parser.add_argument("--write", action="store_true", help="make docs/peers-checked.md anew")
@@ -442,7 +547,11 @@ def main() -> None:
         f.check = f.call.verdict(f.args, f.wrt) if f.kind not in ("dtype", "raises") else ""
         print(f"{f.peer:8} {f.kind:16} {f.name} at {'; '.join(brief(x) for x in f.args)} ({f.args[0].dtype}): "
               f"{brief(f.got)}, truth {brief(f.truth)}, error {f.error:.1e}  check: {f.check}", flush=True)  # fmt: skip
-    print(dict(result.functions), dict(result.gradients), f"{len(result.findings)} findings, {len(chosen)} functions")
+    print(
+        dict(result.functions),
+        dict(result.gradients),
+        f"{len(result.findings)} findings, {len(chosen)} functions",
+    )
     if options.write:
         PAGE.write_text(page(result, chosen), encoding="utf-8")
 

@@ -38,7 +38,14 @@ class Case:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-def spelled(call: str, torch: str | None = None, *, mygrad: bool = True, jax: bool = True, autograd: bool = True) -> dict[str, str]:
+def spelled(
+    call: str,
+    torch: str | None = None,
+    *,
+    mygrad: bool = True,
+    jax: bool = True,
+    autograd: bool = True,
+) -> dict[str, str]:
     """An expression with NumPy's names, ``np.``, for the three libraries that have them, and PyTorch's beside it."""
     calls = {}
     if torch is not None:

@@ -13,7 +13,24 @@ from peer_cases.case import Case, at
 mp = mpmath.mp
 mpf = mp.mpf
 
-ANYWHERE = (-800.0, -40.0, -20.0, -6.0, -2.0, -1e-3, -1e-9, 1e-9, 1e-3, 0.3, 1.0, 2.5, 6.0, 20.0, 40.0, 800.0)
+ANYWHERE = (
+    -800.0,
+    -40.0,
+    -20.0,
+    -6.0,
+    -2.0,
+    -1e-3,
+    -1e-9,
+    1e-9,
+    1e-3,
+    0.3,
+    1.0,
+    2.5,
+    6.0,
+    20.0,
+    40.0,
+    800.0,
+)
 POSITIVE = (1e-300, 1e-9, 1e-3, 0.3, 1.0 + 1e-9, 2.5, 40.0, 1e9, 1e300)
 INSIDE = (-1 + 1e-12, -0.9, -1e-9, 1e-9, 0.3, 0.9, 1 - 1e-12)
 UNIT = (1e-300, 1e-12, 0.01, 0.3, 0.5, 0.9, 1 - 1e-12)
@@ -56,26 +73,31 @@ ONE: dict[str, tuple[Callable[[Any], Any], tuple[float, ...]]] = {
     **{name: (f, ANYWHERE) for name, f in {
         "exp": mp.exp, "expm1": lambda x: mp.exp(x) - 1, "exp2": lambda x: mpf(2) ** x, "sin": mp.sin, "cos": mp.cos, "tan": mp.tan,
         "arctan": mp.atan, "sinh": mp.sinh, "cosh": mp.cosh, "tanh": mp.tanh, "arcsinh": mp.asinh, "square": lambda x: x * x,
-        "reciprocal": lambda x: 1 / x, "abs": abs, "sinc": lambda x: mp.sin(mp.pi * x) / (mp.pi * x), "sigmoid": lambda x: 1 / (1 + mp.exp(-x)),
+        "reciprocal": lambda x: 1 / x, "abs": abs, "sinc": lambda x: mp.sin(mp.pi * x) / (mp.pi * x),
+             "sigmoid": lambda x: 1 / (1 + mp.exp(-x)),
         "softplus": _softplus, "log_sigmoid": lambda x: -_softplus(-x), "silu": lambda x: x / (1 + mp.exp(-x)),
-        "gelu": lambda x: x * mp.erfc(-x / mp.sqrt(2)) / 2, "mish": lambda x: x * mp.tanh(_softplus(x)), "elu": lambda x: x if x > 0 else mp.exp(x) - 1,
+        "gelu": lambda x: x * mp.erfc(-x / mp.sqrt(2)) / 2, "mish": lambda x: x * mp.tanh(_softplus(x)),
+             "elu": lambda x: x if x > 0 else mp.exp(x) - 1,
         "celu": lambda x: x if x > 0 else mp.exp(x) - 1, "selu": lambda x: SELU * (x if x > 0 else ALPHA * (mp.exp(x) - 1)),
         "relu6": lambda x: _clip(x, 0, 6), "hardtanh": lambda x: _clip(x, -1, 1), "hardsigmoid": lambda x: _clip(x + 3, 0, 6) / 6,
         "hardswish": lambda x: x * _clip(x + 3, 0, 6) / 6, "tanhshrink": lambda x: x - mp.tanh(x), "softsign": lambda x: x / (1 + abs(x)),
-        "squareplus": lambda x: (x + mp.sqrt(x * x + 4)) / 2, "erf": mp.erf, "erfc": mp.erfc, "erfcx": lambda x: mp.exp(x * x) * mp.erfc(x),
+        "squareplus": lambda x: (x + mp.sqrt(x * x + 4)) / 2, "erf": mp.erf, "erfc": mp.erfc,
+             "erfcx": lambda x: mp.exp(x * x) * mp.erfc(x),
         "ndtr": lambda x: mp.erfc(-x / mp.sqrt(2)) / 2, "log_ndtr": lambda x: mp.log(mp.erfc(-x / mp.sqrt(2)) / 2),
         "i0": lambda x: mp.besseli(0, x), "i0e": lambda x: mp.besseli(0, x) * mp.exp(-abs(x)), "i1": lambda x: mp.besseli(1, x),
         "i1e": lambda x: mp.besseli(1, x) * mp.exp(-abs(x)), "rad2deg": lambda x: x * 180 / mp.pi, "deg2rad": lambda x: x * mp.pi / 180,
         "hard_silu": lambda x: x * _clip(x + 3, 0, 6) / 6, "rgamma": mp.rgamma,
     }.items()},
     **{name: (f, POSITIVE) for name, f in {
-        "log": mp.log, "log2": lambda x: mp.log(x, 2), "log10": mp.log10, "sqrt": mp.sqrt, "cbrt": mp.cbrt, "rsqrt": lambda x: 1 / mp.sqrt(x),
+        "log": mp.log, "log2": lambda x: mp.log(x, 2), "log10": mp.log10, "sqrt": mp.sqrt, "cbrt": mp.cbrt,
+             "rsqrt": lambda x: 1 / mp.sqrt(x),
         "gammaln": mp.loggamma, "digamma": mp.digamma, "entr": lambda x: -x * mp.log(x), "bessel_y0": lambda x: mp.bessely(0, x),
         "bessel_y1": lambda x: mp.bessely(1, x), "exp1": mp.e1, "spence": lambda x: mp.polylog(2, 1 - x),
     }.items()},
     **{name: (f, MODERATE) for name, f in {
         "bessel_j0": lambda x: mp.besselj(0, x), "bessel_j1": lambda x: mp.besselj(1, x), "expi": mp.ei, "gamma": mp.gamma,
-        "sec": mp.sec, "csc": mp.csc, "cot": mp.cot, "sech": mp.sech, "csch": mp.csch, "coth": mp.coth, "arccot": mp.acot, "arccsch": mp.acsch,
+        "sec": mp.sec, "csc": mp.csc, "cot": mp.cot, "sech": mp.sech, "csch": mp.csch, "coth": mp.coth, "arccot": mp.acot,
+             "arccsch": mp.acsch,
     }.items()},
     **{name: (f, INSIDE) for name, f in {"arcsin": mp.asin, "arccos": mp.acos, "arctanh": mp.atanh, "erfinv": mp.erfinv}.items()},
     **{name: (f, UNIT) for name, f in {
@@ -87,10 +109,26 @@ ONE: dict[str, tuple[Callable[[Any], Any], tuple[float, ...]]] = {
     "multigammaln": (lambda x: mp.log(mp.pi) / 2 + mp.loggamma(x) + mp.loggamma(x - mpf("0.5")), (0.5 + 1e-9, 0.7, 3.0, 1e9)),
 }  # fmt: skip
 KINKS = {
-    "abs": (0.0,), "elu": (0.0,), "selu": (0.0,), "celu": (0.0,), "relu6": (0.0, 6.0), "hardtanh": (-1.0, 1.0), "hardsigmoid": (-3.0, 3.0),
+    "abs": (0.0,), "elu": (0.0,), "selu": (0.0,), "celu": (0.0,), "relu6": (0.0, 6.0), "hardtanh": (-1.0, 1.0), "hardsigmoid": (-3.0,
+         3.0),
     "hardswish": (-3.0, 3.0), "softshrink": (-0.5, 0.5), "i0e": (0.0,), "sqrt": (0.0,),
 }  # fmt: skip
-LONG = {"i0", "i0e", "i1", "i1e", "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "expi", "exp1", "spence", "erfinv", "ndtri", "rgamma"}
+LONG = {
+    "i0",
+    "i0e",
+    "i1",
+    "i1e",
+    "bessel_j0",
+    "bessel_j1",
+    "bessel_y0",
+    "bessel_y1",
+    "expi",
+    "exp1",
+    "spence",
+    "erfinv",
+    "ndtri",
+    "rgamma",
+}
 
 
 def _one(name: str) -> Case:
@@ -124,7 +162,11 @@ def _everywhere(call: str, torch: str = "", jax: str = "", autograd: str = "") -
 
 
 def _special(call: str) -> dict[str, str]:
-    return {"torch": f"torch.special.{call}(a, b)", "jax": f"jax.scipy.special.{call}(a, b)", "autograd": f"scipy.special.{call}(a, b)"}
+    return {
+        "torch": f"torch.special.{call}(a, b)",
+        "jax": f"jax.scipy.special.{call}(a, b)",
+        "autograd": f"scipy.special.{call}(a, b)",
+    }
 
 
 def _xlogy(x: Any, y: Any) -> Any:
@@ -152,15 +194,18 @@ ELEMENTWISE: list[Case] = [
          [(1000.0, 1000.0), (-1000.0, -1000.5), (800.0, -200.0), (0.0, 40.0)], digits=1500),
     _two("remainder", lambda a, b: a - b * mp.floor(a / b), _everywhere("remainder"),
          [(5.5, 2.0), (-5.5, 2.0), (5.5, -2.0), (1e10 + 0.5, 3.0), (1e-9, 3.0)]),
-    _two("fmod", lambda a, b: a - b * (mp.floor(a / b) if a / b > 0 else mp.ceil(a / b)), {"torch": "torch.fmod(a, b)", "jax": "jnp.fmod(a, b)"},
+    _two("fmod", lambda a, b: a - b * (mp.floor(a / b) if a / b > 0 else mp.ceil(a / b)), {"torch": "torch.fmod(a, b)",
+         "jax": "jnp.fmod(a, b)"},
          [(5.5, 2.0), (-5.5, 2.0), (5.5, -2.0), (1e10 + 0.5, 3.0)]),
-    _two("maximum", lambda a, b: max(a, b), _everywhere("maximum"), [(1.0, 1.0 + 1e-15), (1e300, -1e300)], kinks=[(1.0, 1.0), (0.0, 0.0)]),
+    _two("maximum", lambda a, b: max(a, b), _everywhere("maximum"), [(1.0, 1.0 + 1e-15), (1e300, -1e300)], kinks=[(1.0, 1.0), (0.0,
+         0.0)]),
     _two("divide", lambda a, b: a / b, {**_everywhere("divide")}, [(1e-200, 1e-200), (1e200, 1e150), (0.0, 3.0), (1.0, 1e-100)]),
     _two("xlogy", _xlogy, _special("xlogy"), [(0.0, 2.0), (0.0, 1e-300), (1e-300, 1e-300), (2.0, 1.0), (3.0, 1e300)], wrt=(0,)),
     _two("xlogy, second argument", _xlogy, _special("xlogy"), [(0.0, 2.0), (1.0, 1e-300), (2.0, 1.0)], wrt=(1,)),
     _two("xlog1py", lambda x, y: x * mp.log(1 + y), _special("xlog1py"), [(0.0, 1e-12), (1.0, -1 + 1e-12), (2.0, 1e-300)]),
     _two("betaln", lambda a, b: mp.loggamma(a) + mp.loggamma(b) - mp.loggamma(a + b),
-         {"jax": "jax.scipy.special.betaln(a, b)", "autograd": "scipy.special.betaln(a, b)"}, [(1e10, 2.0), (1e-8, 1e-8), (0.5, 3.0), (1e5, 1e5)]),
+         {"jax": "jax.scipy.special.betaln(a, b)", "autograd": "scipy.special.betaln(a, b)"}, [(1e10, 2.0), (1e-8, 1e-8), (0.5, 3.0),
+         (1e5, 1e5)]),
     _two("gammainc", lambda a, x: mp.gammainc(a, 0, x, regularized=True), _special("gammainc"),
          [(0.5, 1e-8), (2.0, 1e-3), (2.0, 40.0), (100.0, 100.0), (1.0, 700.0)], wrt=(1,)),
     _two("gammaincc", lambda a, x: mp.gammainc(a, x, mp.inf, regularized=True), _special("gammaincc"),
@@ -171,25 +216,33 @@ ELEMENTWISE: list[Case] = [
          [(2.0, 1.0), (3.0, 1e-3), (1.5, 10.0)], wrt=(1,)),
     _two("expn(2, x)", lambda x: mp.expint(2, x), {"jax": "jax.scipy.special.expn(2, a)"}, [(1e-9,), (0.3,), (5.0,), (50.0,)], wrt=(0,)),
     _two("iv(2, x)", lambda x: mp.besseli(2, x), {"autograd": "scipy.special.iv(2, a)"}, [(1e-9,), (0.3,), (5.0,), (50.0,)], wrt=(0,)),
-    _two("ive(2, x)", lambda x: mp.besseli(2, x) * mp.exp(-abs(x)), {"autograd": "scipy.special.ive(2, a)"}, [(1e-9,), (-2.0,), (5.0,), (50.0,)], wrt=(0,)),
+    _two("ive(2, x)", lambda x: mp.besseli(2, x) * mp.exp(-abs(x)), {"autograd": "scipy.special.ive(2, a)"}, [(1e-9,), (-2.0,), (5.0,),
+         (50.0,)], wrt=(0,)),
     _two("jn(2, x)", lambda x: mp.besselj(2, x), {"autograd": "scipy.special.jn(2, a)"}, [(1e-9,), (0.3,), (5.0,), (50.0,)], wrt=(0,)),
     _two("betainc(2, 3, x)", lambda x: mp.betainc(2, 3, 0, x, regularized=True),
          {"jax": "jax.scipy.special.betainc(2.0, 3.0, a)", "autograd": "scipy.special.betainc(2.0, 3.0, a)"},
          [(1e-12,), (1e-3,), (0.5,), (1 - 1e-9,)], wrt=(0,)),
-    _two("rel_entr", lambda x, y: x * mp.log(x / y), {"jax": "jax.scipy.special.rel_entr(a, b)"}, [(1.0, 1.0 + 1e-9), (1e-300, 1.0), (2.0, 1e-300)]),
-    _two("kl_div", lambda x, y: x * mp.log(x / y) - x + y, {"jax": "jax.scipy.special.kl_div(a, b)"}, [(1.0, 1.0 + 1e-9), (2.0, 3.0), (1e-9, 1e-9)]),
+    _two("rel_entr", lambda x, y: x * mp.log(x / y), {"jax": "jax.scipy.special.rel_entr(a, b)"}, [(1.0, 1.0 + 1e-9), (1e-300, 1.0),
+         (2.0, 1e-300)]),
+    _two("kl_div", lambda x, y: x * mp.log(x / y) - x + y, {"jax": "jax.scipy.special.kl_div(a, b)"}, [(1.0, 1.0 + 1e-9), (2.0, 3.0),
+         (1e-9, 1e-9)]),
 ]  # fmt: skip
 
 # Distributions: (their name in jax.scipy.stats and scipy.stats, truth of the density's or distribution's logarithm, points)
-_LOG_PHI = (lambda x: mp.log(mp.erfc(-x / mp.sqrt(2)) / 2), (-800.0, -40.0, -5.0, 0.0, 5.0, 20.0, 35.0))
+_LOG_PHI = (
+    lambda x: mp.log(mp.erfc(-x / mp.sqrt(2)) / 2),
+    (-800.0, -40.0, -5.0, 0.0, 5.0, 20.0, 35.0),
+)
 _DISTRIBUTIONS: list[tuple[str, Callable[[Any], Any], tuple[float, ...]]] = [
     ("norm.logpdf(a)", lambda x: -x * x / 2 - mp.log(2 * mp.pi) / 2, (-1e9, 0.0, 40.0)),
     ("norm.cdf(a)", lambda x: mp.erfc(-x / mp.sqrt(2)) / 2, (-35.0, -5.0, 0.0, 5.0, 35.0)), ("norm.logcdf(a)", *_LOG_PHI),
     ("norm.sf(a)", lambda x: mp.erfc(x / mp.sqrt(2)) / 2, (-35.0, -5.0, 0.0, 5.0, 35.0)),
     ("norm.logsf(a)", lambda x: _LOG_PHI[0](-x), tuple(-x for x in _LOG_PHI[1])),
     ("t.logpdf(a, 3.0)", lambda x: -2 * mp.log(1 + x * x / 3), (-1e160, -40.0, 0.0, 1e-200, 3.0, 1e9)),
-    ("t.cdf(a, 3.0)", lambda x: mpf(1) / 2 + (mp.atan(x / mp.sqrt(3)) + x * mp.sqrt(3) / (x * x + 3)) / mp.pi, (-1e5, -40.0, 0.0, 3.0, 1e5)),
-    ("t.logcdf(a, 3.0)", lambda x: mp.log(mpf(1) / 2 + (mp.atan(x / mp.sqrt(3)) + x * mp.sqrt(3) / (x * x + 3)) / mp.pi), (-1e5, -40.0, 0.0, 3.0, 1e4)),
+    ("t.cdf(a, 3.0)", lambda x: mpf(1) / 2 + (mp.atan(x / mp.sqrt(3)) + x * mp.sqrt(3) / (x * x + 3)) / mp.pi, (-1e5, -40.0, 0.0, 3.0,
+         1e5)),
+    ("t.logcdf(a, 3.0)", lambda x: mp.log(mpf(1) / 2 + (mp.atan(x / mp.sqrt(3)) + x * mp.sqrt(3) / (x * x + 3)) / mp.pi), (-1e5, -40.0,
+         0.0, 3.0, 1e4)),
     ("gamma.logpdf(a, 2.0)", lambda x: mp.log(x) - x, (1e-300, 1e-9, 1.0 + 1e-9, 1e9)),
     ("gamma.cdf(a, 2.0)", lambda x: 1 - mp.exp(-x) * (1 + x), (1e-9, 1.0, 30.0, 600.0)),
     ("beta.logpdf(a, 2.0, 3.0)", lambda x: mp.log(x) + 2 * mp.log(1 - x), (1e-300, 1e-9, 0.3, 1 - 1e-12)),

@@ -17,6 +17,7 @@ Array = Any
 
 def each(function: Callable[..., Any]) -> Callable[..., Array]:
     """A function of numbers, for arrays of them."""
+
     def call(*args: Any) -> Array:
         return np.frompyfunc(function, len(args), 1)(*args)
 
@@ -48,7 +49,9 @@ class Functions:
     exp, log, sin, cos, tan = map(each, (mp.exp, mp.log, mp.sin, mp.cos, mp.tan))
     sqrt, tanh, sinh, cosh = map(each, (mp.sqrt, mp.tanh, mp.sinh, mp.cosh))
     log1p, expm1 = each(lambda x: mp.log(1 + x)), each(lambda x: mp.exp(x) - 1)
-    erf, erfc, ncdf, loggamma, digamma = map(each, (mp.erf, mp.erfc, mp.ncdf, mp.loggamma, mp.digamma))
+    erf, erfc, ncdf, loggamma, digamma = map(
+        each, (mp.erf, mp.erfc, mp.ncdf, mp.loggamma, mp.digamma)
+    )
     abs = each(lambda x: abs(x))
     sigmoid = each(lambda x: 1 / (1 + mp.exp(-x)))
     maximum, minimum = each(lambda a, b: a if a >= b else b), each(lambda a, b: a if a <= b else b)

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from cgraph.batching import batched, with_axis
 from cgraph.control.body import Body, leaf_like, zeros_for
+from cgraph.leaves import input
 from cgraph.linear_maps import Adjoint, LinearMap
 from cgraph.op import OPS, Formula, Op
 from cgraph.ops.define import linear_op, op, shape_of
@@ -252,8 +254,65 @@ def _scan_shape(*shapes: Shape, body: Body, length: int, carried: int, **params:
     return (sum(math.prod(shape) for shape in results),)
 
 
+# --- many at once ----------------------------------------------------------------------------------------------------------------
+
+
+def _many_bodies(body: Body, has: tuple[bool, ...], size: int) -> Body:
+    """A body for `size` examples at once: leaves that are mapped, and all outputs, have an axis in front."""
+    leaves = [
+        input(leaf.basename or "x", shape=(size, *shape_of(leaf)), dtype=leaf.dtype) if h else leaf
+        for leaf, h in zip(body.leaves, has, strict=True)
+    ]
+    along = {old: new for old, new, h in zip(body.leaves, leaves, has, strict=True) if h}
+    outputs = [with_axis(out, h, size) for out, h in batched(body.outputs, along, size)]
+    return Body(leaves, outputs)
+
+
+def _packed_for_each(results: Sequence[Any], axes: Sequence[int], size: int, dtype: str) -> Any:
+    """Results of which each has the examples along one of its axes, laid end to end for each example."""
+    lines = [
+        OPS["reshape"](OPS["transpose"](x, axes=_in_front(x.ndim, a)) if a else x, shape=(size, -1))
+        for x, a in zip(results, axes, strict=True)
+    ]
+    joined = OPS["concatenate"](*lines, axis=1)
+    return joined if np.dtype(joined.dtype) == np.dtype(dtype) else OPS["cast"](joined, dtype=dtype)
+
+
+def _in_front(ndim: int, axis: int) -> tuple[int, ...]:
+    return (axis, *(i for i in range(ndim) if i != axis))
+
+
+def _many_scans(node: Any, operands: list[Any], has: list[bool], size: int) -> Any:
+    """One loop whose state, and what is mapped of the rest, has the examples as its first axis."""
+    body, length, carried, rows = (node.params[k] for k in ("body", "length", "carried", "rows"))
+    if size == 0 or length == 0:
+        return None
+    mapped = tuple(h or i < carried for i, h in enumerate(has))
+    many = body.kept(("many", mapped, size), lambda: _many_bodies(body, mapped, size))
+    given = [with_axis(x, h, size) if i < carried else x for i, (x, h) in enumerate(zip(operands, has, strict=True))]  # fmt: skip
+    for i in range(carried, carried + rows):
+        if has[i]:
+            given[i] = OPS["transpose"](given[i], axes=_in_front(given[i].ndim, 1))
+    packed = node.op(*given, **{**node.params, "body": many})
+    results = unpack(packed, *scan_results(many, length, carried))
+    return _packed_for_each(results, [0 if i < carried else 1 for i in range(len(results))], size, node.params["dtype"])  # fmt: skip
+
+
+def _many_branches(node: Any, operands: list[Any], has: list[bool], size: int) -> Any:
+    """One branch for all examples, where the condition is the same for all; else one by one, so that only what is said is computed."""
+    if has[0] or size == 0:
+        return None
+    bodies = node.params["bodies"]
+    mapped = tuple(has[1:])
+    many = tuple(b.kept(("many", mapped, size), lambda b=b: _many_bodies(b, mapped, size)) for b in bodies)  # fmt: skip
+    packed = node.op(*operands, **{**node.params, "bodies": many})
+    results = unpack(packed, *cond_results(many))
+    return _packed_for_each(results, [0] * len(results), size, node.params["dtype"])
+
+
 SCAN: Op = op(
     "scan", _run_scan, _scan_map, variadic=True, shape=_scan_shape, family="control", symbol="loop",
+    batch=_many_scans,
     formula=Formula("a loop over $a …", r"\operatorname{scan}", ("a loop backwards",)),
     doc="A loop: the body carried out `length` times. Made by `cg.scan` and `cg.fori_loop`.",
 )  # fmt: skip
@@ -299,6 +358,7 @@ def _cond_map(
 
 COND: Op = op(
     "cond", _run_cond, _cond_map, variadic=True, family="control", symbol="if",
+    batch=_many_branches,
     shape=lambda condition, *shapes, bodies, dtype: (sum(math.prod(out.shape) for out in bodies[0].outputs),),
     formula=Formula("one of two branches, as $a says", r"\text{if } $a", ("of the branch taken",)),
     doc="A branch: only the one that the condition says is computed. Made by `cg.cond`.",

@@ -195,3 +195,44 @@ def test_against_jax() -> None:
         run = losses(*leaves)[0].backward()
         for leaf, gradient in zip(leaves, truth, strict=True):
             np.testing.assert_allclose(run.grad(leaf), gradient, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "axes", [(0, 0, 0), (0, None, None), (None, 1, None), (None, None, 0)], ids=str
+)
+def test_many_loops_are_one(axes: Any) -> None:
+    """`vmap` over state, rows and what is fixed: one loop, with the numbers and gradients of one by one."""
+    rng = np.random.default_rng(3)
+
+    def f(h: Any, xs: Any, w: Any) -> Any:
+        h, ys = cg.scan(lambda h, x: (cg.tanh(w @ h + x), h * x), h, xs)
+        return cg.sum(h) + cg.sum(ys**2)
+
+    one = rng.normal(size=3), rng.normal(size=(6, 3)), rng.normal(size=(3, 3))
+    many = [
+        v if a is None else np.stack([v * (1 + 0.1 * k) for k in range(4)], a)
+        for v, a in zip(one, axes, strict=True)
+    ]
+    each = [
+        [v if a is None else np.take(v, k, a) for v, a in zip(many, axes, strict=True)]
+        for k in range(4)
+    ]
+    graph = cg.vmap(f, axes)(*map(cg.constant, many))
+    assert sum(n.op.name == "scan" for n in cg.graph.order(graph)) == 1
+    for i in range(3):
+        found = cg.vmap(cg.value_and_gradient(f, i), axes)(*many)
+        expected = [cg.value_and_gradient(f, i)(*v) for v in each]
+        for got, parts in zip(found, zip(*expected, strict=True), strict=True):
+            np.testing.assert_allclose(got, np.stack(parts), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("condition", [True, False, [True, False, True]], ids=str)
+def test_many_branches(condition: Any) -> None:
+    def f(p: Any, x: Any) -> Any:
+        return cg.sum(cg.cond(p, lambda x: cg.sin(x) * 2.0, lambda x: x**2, x))
+
+    x = np.random.default_rng(4).normal(size=(3, 2))
+    said = np.array(condition)
+    found = cg.vmap(cg.grad(f, 1), (0 if said.ndim else None, 0))(said, x)
+    truth = np.where(np.broadcast_to(said.reshape(-1, 1), x.shape), 2 * np.cos(x), 2 * x)
+    np.testing.assert_allclose(found, truth, rtol=1e-12)
