@@ -17,7 +17,6 @@ from cgraph.interop import aten
 from cgraph.interop.building import Missing, framework, need, number
 from cgraph.interop.windows import convolve, windows
 from cgraph.node import Node
-from cgraph.op import OPS
 
 Attributes = dict[str, Any]
 RULES: dict[str, Callable[..., Any]] = {}
@@ -60,6 +59,8 @@ ELEMENTWISE = {
     "Sigmoid": "sigmoid", "Relu": "relu", "Softplus": "softplus", "Erf": "special.erf", "Floor": "floor", "Ceil": "ceil",
     "Less": "less", "LessOrEqual": "less_equal", "Greater": "greater", "GreaterOrEqual": "greater_equal", "Equal": "equal",
     "And": "logical_and", "Or": "logical_or", "Not": "logical_not", "IsNaN": "isnan",
+    "Xor": "logical_xor", "BitwiseAnd": "bitwise_and", "BitwiseOr": "bitwise_or", "BitwiseXor": "bitwise_xor", "BitwiseNot": "invert",
+    "IsInf": "isinf", "Round": "rint", "Det": "linalg.det", "Swish": "silu",
 }  # fmt: skip
 
 
@@ -251,6 +252,8 @@ def _slice(
 @rule("Gather")
 def _gather(proto: Any, a: Attributes, x: Any, indices: Any) -> Any:
     x, axis = whole(x), a.get("axis", 0)
+    if isinstance(indices, Node):
+        return aten.RULES["index_select"](x, axis, indices)
     taken = fixed(indices, "indices")
     index = int(taken) if taken.ndim == 0 else taken
     return x[(*(slice(None),) * (axis % x.ndim), index)]
@@ -258,10 +261,7 @@ def _gather(proto: Any, a: Attributes, x: Any, indices: Any) -> Any:
 
 @rule("GatherElements")
 def _gather_elements(proto: Any, a: Attributes, x: Any, indices: Any) -> Any:
-    taken = fixed(indices, "indices")
-    at = list(np.indices(taken.shape))
-    at[a.get("axis", 0) % x.ndim] = taken
-    return x[tuple(at)]
+    return aten.RULES["gather"](x, a.get("axis", 0), indices)
 
 
 @rule("GatherND")
@@ -343,6 +343,83 @@ RULES.update(
 def _arg(proto: Any, a: Attributes, x: Any) -> Any:
     axis, keep = a.get("axis", 0), bool(a.get("keepdims", 1))
     return need(proto.op_type.lower(), proto.op_type)(x, axis=axis, keepdims=keep)
+
+
+@rule("Mod")
+def _mod(proto: Any, a: Attributes, x: Any, y: Any) -> Any:
+    return (cg.fmod if a.get("fmod") else cg.remainder)(node(x), node(y))
+
+
+@rule("Shrink")
+def _shrink(proto: Any, a: Attributes, x: Any) -> Any:
+    bound, bias = a.get("lambd", 0.5), a.get("bias", 0.0)
+    return cg.where(x < -bound, x + bias, cg.where(x > bound, x - bias, 0.0))
+
+
+@rule("ThresholdedRelu")
+def _thresholded(proto: Any, a: Attributes, x: Any) -> Any:
+    return cg.where(x > a.get("alpha", 1.0), x, 0.0)
+
+
+@rule("LpNormalization")
+def _lp_normalization(proto: Any, a: Attributes, x: Any) -> Any:
+    axis, p = a.get("axis", -1), a.get("p", 2)
+    return x / cg.linalg.vector_norm(x, axis=axis, ord=p, keepdims=True)
+
+
+@rule("LRN")
+def _lrn(proto: Any, a: Attributes, x: Any) -> Any:
+    size = a["size"]
+    squares = cg.moveaxis(cg.square(x), 1, -1)
+    low = (size - 1) // 2
+    near = windows(squares, [size], [1], [(low, size - 1 - low)], [1], [1], 0.0)
+    total = cg.moveaxis(cg.sum(near, axis=-1), -1, 1)
+    return x / cg.power(
+        a.get("bias", 1.0) + a.get("alpha", 1e-4) / size * total, a.get("beta", 0.75)
+    )
+
+
+@rule("Resize", "Upsample")
+def _resize(proto: Any, a: Attributes, x: Any, *settings: Any) -> Any:
+    """Resampling of the axes whose size changes; the conventions for places that PyTorch has, too."""
+    given = [None if s is None else np.asarray(fixed(s, "a size")) for s in settings]
+    held: list[Any] = [*given[1:], None, None] if proto.op_type == "Resize" else [given[0], None]
+    scales, sizes = held[:2]
+    if scales is not None and not scales.size:
+        scales = None
+    target = (
+        [int(n) for n in sizes]
+        if sizes is not None
+        else [int(n * s) for n, s in zip(x.shape, scales, strict=True)]
+    )
+    mode, places = a.get("mode", "nearest"), a.get("coordinate_transformation_mode", "half_pixel")
+    mode, places = (mode, "asymmetric") if proto.op_type == "Upsample" else (mode, places)
+    kinds = {
+        ("linear", "half_pixel"): ("linear", False), ("linear", "pytorch_half_pixel"): ("linear", False),
+        ("linear", "align_corners"): ("linear", True), ("nearest", "asymmetric"): ("nearest", False),
+        ("cubic", "half_pixel"): ("cubic", False), ("cubic", "pytorch_half_pixel"): ("cubic", False),
+        ("cubic", "align_corners"): ("cubic", True),
+    }  # fmt: skip
+    floored = (
+        mode != "nearest"
+        or a.get("nearest_mode", "round_prefer_floor") == "floor"
+        or proto.op_type == "Upsample"
+    )
+    if (
+        (mode, places) not in kinds
+        or not floored
+        or a.get("axes")
+        or a.get("antialias")
+        or a.get("exclude_outside")
+    ):
+        raise Missing(f"{proto.op_type} in mode {mode!r} with places {places!r}")
+    kind, align = kinds[(mode, places)]
+    changed = [i for i, (n, m) in enumerate(zip(x.shape, target, strict=True)) if n != m]
+    first = min(changed, default=x.ndim)
+    factors = [
+        None if scales is None else float(s) for s in (scales if scales is not None else target)
+    ]
+    return aten.resampled(x, tuple(target[first:]), kind, align, factors[first:])
 
 
 @rule("CumSum")
@@ -592,9 +669,35 @@ def _cross_entropy(proto: Any, a: Attributes, x: Any, labels: Any, weight: Any =
 
 @rule("ScatterElements")
 def _scatter_elements(proto: Any, a: Attributes, data: Any, indices: Any, updates: Any) -> Any:
-    data, places = whole(data), fixed(indices, "indices")
-    if a.get("reduction", "none") != "add":
-        raise Missing("ScatterElements without reduction='add'")
-    at = list(np.indices(places.shape))
-    at[a.get("axis", 0) % data.ndim] = places
-    return data + OPS["scatter"](whole(updates), index=tuple(at), shape=data.shape)
+    how = a.get("reduction", "none")
+    if how not in ("none", "add"):
+        raise Missing(f"ScatterElements with reduction={how!r}")
+    return aten.RULES["scatter"](
+        data, a.get("axis", 0), indices, updates, reduce=None if how == "none" else how
+    )
+
+
+@rule("ScatterND")
+def _scatter_nd(proto: Any, a: Attributes, data: Any, indices: Any, updates: Any) -> Any:
+    how = a.get("reduction", "none")
+    if how not in ("none", "add"):
+        raise Missing(f"ScatterND with reduction={how!r}")
+    at = list(np.moveaxis(fixed(indices, "indices"), -1, 0))
+    return aten.RULES["index_put"](data, at, updates, how == "add")
+
+
+@rule("TopK")
+def _top_k(proto: Any, a: Attributes, x: Any, k: Any) -> Any:
+    n = int(np.asarray(fixed(k, "how many")).reshape(()))
+    return list(aten.RULES["topk"](x, n, a.get("axis", -1), bool(a.get("largest", 1))))
+
+
+@rule("OneHot")
+def _one_hot(proto: Any, a: Attributes, indices: Any, depth: Any, values: Any) -> Any:
+    n = int(np.asarray(fixed(depth, "a depth")).reshape(()))
+    off, on = values[0], values[1]
+    axis = a.get("axis", -1)
+    axis = axis % (indices.ndim + 1)
+    classes = np.arange(n).reshape((n,) + (1,) * (indices.ndim - axis))
+    hit = cg.equal(cg.expand_dims(cg.where(indices < 0, indices + n, indices), axis), classes)
+    return cg.where(hit, node(on), node(off))

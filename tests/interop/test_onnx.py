@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import cgraph as cg
-from cgraph.interop.onnx_out import WRITERS
+import cgraph.nn.functional as nnf
+from cgraph.interop.onnx_composed import COMPOSED
+from cgraph.interop.onnx_writers import WRITERS
 from cgraph.testing.generate.random_graphs import random_graph
 
 onnx = pytest.importorskip("onnx")
@@ -54,7 +56,7 @@ def test_random_graphs_go_out_and_come_back(seed: int, tmp_path: Path) -> None:
     try:
         path = cg.to_onnx({"result": root}, tmp_path / "g.onnx")
     except cg.UnsupportedError:
-        assert {node.op.name for node in cg.run(root).order if node.parents} - set(WRITERS)
+        assert {node.op.name for node in cg.run(root).order if node.parents} - {*WRITERS, *COMPOSED}
         pytest.skip("an op that ONNX has no counterpart for")
     truth = cg.run(root).value(root)
     tolerance = 1e-5 if root.dtype == np.float32 else 1e-10
@@ -65,6 +67,54 @@ def test_random_graphs_go_out_and_come_back(seed: int, tmp_path: Path) -> None:
         pass  # the runtime has no float64 kernel for some operators of the standard
     back = cg.from_onnx(path)
     np.testing.assert_allclose(cg.run(back).value(back), truth, **close)
+
+
+def convolutional(x: Any, w: Any) -> Any:
+    images = cg.reshape(x, (1, 2, 3, 4))
+    kernels = cg.reshape(w, (2, 1, 2, 3))
+    h = nnf.conv2d(images, kernels, padding=1, stride=(2, 1), groups=2)
+    back = nnf.conv_transpose2d(h, kernels, stride=2, output_padding=(1, 0), groups=2)
+    return nnf.max_pool2d(nnf.gelu(back), 2, 1) + nnf.avg_pool2d(nnf.silu(back), 2, 1)
+
+
+# What goes out as one operator, as several, or composed of other ops.
+OUTWARD: dict[str, Any] = {
+    "convolutions and pools": convolutional,
+    "activations": lambda x, w: nnf.elu(x, 0.7) + nnf.leaky_relu(x) + nnf.mish(x) + nnf.softsign(x) + nnf.selu(x) + nnf.gelu(x),
+    "running": lambda x, w: cg.cumprod(x, axis=1) + cg.cummax(x, axis=0) + cg.cummin(x, axis=1) + cg.roll(x, (1, 2), (0, 1)),
+    "order": lambda x, w: cg.sort(x, axis=1) + cg.take_along_axis(x, cg.argsort(w, axis=1), 1) + w[cg.argmax(x, axis=0)][:3, :4],
+    "norms and einsum": lambda x, w: (
+        cg.einsum("ij,kj->ik", x, w[:, :4]) + cg.linalg.norm(x) + cg.linalg.vector_norm(x, axis=1, ord=3, keepdims=True)
+    ),
+    "logic": lambda x, w: cg.where(
+        cg.any(x > 1, axis=0) ^ cg.all(x < 1, axis=0), x, cg.where(cg.isfinite(x) & (cg.argmax(x, axis=0) < 1.5), 2 * x, 3.0)
+    ),
+    "quotients": lambda x, w: cg.fmod(x, 0.7) + x % 0.4 + x // 0.3 + cg.trunc(x) + cg.rint(x),
+    "angles": lambda x, w: cg.arctan2(x, w[:3, :4]) + cg.hypot(x, 2.0) + cg.sinc(x) + cg.deg2rad(x) + cg.log2(cg.exp2(x)),
+    "cross-entropy": lambda x, w: cg.stable_cross_entropy(x, np.array([0, 3, 1])) + cg.special.entr(cg.softmax(x, axis=1))[:, 0],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OUTWARD)
+def test_what_onnx_has_no_operator_for_is_composed(name: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(len(name))
+    x = cg.input(
+        "x",
+        rng.normal(size=(3, 4)) if name != "convolutions and pools" else rng.normal(size=(2, 3, 4)),
+    )
+    w = cg.parameter(
+        "w", rng.normal(size=(3, 4) if name != "convolutions and pools" else (2, 2, 3))
+    )
+    with cg.scope("part"):
+        root = OUTWARD[name](x, w)
+    truth = cg.run(root).value(root)
+    path = cg.to_onnx({"y": root}, tmp_path / "f.onnx", dtype=np.float32)
+    fed = np.float32(cg.run(x).value(x))
+    close: dict[str, Any] = {"rtol": 3e-5, "atol": 3e-5}
+    np.testing.assert_allclose(outputs(path, fed)[0], truth, **close)
+    back = cg.from_onnx(path, fed)
+    np.testing.assert_allclose(cg.run(back).value(back), truth, **close)
+    assert {node.scope for node in cg.run(back).order if node.parents} <= {"part", ""}
 
 
 def test_a_gradient_graph_goes_out_too(tmp_path: Path) -> None:

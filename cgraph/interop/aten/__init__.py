@@ -9,6 +9,7 @@ from cgraph.interop.aten import (  # each fills the table
     products as products,
     reductions as reductions,
 )
+from cgraph.interop.aten.layers import resampled
 from cgraph.interop.aten.table import RULES, rule_of, to_numpy
 
-__all__ = ["RULES", "rule_of", "to_numpy"]
+__all__ = ["RULES", "resampled", "rule_of", "to_numpy"]

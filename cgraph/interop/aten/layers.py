@@ -362,7 +362,7 @@ def _axis_weights(n: int, m: int, mode: str, align: bool, scale: float | None, d
     return weights.astype(dtype)
 
 
-def _resampled(x: Any, sizes: Any, mode: str, align: bool, scales: Any) -> Any:
+def resampled(x: Any, sizes: Any, mode: str, align: bool, scales: Any) -> Any:
     first = x.ndim - len(sizes)
     for axis, (m, scale) in enumerate(zip(sizes, scales, strict=True), first):
         weights = cg.constant(_axis_weights(x.shape[axis], m, mode, align, scale, x.dtype))
@@ -380,7 +380,7 @@ def _upsample(mode: str, rank: int, aligned: bool) -> Callable[..., Any]:
         if size is None:
             size = [int(n * s) for n, s in zip(x.shape[x.ndim - rank :], scales, strict=True)]
         scales = scales + [None] * (rank - len(scales))
-        return _resampled(x, tuple(size), mode, align, scales)
+        return resampled(x, tuple(size), mode, align, scales)
 
     return resample
 
