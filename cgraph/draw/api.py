@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import count
 from pathlib import Path
@@ -19,6 +19,7 @@ from cgraph.draw.model.diagram import Picture, replace
 from cgraph.draw.options import Options
 from cgraph.draw.output import dot as dot_text, engine, glyphs, plain, svg
 from cgraph.errors import DrawError
+from cgraph.graph import order
 from cgraph.node import Node
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 SUFFIXES = ("png", "svg", "pdf", "dot", "html", "txt", "mmd")
 _shown = count(1)
+Again = Callable[
+    [Any, Options], list[Picture]
+]  # a run of the same graph, or of a copy -> its pictures
 DPI = 144  # sharp on a screen
 _PAGE = (3000, 4500)  # pixels that a PNG has at most, unless it is asked for with dpi=
 
@@ -41,12 +45,12 @@ class Diagram:
         dpi: dots per inch of a PNG.
     """
 
-    def __init__(self, picture: Picture, *, dpi: int = DPI, source: Any = None) -> None:
+    def __init__(self, picture: Picture, *, dpi: int = DPI, again: Again | None = None) -> None:
         if not 1 <= dpi <= 10_000:
             raise DrawError(f"dpi={dpi}: dots per inch, 1 to 10,000; 144 is sharp on a screen")
         self.picture = picture
         self.dpi = dpi
-        self._source = source
+        self.again = again  # how the same picture is made of another run, for the player
 
     @cached_property
     def dot(self) -> str:
@@ -243,17 +247,21 @@ def draw(
     if not isinstance(root, Node | Sequence) and hasattr(root, "__graph_program__"):
         from cgraph.draw.views.programs import drawn
 
-        return Diagram(drawn(root, Options.of(options)), dpi=dpi, source=(root, run, options))
+        return Diagram(drawn(root, Options.of(options)), dpi=dpi)
     for name, node in (("focus", focus), ("around", around)):
         if not isinstance(node, Node | None):
             raise DrawError(f"{name}={node!r}: a node of the graph")
     if hops < 0:
         raise DrawError(f"hops={hops}: 0 or more")
-    return Diagram(
-        compose(root, run, step, focus, around, hops, Options.of(options)),
-        dpi=dpi,
-        source=(root, run, options),
-    )
+    picture = compose(root, run, step, focus, around, hops, Options.of(options))
+
+    def again(other: Run, options: Options) -> list[Picture]:
+        assert picture.builder is not None
+        twin = dict(zip(order(*picture.builder.roots), order(*other.roots), strict=True))
+        there = [None if node is None else twin[node] for node in (focus, around)]
+        return [compose(other, None, step, there[0], there[1], hops, options)]
+
+    return Diagram(picture, dpi=dpi, again=again)
 
 
 __all__ = ["Diagram", "draw", "replace"]

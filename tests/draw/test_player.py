@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 from draw.browser import CLICKS, browser, click
-from draw.nets import batch, neuron, xor
+from draw.nets import batch, mlp, neuron, xor
 
 import cgraph as cg
 from cgraph.draw.model.text import parse_number
@@ -277,9 +277,24 @@ def test_what_cannot_be_computed_in_the_page_stands_still(tmp_path):
         del OPS["strange_op"], PUBLIC["strange_op"]
     assert '"o":"strange_op"' in page
     wide = cg.frames(cg.sum(cg.parameter("w", np.zeros(20_000))).backward()).html()
-    assert "too large for that" in wide and len(wide) < 100_000
-    single = cg.frames(cg.square(cg.parameter("w", np.float32(2.0))).backward()).html()
-    assert "the page computes in float64" in single
+    assert "the graph has 2 nodes with 20,001 numbers" in wide and len(wide) < 100_000
+    half = cg.frames(cg.square(cg.parameter("w", np.float16(2.0))).backward()).html()
+    assert "the page computes in float64 and float32" in half
+
+
+@pytest.mark.parametrize("part", [{"focus": "w00"}, {"around": "b0", "hops": 1}, {}])
+def test_parts_of_a_large_graph_are_live(part):
+    """A focus, a neighbourhood, an overview: their numbers are traced like those of a whole picture."""
+    root = mlp(2, (2, 6, 6, 1), scoped=False)
+    names = {n.basename: n for n in cg.run(root).order}
+    options = {k: names[v] if k != "hops" else v for k, v in part.items()}
+    page = cg.draw(root.backward(), **options).html()
+    live = json.loads(re.search(r'<script type="application/json">(.*?)</script>', page, re.S)[1])[
+        "live"
+    ]
+    assert "still" not in live and live["texts"]
+    texts = [parts for group in live["texts"].values() for parts in group.values()]
+    assert not [parts for parts in texts if parts[0] == "?"]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from cgraph.draw.model.diagram import Picture
 from cgraph.draw.model.text import escape
 from cgraph.draw.output import dot as dot_text
 from cgraph.draw.output.player import film as films
-from cgraph.draw.output.player.live import Again, live
+from cgraph.draw.output.player.live import live
 from cgraph.draw.output.theme import DARK, LIGHT, Palette
 
 _pages = count(1)
@@ -98,8 +98,9 @@ def _section(pictures: list[Picture], id: str, frames: Any, title: str, *, whole
         "about": {
             box.id: [list(pair) for pair in box.detail] for box in pictures[-1].boxes if box.detail
         },
+        "folded": [box.id for box in pictures[-1].boxes if box.kind == "scope"],
         "tones": {box.id: box.tone for box in pictures[-1].boxes},
-        "live": live(pictures, getattr(frames, "update", None), _again(frames)),
+        "live": live(pictures, getattr(frames, "update", None), getattr(frames, "again", None)),
     }
     first = pictures[0]
     buttons = "".join(
@@ -197,23 +198,6 @@ def _seen(picture: Picture) -> list[str]:
         return updated
     results = [a.tail for a in picture.arrows if a.head.startswith("out")]
     return results if any(a.kind == "gradient" for a in picture.arrows) else []
-
-
-def _again(frames: Any) -> Again | None:
-    """How to make the same pictures of another run; None where it is not known."""
-    again: Again | None = getattr(frames, "again", None)
-    if again is not None:
-        return again
-    source = getattr(frames, "_source", None)
-    if not source:
-        return None
-
-    def one(run: Any, options: Any) -> list[Any]:
-        from cgraph.draw.compose import compose
-
-        return [compose(run, None, None, None, None, 2, options)]
-
-    return one
 
 
 def _palette_css() -> str:

@@ -9,7 +9,7 @@ What changes and is not found is marked, and the page fades it out as soon as so
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from cgraph.draw.model.text import MINUS, parse_number
 from cgraph.op import OPS
 
 TOKEN = re.compile(
-    rf"(?:(?<![\w.)\]₀-₉] )(?<![\w.)\]₀-₉]){MINUS})?(?<![\w.₀-₉])(?:\d+(?:\.\d+)?(?:·10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?|∞|NaN)(?![\w.]*[A-Za-z_])"
+    rf"(?:(?<![\w.)\]₀-₉]){MINUS})?(?<![\w.₀-₉])(?:\d+(?:\.\d+)?(?:·10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?|∞|NaN)(?![\w.]*[A-Za-z_])"
 )
 DIGITS = 12
 Array = np.ndarray[Any, Any]
@@ -29,9 +29,9 @@ Parts = list[Any]  # texts, and [reference, how it is written, the text it has n
 class Quantities:
     """Everything the page can recompute, by reference: `v3.0` is entry 0 of node 3's value, `g` its gradient, `u` the value after an
     update, `q` the sigmoid of a logit, `l2.5.0` the local gradient
-    of card 2 for node 5, `s` the share it hands to it, `e` and `h` the same for one place."""
+    of card 2 for node 5, `s` the share it hands to it, `o` what arrives there otherwise, `e` and `h` the same for one place; `x` and `y` the largest value and gradient of a folded part."""
 
-    def __init__(self, builder: Builder, rate: float | None) -> None:
+    def __init__(self, builder: Builder, rate: float | None, drawn: Collection[int]) -> None:
         self.arrays: dict[str, Array] = {}
         self.nodes: dict[str, frozenset[int]] = {}  # the nodes that a reference is about
         run, number = builder.run, {node: i for i, node in enumerate(builder.order)}
@@ -46,16 +46,26 @@ class Quantities:
                 logit = node.parents[0]
                 probability = OPS["sigmoid"].forward(np.asarray(run.value(logit)))
                 self._add(f"q{number[logit]}", probability, number[logit], i)
+        for u, nodes in enumerate(units(builder)):
+            self._add(f"x{u}", _largest(run.value(builder.order[i]) for i in nodes), *nodes)
+            if builder.backward:
+                grads = [run.grad(n) for n in (builder.order[i] for i in nodes) if run.has_grad(n)]
+                self._add(f"y{u}", _largest(grads) if grads else None, *nodes)
         if not builder.backward:
             return
         for c, card in enumerate(builder.cards):
             flow, r = builder.flows[card.root], number[card.root]
+            if r not in drawn:
+                continue  # inside a folded part: nothing of it is written anywhere
             for operand, places in card.entries.items():
                 j = number[operand]
                 if not builder.receives(card, operand):
                     continue
                 self._add(f"l{c}.{j}", flow.local(operand), r, j)
-                self._add(f"s{c}.{j}", flow.share(operand), r, j)
+                share = flow.share(operand)
+                self._add(f"s{c}.{j}", share, r, j)
+                if share is not None and run.has_grad(operand):
+                    self._add(f"o{c}.{j}", np.asarray(run.grad(operand)) - share, r, j)
                 if len(places) > 1:
                     for node, i in places:
                         self._add(f"e{number[node]}.{i}", flow.local_at(node, i), r, j)
@@ -65,6 +75,19 @@ class Quantities:
         if array is not None and np.asarray(array).size:
             self.arrays[key] = np.asarray(array, float).ravel()
             self.nodes[key] = frozenset(about)
+
+
+def units(builder: Builder) -> list[list[int]]:
+    """The nodes of each box that stands for several."""
+    inside: dict[str, list[int]] = {}
+    for i, node in enumerate(builder.order):
+        if node in builder.ids:
+            inside.setdefault(builder.ids[node], []).append(i)
+    return [nodes for nodes in inside.values() if len(nodes) > 1]
+
+
+def _largest(arrays: Iterable[Any]) -> float:
+    return float(np.max([np.max(np.abs(np.asarray(a, float)), initial=0.0) for a in arrays]))
 
 
 class Binder:

@@ -6,11 +6,13 @@
 // engine is the truth: tests/draw/test_interpreter.py holds these rules against it on random graphs.
 'use strict';
 var CGraphInterpreter = (function () {
-  var exp = Math.exp, log = Math.log, abs = Math.abs, one = function () { return 1; };
+  var exp = Math.exp, log = Math.log, abs = Math.abs, one = function () { return 1; }, zero = function () { return 0; };
   function sigmoid(x) { var s = exp(-abs(x)); return x < 0 ? s / (1 + s) : 1 / (1 + s); }
   function sigmoidSlope(x) { var s = exp(-abs(x)); return s / ((1 + s) * (1 + s)); }
   function softplus(x) { return Math.max(x, 0) + Math.log1p(exp(-abs(x))); }
   function tanhSlope(x) { var c = 1 / Math.cosh(x); return c * c; }
+  // C's pow, which says 1 where JavaScript says NaN.
+  function power(a, b) { return a === 1 || (a === -1 && abs(b) === Infinity) ? 1 : Math.pow(a, b); }
   function step(a, b) { return a !== a || b !== b ? NaN : a === b ? 0.5 : a > b ? 1 : 0; }
   function share01(a, b) { return a === b ? 0.5 : sigmoid(a - b); }
   function stableBce(z, y) {
@@ -18,8 +20,59 @@ var CGraphInterpreter = (function () {
     return weight === 0 ? tail : tail + weight * abs(z);
   }
   function stableBceSlope(z, y) {
-    var s = exp(-abs(z));
-    return (z < 0 ? (1 - y) * s - y : 1 - y - y * s) / (1 + s);
+    var s = exp(-abs(z)), q = (z < 0 ? (1 - y) * s - y : 1 - y - y * s) / (1 + s);
+    return q - q * (s - (1 + s - 1));
+  }
+  function erfc(x) {  // a series near 0, a continued fraction in the tail: to the last digits (Abramowitz and Stegun 7.1.6 and 7.1.14)
+    var k, t, sum;
+    if (x !== x) return NaN;
+    if (abs(x) < 2.5) {
+      for (t = sum = x, k = 1; abs(t) > 1e-18 * abs(sum); k++) sum += (t *= 2 * x * x / (2 * k + 1));
+      t = 2 / Math.sqrt(Math.PI) * exp(-x * x) * sum;
+      return 1 - t;
+    }
+    if (x < 0) return 2 - erfc(-x);
+    if (x > 27.3) return 0;
+    for (t = x, k = 120; k > 0; k--) t = x + k / 2 / t;
+    return exp(-x * x) / Math.sqrt(Math.PI) / t;
+  }
+  function normal(x) { return 0.5 * erfc(-x * Math.SQRT1_2); }
+  function density(x) { return exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI); }
+  function geluSlope(x) { return normal(x) + x * density(x); }
+  function rint(x) {  // halves to even
+    var r = Math.round(x);
+    return abs(x) < 4503599627370496 && abs(x - Math.trunc(x)) === 0.5 ? 2 * Math.round(x / 2) : abs(x) < 4503599627370496 ? r : x;
+  }
+  function remainder(a, b) { var m = a % b; return m !== 0 && m === m && (m < 0) !== (b < 0) ? m + b : m; }
+  function floorDivide(a, b) {  // as NumPy, by way of the remainder
+    if (b === 0) return a / b;
+    var m = a % b, d = (a - m) / b, whole;
+    if (m !== 0 && (m < 0) !== (b < 0)) d -= 1;
+    if (d === 0 || d !== d) return d;
+    whole = Math.floor(d);
+    return d - whole > 0.5 ? whole + 1 : whole;
+  }
+  function negative(x) { return x < 0 || (x === 0 && 1 / x < 0); }
+  function nanStep(a, b) { return a !== a || b !== b ? +(a === a) : step(a, b); }
+  function sinc(x) {
+    var whole = rint(x);
+    return x === 0 ? 1 : Math.sin(Math.PI * (x - whole)) * (1 - 2 * abs(whole % 2)) / (Math.PI * x);
+  }
+  function sincSlope(o, x) {
+    if (x * x >= 0.09 || x !== x) return (Math.cos(Math.PI * x) - o) / x;
+    var t = Math.PI * x * Math.PI * x, sum = 0, k, factorial = 1, terms = [];
+    for (k = 1; k < 11; k++) terms.push((k % 2 ? -1 : 1) * 2 * k / (factorial *= 2 * k * (2 * k + 1)));
+    for (k = 9; k >= 0; k--) sum = sum * t + terms[k];
+    return Math.PI * Math.PI * x * sum;
+  }
+  function turn(x, y) { var size = Math.hypot(x, y); if (size === 0) size = 1; return x / size / size; }
+  function weightedBce(z, y, w) {
+    var weight = z < 0 ? w * y : 1 - y, tail = Math.log1p(exp(-abs(z)));
+    return (w * y + (1 - y)) * tail + (weight === 0 ? 0 : weight * abs(z));
+  }
+  function weightedBceSlope(z, y, w) {
+    var up = exp(Math.min(z, 0)), down = exp(-Math.max(z, 0));
+    return ((1 - y) * up - w * y * down) / (up + down);
   }
   function bit(f) { return function (a, b) { return +f(a, b); }; }
 
@@ -30,7 +83,7 @@ var CGraphInterpreter = (function () {
     multiply: [function (a, b) { return a * b; }, function (o, a, b) { return b; }, function (o, a) { return a; }],
     divide: [function (a, b) { return a / b; }, function (o, a, b) { return 1 / b; }, function (o, a, b) { return -o / b; }],
     negative: [function (a) { return -a; }, function () { return -1; }],
-    power: [Math.pow, function (o, a, b) { return b === 0 ? 0 : b * Math.pow(a, b - 1); },
+    power: [power, function (o, a, b) { return b === 0 ? 0 * a : b * power(a, b - 1); },
       function (o, a) { return o * log(a === 0 ? 1 : a); }],
     square: [function (a) { return a * a; }, function (o, a) { return 2 * a; }],
     sqrt: [Math.sqrt, function (o) { return 0.5 / o; }],
@@ -75,12 +128,50 @@ var CGraphInterpreter = (function () {
     logaddexp: [function (a, b) { return a === b ? a + Math.LN2 : Math.max(a, b) + Math.log1p(exp(-abs(a - b))); },
       function (o, a, b) { return share01(a, b); }, function (o, a, b) { return share01(b, a); }],
     logaddexp_slope: [share01, function (o, a, b) { return sigmoidSlope(a - b); }, function (o, a, b) { return -sigmoidSlope(a - b); }],
-    where: [function (c, a, b) { return c ? a : b; }, null, function (o, c) { return c ? 1 : 0; }, function (o, c) { return c ? 0 : 1; }],
+    where: [function (c, a, b) { return c !== 0 ? a : b; }, null, function (o, c) { return c !== 0 ? 1 : 0; }, function (o, c) { return c !== 0 ? 0 : 1; }],
+    leaky_relu: [function (x, s) { return x > 0 ? x : x * s; }, function (o, x, s) { return x > 0 ? 1 : s; }, function (o, x) { return x > 0 ? 0 : x; }],
+    elu: [function (x, s) { return x > 0 ? x : s * Math.expm1(x); }, function (o, x, s) { return x > 0 ? 1 : s * exp(x); },
+      function (o, x) { return x > 0 ? 0 : Math.expm1(x); }],
+    silu: [function (x) { return x * sigmoid(x); }, function (o, x) { return sigmoid(x) + x * sigmoidSlope(x); }],
+    mish: [function (x) { return x * Math.tanh(softplus(x)); },
+      function (o, x) { var s = softplus(x); return Math.tanh(s) + x * sigmoid(x) * tanhSlope(s); }],
+    softsign: [function (x) { return x / (1 + abs(x)); }, function (o, x) { return 1 / ((1 + abs(x)) * (1 + abs(x))); }],
+    gelu: [function (x) { return x * normal(x); }, function (o, x) { return geluSlope(x); }],
+    gelu_slope: [geluSlope, function (o, x) { return exp(-0.5 * x * x) * ((2 - x * x) / Math.sqrt(2 * Math.PI)); }],
+    pos_weighted_bce: [weightedBce, function (o, z, y, w) { return weightedBceSlope(z, y, w); },
+      function (o, z, y, w) { return w * softplus(-z) - softplus(z); }, function (o, z, y) { return y * softplus(-z); }],
+    pos_weighted_bce_slope: [weightedBceSlope, function (o, z, y, w) { return (1 - y + w * y) * sigmoidSlope(z); },
+      function (o, z, y, w) { return -(sigmoid(z) + w * sigmoid(-z)); }, function (o, z, y) { return -y * sigmoid(-z); }],
+    floor: [Math.floor, zero], ceil: [Math.ceil, zero], trunc: [Math.trunc, zero], rint: [rint, zero], positive: [function (a) { return a; }, one],
+    remainder: [remainder, one, function (o, a, b) { return -floorDivide(a, b); }],
+    fmod: [function (a, b) { return a % b; }, one, function (o, a, b) { return -Math.trunc(a / b); }],
+    floor_divide: [floorDivide, zero, zero],
+    copysign: [function (a, b) { return negative(b) ? -abs(a) : abs(a); }, function (o, a) { return Math.sign(o) * Math.sign(a); }, zero],
+    heaviside: [function (x, h) { return x === 0 ? h : x !== x ? x : +(x > 0); }, zero, function (o, x) { return 1 - abs(Math.sign(x)); }],
+    fmax: [function (a, b) { return a !== a ? b : b !== b ? a : Math.max(a, b); }, function (o, a, b) { return nanStep(a, b); },
+      function (o, a, b) { return nanStep(b, a); }],
+    fmin: [function (a, b) { return a !== a ? b : b !== b ? a : Math.min(a, b); }, function (o, a, b) { return nanStep(-a, -b); },
+      function (o, a, b) { return nanStep(-b, -a); }],
+    log2: [Math.log2, function (o, x) { return 1 / Math.LN2 / x; }], log10: [Math.log10, function (o, x) { return 1 / Math.LN10 / x; }],
+    exp2: [function (x) { return Math.pow(2, x); }, function (o) { return o * Math.LN2; }],
+    cbrt: [Math.cbrt, function (o) { return 1 / 3 / (o * o); }],
+    arcsinh: [Math.asinh, function (o, x) { return 1 / Math.hypot(x, 1); }],
+    arccosh: [Math.acosh, function (o, x) { return 1 / (Math.sqrt(x - 1) * Math.sqrt(x + 1)); }],
+    arctanh: [Math.atanh, function (o, x) { return 1 / ((1 - x) * (1 + x)); }],
+    sinc: [sinc, sincSlope],
+    hypot: [function (a, b) { return Math.hypot(a, b); }, function (o, a) { return a / (o === 0 ? 1 : o); }, function (o, a, b) { return b / (o === 0 ? 1 : o); }],
+    arctan2: [Math.atan2, function (o, y, x) { return turn(x, y); }, function (o, y, x) { return -turn(y, x); }],
+    logaddexp2: [function (a, b) { return a === b ? a + 1 : Math.max(a, b) + Math.log1p(exp(-Math.LN2 * abs(a - b))) / Math.LN2; },
+      function (o, a, b) { return share01(Math.LN2 * a, Math.LN2 * b); }, function (o, a, b) { return share01(Math.LN2 * b, Math.LN2 * a); }],
+    deg2rad: [function (x) { return x * (Math.PI / 180); }, function () { return Math.PI / 180; }],
+    rad2deg: [function (x) { return x * (180 / Math.PI); }, function () { return 180 / Math.PI; }],
+    isnan: [bit(function (a) { return a !== a; }), null], isinf: [bit(function (a) { return abs(a) === Infinity; }), null],
+    isfinite: [bit(isFinite), null], signbit: [bit(negative), null], logical_xor: [bit(function (a, b) { return (a !== 0) !== (b !== 0); }), null, null],
     less: [bit(function (a, b) { return a < b; }), null, null], less_equal: [bit(function (a, b) { return a <= b; }), null, null],
     greater: [bit(function (a, b) { return a > b; }), null, null], greater_equal: [bit(function (a, b) { return a >= b; }), null, null],
     equal: [bit(function (a, b) { return a === b; }), null, null], not_equal: [bit(function (a, b) { return a !== b; }), null, null],
-    logical_and: [bit(function (a, b) { return a && b ? 1 : 0; }), null, null],
-    logical_or: [bit(function (a, b) { return a || b ? 1 : 0; }), null, null], logical_not: [bit(function (a) { return !a; }), null]
+    logical_and: [bit(function (a, b) { return a !== 0 && b !== 0; }), null, null],
+    logical_or: [bit(function (a, b) { return a !== 0 || b !== 0; }), null, null], logical_not: [bit(function (a) { return a === 0; }), null]
   };
 
   function size(s) { return s.reduce(function (a, b) { return a * b; }, 1); }
@@ -223,7 +314,9 @@ var CGraphInterpreter = (function () {
   // Everything about one program with its leaves as they stand: values V, gradients G, and on demand local gradients and shares.
   function compute(program, change) {
     var nodes = program.nodes, V = [], G = [], n;
-    for (n = 0; n < nodes.length; n++) V[n] = change && change[n] ? change[n] : value(nodes, nodes[n], V);
+    // A float32 node has its entries rounded to float32, values and gradients alike; a difference quotient does without.
+    function rounded(node, a) { return node.f && !program.exact ? Float64Array.from(Float32Array.from(a)) : a; }
+    for (n = 0; n < nodes.length; n++) V[n] = rounded(nodes[n], change && change[n] ? change[n] : value(nodes, nodes[n], V));
     function back(from, seed, inside) {
       var C = [], i, k, j;
       C[from] = seed;
@@ -233,7 +326,8 @@ var CGraphInterpreter = (function () {
           j = nodes[n].p[i];
           if (!nodes[n].b[i] || !nodes[j].w) continue;
           var part = share(nodes, n, i, C[n], V);
-          if (C[j]) for (k = 0; k < part.length; k++) C[j][k] += part[k]; else C[j] = part;
+          if (C[j]) for (k = 0; k < part.length; k++) part[k] += C[j][k];
+          C[j] = rounded(nodes[j], part);
         }
       }
       return C;
@@ -271,7 +365,7 @@ var CGraphInterpreter = (function () {
     function at(d) {
       var moved = Float64Array.from(base.V[n]), change = {};
       moved[k] = x + d; change[n] = moved;
-      var v = compute({ nodes: program.nodes, cards: [], root: program.root }, change).V[program.root], total = 0;
+      var v = compute({ nodes: program.nodes, cards: [], root: program.root, exact: true }, change).V[program.root], total = 0;
       for (var i = 0; i < v.length; i++) total += v[i] * (program.seed ? program.seed[i] : 1);
       return total;
     }

@@ -6,14 +6,15 @@ with its steps and its facts, and the page says why its numbers stand still.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from cgraph.draw.model.build import Builder
 from cgraph.draw.model.diagram import Picture, replace
 from cgraph.draw.output.player import film, program
-from cgraph.draw.output.player.bind import DIGITS, Binder, Quantities, bind
+from cgraph.draw.output.player.bind import DIGITS, Binder, Quantities, bind, units
 from cgraph.errors import CgraphError
+from cgraph.node import Node
 
 Again = Callable[[Any, Any], list[Any]]  # a run and options -> the same pictures of it
 
@@ -30,13 +31,17 @@ def live(pictures: Sequence[Picture], rate: float | None, again: Again | None) -
     found["witness"] = program.witnesses(builder)
     found["rate"] = rate
     found["digits"] = builder.options.precision
-    found["chain"] = rules(builder)
-    found["formula"] = [builder.flows[card.root].formula for card in builder.cards]
+    boxes = {box.id for box in pictures[-1].boxes if box.kind != "scope"}
+    drawn = {card.root for card in builder.cards if builder.ids.get(card.root) in boxes}
+    found["chain"] = rules(builder, drawn)
+    found["formula"] = [
+        builder.flows[card.root].formula if card.root in drawn else "" for card in builder.cards
+    ]
     found["expect"] = expected(builder)
     found["arrows"] = arrows(pictures[-1])
     if again is None:
         return found | {"still": "its numbers could not be traced"}
-    return found | bindings(pictures, builder, rate, again)
+    return found | bindings(pictures, builder, rate, again, drawn)
 
 
 def expected(builder: Builder) -> dict[str, list[Any]]:
@@ -67,14 +72,18 @@ def arrows(picture: Picture) -> dict[str, list[int]]:
     }
 
 
-def rules(builder: Builder) -> list[list[list[Any]]]:
-    """For each card, for each operand that gets a gradient: its node, and the local gradient in words (left side, formula)."""
+def rules(builder: Builder, drawn: Collection[Node]) -> list[list[list[Any]]]:
+    """For each card, for each operand that gets a gradient: its node; and, where the card is drawn, the local gradient in words (left
+    side, formula)."""
     number = {node: i for i, node in enumerate(builder.order)}
     found = []
     for card in builder.cards:
         rows = []
         for operand in card.entries:
             if builder.backward and builder.receives(card, operand):
+                if card.root not in drawn:
+                    rows.append([number[operand], "", ""])
+                    continue
                 row = builder.flows[card.root].row(operand, builder.objective)
                 row = builder.alone(card, operand, row)
                 rows.append([number[operand], row.left, row.formula or row.value])
@@ -82,26 +91,40 @@ def rules(builder: Builder) -> list[list[list[Any]]]:
     return found
 
 
+def _shown(picture: Picture) -> dict[int, str]:
+    """Which node stands in which box: of a moved run, a focus may take another path."""
+    builder = picture.builder
+    return {i: builder.ids[node] for i, node in enumerate(builder.order) if node in builder.ids}
+
+
 def bindings(
-    pictures: Sequence[Picture], builder: Builder, rate: float | None, again: Again
+    pictures: Sequence[Picture],
+    builder: Builder,
+    rate: float | None,
+    again: Again,
+    drawn: Collection[Node],
 ) -> dict[str, Any]:
     """The numbers in the texts of the drawing, and in the titles and captions of the frames."""
-    moved: list[list[Picture]] = []
     options = replace(builder.options, precision=DIGITS)
-    for seed, change in ((1, 0.05), (2, 0.08), (3, None), (4, None)):  # None: anywhere
+
+    def probe(seed: int, change: float | None) -> list[Picture] | None:
         run = program.again(builder, change, seed)
         try:
             series = again(run, options) if run is not None else []
         except CgraphError:
             series = []
-        same = len(series) == len(pictures) and [b.id for b in series[-1].boxes] == [
-            b.id for b in pictures[-1].boxes
-        ]
-        if same:
-            moved.append(series)
-        elif change is not None:
-            return {"still": "its numbers could not be traced"}
-    quantities = [Quantities(p[-1].builder, rate) for p in (pictures, *moved)]
+        same = len(series) == len(pictures) and _shown(series[-1]) == _shown(pictures[-1])
+        return series if same else None
+
+    near = []  # a picture that shows other nodes after a small change, as a focus may, is asked after a smaller one
+    for seed, change in ((1, 0.05), (2, 0.08)):
+        tries = (probe(seed, change * smaller) for smaller in (1.0, 0.2, 0.04))
+        near.append(next((series for series in tries if series), None))
+    moved = [series for series in (*near, probe(3, None), probe(4, None)) if series]
+    if None in near:
+        return {"still": "its numbers could not be traced"}
+    places = {i for i, node in enumerate(builder.order) if node in drawn}
+    quantities = [Quantities(p[-1].builder, rate, places) for p in (pictures, *moved)]
     if len({tuple(q.arrays) for q in quantities[:3]}) > 1:
         return {"still": "its numbers could not be traced"}
     binder = Binder(quantities[0], quantities[1:3], quantities[3:])
@@ -125,4 +148,4 @@ def bindings(
         ]
         for i in range(len(pictures))
     ]
-    return {"texts": bind(binder, words, about), "lines": lines}
+    return {"texts": bind(binder, words, about), "lines": lines, "units": units(builder)}

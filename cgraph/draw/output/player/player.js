@@ -46,7 +46,7 @@ function CGraphPlayer(root, wholePage) {
   function bracketed(words) { return words[0] === '−' ? '(' + words + ')' : words; }
 
   // --- the graph, its values now, and the numbers that stand for them ---------------------------------------------------------------
-  var program = live.program, base = null, now = null, edited = {}, bound = [], lines = live.lines || [], still = live.still || '';
+  var program = live.program, single = !!program && program.nodes.some(function (node) { return node.f; }), base = null, now = null, edited = {}, bound = [], lines = live.lines || [], still = live.still || '';
   if (program) start();
   function start() {
     var lacks = CGraphInterpreter.missing(program);
@@ -54,9 +54,9 @@ function CGraphPlayer(root, wholePage) {
     program.nodes.forEach(function (node) { if (node.d) node.d = Float64Array.from(node.d, Number); });
     base = now = CGraphInterpreter.compute(program);
     for (var k in live.expect) {  // the engine is right; a page that disagrees with it keeps quiet
-      var mine = k[0] === 'v' ? base.V[+k.slice(1)] : base.G[+k.slice(1)];
+      var mine = k[0] === 'v' ? base.V[+k.slice(1)] : base.G[+k.slice(1)], near = single ? 1e-4 : 1e-9;
       if (!mine || !live.expect[k].every(function (v, j) {
-        v = Number(v); return v === mine[j] || (v !== v && mine[j] !== mine[j]) || Math.abs(v - mine[j]) <= 1e-9 * Math.max(1, Math.abs(v));
+        v = Number(v); return v === mine[j] || (v !== v && mine[j] !== mine[j]) || Math.abs(v - mine[j]) <= near * Math.max(1, Math.abs(v));
       })) { still = 'the page and the engine differ'; base = now = null; return; }
     }
     all('text[data-t]').forEach(function (text) {
@@ -88,6 +88,10 @@ function CGraphPlayer(root, wholePage) {
       case 'q': return now.V[a[0]].map(function (v) { return CGraphInterpreter.ELEMENTWISE.sigmoid[0](v); });
       case 'l': return now.local(a[0], a[1]);
       case 's': return now.share(a[0], a[1]);
+      case 'x': case 'y': return [live.units[a[0]].reduce(function (most, m) {
+        return ((key[0] === 'x' ? now.V : now.G)[m] || []).reduce(function (t, v) { return Math.max(t, Math.abs(v)); }, most);
+      }, 0)];
+      case 'o': return now.G[a[1]].map(function (v, k) { return v - now.share(a[0], a[1])[k]; });
       case 'e': return now.localAt(a[0], a[1]);
       case 'h': return now.shareAt(a[0], a[1]);
     }
@@ -143,7 +147,7 @@ function CGraphPlayer(root, wholePage) {
   function change(node, k, v) {
     if (!isFinite(v) || !now || still) return;
     var moved = edited[node] || Float64Array.from(program.nodes[node].d);
-    moved[k] = v;
+    moved[k] = program.nodes[node].f ? Math.fround(v) : v;
     edited[node] = moved;
     if (moved.every(function (x, j) { return x === program.nodes[node].d[j]; })) delete edited[node];
     recompute();
@@ -173,7 +177,7 @@ function CGraphPlayer(root, wholePage) {
     if (chosen) tell(chosen);
     fields.forEach(function (f) {
       var v = now.V[f.node][f.k];
-      if (document.activeElement !== f.input || +f.input.value !== v) f.input.value = +v.toPrecision(12);
+      if (document.activeElement !== f.input || +f.input.value !== v) f.input.value = +v.toPrecision(program.nodes[f.node].f ? 7 : 12);
       f.input.classList.toggle('moved', v !== program.nodes[f.node].d[f.k]);
     });
     clearTimeout(recompute.timer);
@@ -239,10 +243,12 @@ function CGraphPlayer(root, wholePage) {
   function shape(node) { return program.nodes[node].s.join(' by ') || 'one'; }
   function name(node) { return program.nodes[node].t || program.nodes[node].o || '·'; }
   function cardOf(id) {
+    if (data.folded.indexOf(id) >= 0) return -1;
     for (var c = 0; program && c < program.cards.length; c++) if (program.nodes[program.cards[c].r].x === id) return c;
     return -1;
   }
   function nodeOf(id) {
+    if (data.folded.indexOf(id) >= 0) return -1;
     for (var k = program ? program.nodes.length - 1 : -1; k >= 0; k--) if (program.nodes[k].x === id) return k;
     return -1;
   }
@@ -363,7 +369,7 @@ function CGraphPlayer(root, wholePage) {
     else if (leaf && g.length <= 24) for (k = 0; k < g.length; k++) { var d = CGraphInterpreter.difference(program, node, k, now); w.push([d.value, d.error]); }
     if (!w.length) return;
     w.forEach(function (pair, k) { worst = Math.max(worst, Math.abs(Number(pair[0]) - g[k])); error = Math.max(error, Number(pair[1])); });
-    var size = Math.max.apply(null, [].map.call(g, Math.abs)), well = worst <= 10 * error + 1e-9 * Math.max(1, size);
+    var size = Math.max.apply(null, [].map.call(g, Math.abs)), well = worst <= 10 * error + (single ? 1e-4 : 1e-9) * Math.max(1, size);
     var good = Math.max(1, Math.min(14, Math.floor(-Math.log10(Math.max(error, 1e-14) / Math.max(size, 1e-3)))));
     var o = name(program.root), x = name(node), quotient = '(' + o + '(' + x + '+h) − ' + o + '(' + x + '−h)) / 2h';
     row('witness', w.length === 1 ? quotient + ' = ' + String(+Number(w[0][0]).toPrecision(good)).replace('-', '−') + (well ? ' ✓' : ' ✗ does not agree: is there a kink?')
@@ -469,6 +475,7 @@ function CGraphPlayer(root, wholePage) {
     var found = paths(target), objective = '∂' + name(program.root), left = objective + '/∂' + name(target);
     if (!found.list.length || (step.firstChild && !chosen && found.list.length === 1 && found.list[0].length === 1)) return;
     var scalar = found.list.every(function (p) { return p.every(function (e) { var l = now.local(e.card, e.to); return l && l.length === 1 && now.V[e.from].length === 1; }); });
+    if (!scalar && found.list.some(function (p) { return p.some(function (e) { return data.folded.indexOf(program.nodes[e.from].x) >= 0; }); })) return;  // inside a folded part
     chain.appendChild(make('span', 'head', left + ' ='));
     found.list.forEach(function (path, k) {
       if (k) chain.appendChild(make('span', 'op', '+'));
@@ -640,7 +647,7 @@ function CGraphPlayer(root, wholePage) {
     label.appendChild(make('span', '', name(node) + (program.nodes[node].d.length > 1 ? ' ' + (Math.floor(k / d[1]) + 1) + ',' + (k % d[1] + 1) : '')));
     input.type = 'number';
     input.step = 'any';
-    input.value = +program.nodes[node].d[k].toPrecision(12);
+    input.value = +program.nodes[node].d[k].toPrecision(program.nodes[node].f ? 7 : 12);
     input.addEventListener('input', function () { if (input.value !== '') change(node, k, +input.value); });
     input.addEventListener('keydown', function (e) {
       if (e.key !== 'ArrowUp' && e.key !== 'ArrowDown') return;
@@ -671,6 +678,7 @@ function CGraphPlayer(root, wholePage) {
     reset.type = 'button';
     reset.addEventListener('click', function () { edited = {}; recompute(); });
     inner.appendChild(reset);
+    if (single) inner.appendChild(make('p', 'still', 'Computed in float32, each result rounded as NumPy rounds it; sums of many numbers may differ in the last digit, where NumPy adds in another order.'));
     if (n > 1) {
       var hint = $('.about p');
       if (hint) hint.textContent += ' Drag a number of an input or a parameter, and everything is computed anew.';

@@ -7,18 +7,17 @@ no rule for it and ops that are added to the tables later are carried over by th
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from cgraph.draw.model.build import Builder
-from cgraph.draw.model.fold import is_literal
 from cgraph.errors import CgraphError
 from cgraph.node import Node
 
-MOST_NODES = 600
-MOST_ENTRIES = 6000
+MOST_NODES = 3000
+MOST_ENTRIES = 12_000
 _WORK = 40_000  # node evaluations that the witnesses of one page may cost
 Array = np.ndarray[Any, Any]
 
@@ -36,10 +35,19 @@ def program(builder: Builder) -> dict[str, Any]:
     run, order = builder.run, list(builder.order)
     if run is None or not builder.options.values:
         raise NotLive("there are no numbers in this picture")
-    if len(order) > MOST_NODES or sum(run.value(n).size for n in order) > MOST_ENTRIES:
-        raise NotLive("the graph is too large for that")
+    entries = sum(run.value(n).size for n in order)
+    if len(order) > MOST_NODES or entries > MOST_ENTRIES:
+        raise NotLive(
+            f"the graph has {len(order):,} nodes with {entries:,} numbers; a page carries up to "
+            f"{MOST_NODES:,} nodes and {MOST_ENTRIES:,} numbers"
+        )
     number = {node: i for i, node in enumerate(order)}
-    nodes = [_node(node, number, builder) for node in order]
+    fixed: set[Node] = set()  # what no number that can be changed reaches
+    for node in order:
+        free = node.kind in ("input", "parameter") and node.dtype.kind == "f"
+        if not free and all(p in fixed for p in node.parents):
+            fixed.add(node)
+    nodes = [_node(node, number, builder, fixed) for node in order]
     cards = [
         {
             "r": number[card.root],
@@ -53,22 +61,26 @@ def program(builder: Builder) -> dict[str, Any]:
     return {"nodes": nodes, "cards": cards, "root": number[root], "seed": seed}
 
 
-def _node(node: Node, number: Mapping[Node, int], builder: Builder) -> dict[str, Any]:
+def _node(
+    node: Node, number: Mapping[Node, int], builder: Builder, fixed: Collection[Node]
+) -> dict[str, Any]:
     run = builder.run
     assert run is not None
     out = run.value(node)
-    if out.dtype not in (np.float64, np.bool_) and out.dtype.kind not in "iu":
-        raise NotLive(f"{node.label!r} is {out.dtype}; the page computes in float64")
+    if out.dtype not in (np.float64, np.float32, np.bool_) and out.dtype.kind not in "iu":
+        raise NotLive(f"{node.label!r} is {out.dtype}; the page computes in float64 and float32")
     entry: dict[str, Any] = {"s": list(out.shape)}
+    if out.dtype == np.float32:
+        entry["f"] = 1
     if builder.backward and run.has_grad(node):
         entry["w"] = 1
     if node in builder.ids:
         entry["x"] = builder.ids[node]
     if node in builder.names:
         entry["t"] = builder.names[node]
-    if not node.parents or node.op.name == "count":
-        entry |= {"k": node.kind if not is_literal(node) else "literal", "d": flat(out)}
-        return entry
+    if node in fixed or not node.parents or node.op.name == "count":
+        free = node not in fixed and node.kind in ("input", "parameter")
+        return entry | {"k": node.kind if free else "literal", "d": flat(out)}
     entry |= {
         "o": node.op.name,
         "p": [number[p] for p in node.parents],
@@ -80,7 +92,7 @@ def _node(node: Node, number: Mapping[Node, int], builder: Builder) -> dict[str,
         )
         entry |= {"o": "sum", "n": out.size, "g": groups.ravel().tolist()}
     elif node.op.family == "structure":
-        entry |= {"o": "gather", "y": node.op.name, "m": _moves(node, run)}
+        entry |= {"o": "gather", "y": node.op.name, "m": _moves(node, run, fixed)}
     elif node.op.family == "reduction":
         entry |= _groups(node, run.value(node.parents[0]), out)
     if entry.get("m", ()) is None:
@@ -96,28 +108,46 @@ def flat(array: Array) -> list[Any]:
     ]
 
 
-def _moves(node: Node, run: Any) -> list[int] | None:
-    """Where each entry of the result comes from, counted over all parents one after another; −1 for a zero. None: all in place."""
-    operands, start = [], 1
+def _moves(node: Node, run: Any, fixed: Collection[Node]) -> list[int] | None:
+    """Where each entry of the result comes from, counted over all parents one after another; −1 for a zero. None: all in place.
+
+    Asked with numbers that say their place, and then with random ones, which have to arrive from there: an op that looks at its numbers,
+    as sorting does, is found out. Whole numbers and truth values that nobody can change are an index, and stay.
+    """
+    refused = NotLive(f"the page has no rule for {node.op.name!r}")
+    if node.op.name == "cast" and node.dtype.kind != "f" and node.parents[0].dtype.kind == "f":
+        raise refused  # it rounds
+    rng, start = np.random.default_rng(0), 1
+    places: list[Array] = []
+    proof: list[Array] = []
     for parent in node.parents:
-        shape = run.value(parent).shape
-        size = math.prod(shape)
-        operands.append(np.arange(start, start + size, dtype=np.float64).reshape(shape))
-        start += size
+        value = np.asarray(run.value(parent))
+        if value.dtype.kind != "f" and parent in fixed:
+            places.append(value)
+            proof.append(value)
+        else:
+            places.append(np.arange(start, start + value.size, dtype=float).reshape(value.shape))
+            proof.append(rng.uniform(1.0, 2.0, value.shape))
+        start += value.size
     try:
-        moved = np.asarray(node.op.forward(*operands, **node.params), float)
+        moved, proved = (
+            np.asarray(node.op.forward(*values, **node.params), float).ravel()
+            for values in (places, proof)
+        )
     except Exception as error:
-        raise NotLive(f"the page has no rule for {node.op.name!r}") from error
-    places = moved.ravel() - 1.0
-    everything = np.concatenate([run.value(p).astype(float).ravel() for p in node.parents])
-    if not (np.all(places == np.rint(places)) and places.max(initial=-1) < everything.size):
-        raise NotLive(f"the page has no rule for {node.op.name!r}")
-    index = places.astype(int)
+        raise refused from error
+    index = moved - 1.0
+    everything = np.concatenate([np.asarray(v, float).ravel() for v in proof])
+    if not (np.all(index == np.rint(index)) and index.max(initial=-1) < everything.size):
+        raise refused
+    index = index.astype(int)
     expected = np.where(index < 0, 0.0, everything[index] if everything.size else 0.0)
-    if not np.array_equal(expected, np.asarray(run.value(node), float).ravel(), equal_nan=True):
-        raise NotLive(f"the page has no rule for {node.op.name!r}")
-    places_ = [int(i) for i in index]
-    return None if len(node.parents) == 1 and places_ == list(range(everything.size)) else places_
+    if node.op.name == "cast":
+        expected = expected.astype(node.dtype).astype(float)
+    if not np.array_equal(expected, proved):
+        raise refused
+    found = [int(i) for i in index]
+    return None if len(node.parents) == 1 and found == list(range(everything.size)) else found
 
 
 def _groups(node: Node, x: Array, out: Array) -> dict[str, Any]:
@@ -155,7 +185,10 @@ def witnesses(builder: Builder) -> dict[int, list[list[float]]]:
     asked = [
         n
         for n in order
-        if n in builder.ids and run.has_grad(n) and n is not root and n.dtype == np.float64
+        if n in builder.ids
+        and run.has_grad(n)
+        and n is not root
+        and n.dtype in (np.float64, np.float32)
     ]
     work = 0
     for node in sorted(asked, key=lambda n: (run.value(n).size, n.kind != "parameter")):
@@ -224,13 +257,13 @@ def again(builder: Builder, change: float | None, seed: int) -> Any:
     for a, b in zip(old, new, strict=True):
         if a.kind in ("input", "parameter"):
             value = np.asarray(run.value(a))
-            if value.dtype == np.float64:
+            if value.dtype.kind == "f":
                 size = np.abs(value) + 1.0
                 value = (
                     size * rng.normal(size=value.shape)
                     if change is None
                     else value + change * size * rng.uniform(0.5, 1.0, value.shape)
-                )
+                ).astype(value.dtype)
             feeds[b] = value
     try:
         found = evaluate(list(roots), feeds)
