@@ -224,6 +224,38 @@ def test_the_chain_rule_and_one_entry_of_a_matrix(tmp_path):
 
 @pytest.mark.slow
 @browser
+def test_it_learns_as_the_engine_does(tmp_path):
+    """Steps of gradient descent taken in the page: costs, parameters and gradients are those of the engine after as many steps."""
+    root = xor()
+    path = cg.animate(root.backward(), tmp_path / "xor.html", update=2.0)
+    steps = """var t=r.querySelector('.training');t.open=true;
+    function say(what){look(what);seen[seen.length-1].told=t.textContent;}
+    function press(k){t.querySelectorAll('button')[k].click();}
+    press(0);press(2);say('101');var s=t.querySelector('input[type=range]');s.value=7;s.dispatchEvent(new Event('input'));say('7');
+    press(1);say('17');r.querySelector('.reset').click();say('reset');"""
+    seen = {s["what"]: s for s in click(path, tmp_path, steps)}
+    weights = [n for n in cg.run(root).order if n.kind == "parameter"]
+    first = {w: w.value for w in weights}
+    costs, tables = [], []
+    for _ in range(102):
+        run = root.backward()
+        costs.append(float(run.value(root)))
+        tables.append([f"{abs(v):.3f}" for w in weights for v in np.ravel(run.value(w))])
+        for w in weights:
+            w.value = run.value(w) - 2.0 * run.grad(w)
+    for k in (101, 7, 17):
+        assert f"C: 0.712 → {costs[k]:.3f}".rstrip("0") in seen[str(k)]["told"]
+        words = " ".join(seen[str(k)]["words"])
+        assert not [v for v in tables[k] if v not in words]
+    assert "After 7 of 101 steps" in seen["7"]["told"] and "After 17 of 17" in seen["17"]["told"]
+    assert costs[101] < 0.6 and seen["reset"]["title"] == "Update"
+    assert all(
+        f"{abs(v):.3f}" in " ".join(seen["reset"]["words"]) for v in np.ravel(first[weights[0]])
+    )
+
+
+@pytest.mark.slow
+@browser
 def test_on_a_phone_the_node_and_its_result_are_in_sight(tmp_path):
     path = cg.animate(neuron().backward(), tmp_path / "and.html")
     inner = CLICKS.replace(

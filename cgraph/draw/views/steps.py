@@ -190,6 +190,10 @@ def apply(picture: Picture, builder: Builder, moment: Moment, among: Sequence[Mo
     """The picture at that moment. `among`: all moments of the series, whose headings share the reserved space."""
     order = [station.id for station in handing(builder)]
     computed = {station.id: i for i, station in enumerate(computing(builder), 1)}
+    for b in picture.boxes:  # a bypassed sigmoid is computed when its loss is
+        users = [computed.get(a.head, 0) for a in picture.arrows if b.bypassed and a.tail == b.id]
+        if max(users, default=0):
+            computed[b.id] = max(users)
     done = set(order[: max(moment.handed, 0)])
     active = order[moment.handed - 1] if moment.phase == "back" else ""
     latest = moment.computed if moment.phase == "compute" else 0
@@ -205,7 +209,7 @@ def apply(picture: Picture, builder: Builder, moment: Moment, among: Sequence[Mo
         arrived = moment.handed >= 0 and waiting.get(b.id, set()) <= done
         return replace(
             b, rows_state=rows, total_state="shown" if arrived else "hidden", value_state="hidden" if late else "shown",
-            active=b.id == active or (latest > 0 and computed.get(b.id) == latest),
+            active=b.id == active or (latest > 0 and computed.get(b.id) == latest and not b.bypassed),
             update_state="shown" if moment.phase == "update" else "hidden",
             tip=builder.sentence(nodes[b.id], computed=not late, arrived=arrived) if b.id in nodes else b.tip,
         )  # fmt: skip

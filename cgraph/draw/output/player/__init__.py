@@ -128,6 +128,7 @@ def _section(pictures: list[Picture], id: str, frames: Any, title: str, *, whole
         f'<div class="words"><h2>{escape(first.title)}</h2><p>{escape(first.caption.partition(chr(10))[0])}</p></div></div>'
         f'<div class="stage">{drawn.drawing}</div><div class="panel">'
         '<div class="worked" role="group" aria-label="this step, in numbers"></div>'
+        '<p class="sum" aria-live="polite"></p>'
         f'<div class="chain" role="group" aria-label="chain rule"></div><div class="legend">{legend}</div>'
         '<div class="about"><p>Point at a node, tap it, or go to it with the Tab key, to see all its digits.</p></div>'
         '<details class="numbers"><summary>Change a number</summary><div></div></details></div>'

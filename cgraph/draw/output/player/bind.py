@@ -28,8 +28,8 @@ Parts = list[Any]  # texts, and [reference, how it is written, the text it has n
 
 class Quantities:
     """Everything the page can recompute, by reference: `v3.0` is entry 0 of node 3's value, `g` its gradient, `u` the value after an
-    update, `q` the sigmoid of a logit, `l2.5.0` the local gradient
-    of card 2 for node 5, `s` the share it hands to it, `o` what arrives there otherwise, `e` and `h` the same for one place; `x` and `y` the largest value and gradient of a folded part."""
+    update, `q` the sigmoid of a logit, `l2.5.0` the local gradient of card 2 for node 5, `s` the share it hands to it, `o` what arrives
+    there otherwise, `e` and `h` the same as `l` and `s` for one place; `x` and `y` the largest value and gradient of a folded part."""
 
     def __init__(self, builder: Builder, rate: float | None, drawn: Collection[int]) -> None:
         self.arrays: dict[str, Array] = {}
