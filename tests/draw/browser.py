@@ -25,8 +25,8 @@ function key(k,on){(on||document.activeElement||document.body).dispatchEvent(
 new KeyboardEvent('keydown',{key:k,bubbles:true,cancelable:true}));}
 function shown(css){return [].filter.call(r.querySelectorAll('.stage '+css),function(e){return !e.classList.contains('off');});}
 function look(what){seen.push({what:what,title:r.querySelector('h2').textContent,caption:r.querySelector('.words p').textContent,
-words:shown('text').map(function(t){return t.textContent.trim();}),about:r.querySelector('.about').textContent+r.querySelector('.sum').textContent,
-
+words:shown('text').map(function(t){return t.textContent.trim();}),
+about:r.querySelector('.about').textContent+r.querySelector('.sum').textContent,
 chain:r.querySelector('.chain').textContent,worked:r.querySelector('.worked').textContent,
 said:r.querySelector('.said').textContent,focus:document.activeElement.id,
 labels:[].map.call(r.querySelectorAll('.node'),function(g){return g.getAttribute('aria-label')||'';})});}

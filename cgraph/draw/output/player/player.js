@@ -349,7 +349,9 @@ function CGraphPlayer(root, wholePage) {
     var a = array(key);
     if (a.length > 48 || s.length > 2) return null;
     if (a.length === 1) return digits(a[0]);
-    var largest = Math.max.apply(null, [].map.call(a, Math.abs)), style = decimals && largest >= 0.01 && largest < 1e4 ? 'f' + decimals : '';
+    var largest = Math.max.apply(null, [].map.call(a, Math.abs)), style = '';
+    // one format for all entries: as many decimals as the largest needs
+    if (largest >= 1e-7 && largest < 1e4) style = 'f' + ((decimals || 5) + Math.max(0, -1 - Math.floor(Math.log10(largest))));
     if ([].every.call(a, Number.isInteger)) style = '';
     var table = make('table', 'matrix'), columns = s.length ? s[s.length - 1] : 1, tr;
     a.forEach(function (v, k) {
@@ -434,7 +436,7 @@ function CGraphPlayer(root, wholePage) {
       shown.forEach(function (p, j) {
         if (typeof p === 'string') { row.appendChild(make('span', 'op', p)); before = p; return; }
         if (j && (/[\d)]$/.test(before) || before === null)) row.appendChild(make('span', 'op', ' · '));
-        if (!p.classList.contains('stack') && (j || shown.length > 1)) p.textContent = /·/.test(p.textContent) && shown.length > 1 ? '(' + p.textContent + ')' : bracketed(p.textContent);
+        if (!p.classList.contains('stack') && j) p.textContent = /·/.test(p.textContent) && shown.length > 1 ? '(' + p.textContent + ')' : bracketed(p.textContent);
         row.appendChild(p);
         before = null;
       });
