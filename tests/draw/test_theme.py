@@ -34,8 +34,13 @@ def test_text_can_be_read(name):
             assert contrast(ink, fill) >= 4.5, fill
     for ink in (p.ink, p.muted, p.gradient, p.changed, p.positive, p.negative):
         assert contrast(ink, p.paper) >= 4.5, ink
+    written = [
+        p.of(tone)[0]
+        for tone in ("data", "parameter", "linear", "arithmetic", "activation", "loss", "other")
+    ]
     for ink in (p.gradient, p.changed):
-        assert contrast(ink, p.parameter_fill) >= 4.5, ink
+        for fill in (*written, p.bad_fill, p.after_fill, p.active):
+            assert contrast(ink, fill) >= 4.5, (ink, fill)
     assert contrast(p.local, p.active) >= 4.5
 
 

@@ -21,7 +21,7 @@ class Palette:
     ink: str = "#1F2933"
     muted: str = "#6B7785"
     muted_on_fill: str = "#566270"
-    gradient: str = "#B84300"
+    gradient: str = "#B04000"
     local: str = "#5B2A86"
     active: str = "#FFE08A"
     ghost: str = "#D5DAE0"
@@ -52,7 +52,7 @@ class Palette:
     after_fill: str = "#FFF0F1"
     saturated_fill: str = "#FFF6CC"
     saturated_line: str = "#8A6D00"
-    changed: str = "#0B6E99"
+    changed: str = "#0A6B96"
     positive: str = "#00663D"
     negative: str = "#A8002D"
 
@@ -69,7 +69,7 @@ class Palette:
 LIGHT = Palette()
 DARK = Palette(
     paper="#12171D", ink="#E6EAEF", muted="#9AA7B4", muted_on_fill="#B4C0CB", gradient="#FF9A5C", local="#D3B2F5",
-    active="#5E4A00", ghost="#39424C", data_fill="#1B3320", data_line="#6CBF6A", parameter_fill="#3A2F10",
+    active="#574300", ghost="#39424C", data_fill="#1B3320", data_line="#6CBF6A", parameter_fill="#3A2F10",
     parameter_line="#E0AE3A", linear_fill="#1A2C42", linear_line="#6FA8E8", arithmetic_fill="#16302F", arithmetic_line="#5DBDB8",
     elsewhere_fill="#12171D", elsewhere_line="#94A1AE", activation_fill="#402322",
     activation_line="#E58F88", loss_fill="#30233F", loss_line="#B795E6", other_fill="#232A31", other_line="#94A1AE",

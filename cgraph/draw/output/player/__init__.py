@@ -55,9 +55,15 @@ def assets() -> str:
     here = Path(__file__).parent
     css, scripts = (
         (here / "player.css").read_text(encoding="utf-8"),
-        [(here / name).read_text(encoding="utf-8") for name in ("interpreter.js", "player.js")],
+        [_bare(here / name) for name in ("interpreter.js", "player.js")],
     )
     return f"<style>{css}{_palette_css()}</style><script>{''.join(scripts)}</script>"
+
+
+def _bare(script: Path) -> str:
+    """A script without the comments and the indentation that only its readers need."""
+    lines = (line.strip() for line in script.read_text(encoding="utf-8").splitlines())
+    return "".join(f"{line}\n" for line in lines if line and not line.startswith("//"))
 
 
 def dark_svg(drawing: str) -> str:

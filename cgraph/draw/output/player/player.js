@@ -351,7 +351,7 @@ function CGraphPlayer(root, wholePage) {
     if (a.length === 1) return digits(a[0]);
     var largest = Math.max.apply(null, [].map.call(a, Math.abs)), style = '';
     // one format for all entries: as many decimals as the largest needs
-    if (largest >= 1e-7 && largest < 1e4) style = 'f' + ((decimals || 5) + Math.max(0, -1 - Math.floor(Math.log10(largest))));
+    if (largest >= 1e-7 && largest < 1e4) style = 'f' + ((decimals || 5) + Math.max(0, -2 - Math.floor(Math.log10(largest))));
     if ([].every.call(a, Number.isInteger)) style = '';
     var table = make('table', 'matrix'), columns = s.length ? s[s.length - 1] : 1, tr;
     a.forEach(function (v, k) {
