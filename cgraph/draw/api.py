@@ -78,8 +78,8 @@ class Diagram:
 
     def svg(self, prefix: str | None = None, *, engine_name: str | None = None) -> str:
         """The picture as SVG text, with ids that start with `prefix` (default: a hash of the picture)."""
-        data = engine.render(self.dot, ["svg"], engine=engine_name)[0]
-        return svg.finish(data, self.picture, self._prefix if prefix is None else prefix)
+        data, layout = engine.render(self.dot, ["svg", "json"], engine=engine_name)
+        return svg.finish(data, self.picture, self._prefix if prefix is None else prefix, layout)
 
     @property
     def _prefix(self) -> str:

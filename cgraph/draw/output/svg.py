@@ -6,20 +6,34 @@ a step series reserves in transparent ink, where it could still be selected and 
 
 from __future__ import annotations
 
+import json
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
 from cgraph.draw.model.diagram import Picture
 
 _SVG = "http://www.w3.org/2000/svg"
+_SHORT = 8  # letters of a text that no viewer sets much wider
 _XLINK = "http://www.w3.org/1999/xlink"
 ET.register_namespace("", _SVG)
 ET.register_namespace("xlink", _XLINK)
 
 
-def finish(data: bytes, picture: Picture, prefix: str = "") -> str:
-    """The SVG with role, label and titles; every id starts with `prefix`; hidden texts are gone, their places are kept."""
+def finish(data: bytes, picture: Picture, prefix: str = "", layout: bytes = b"") -> str:
+    """The SVG with role, label and titles; every id starts with `prefix`; hidden texts are gone, their places are kept.
+
+    `layout`, the same picture as the engine's JSON, says how wide it took each text to be: viewers with other fonts, or that round
+    otherwise, then set it to that width, and nothing touches the border of its box.
+    """
     root = ET.fromstring(data)
+    widths = _widths(layout) if layout else {}
+    for group in root.iter(f"{{{_SVG}}}g"):
+        texts = list(group.iter(f"{{{_SVG}}}text"))
+        known = widths.get(group.get("id", ""), [])
+        for text, width in zip(texts, known, strict=True) if len(texts) == len(known) else ():
+            if len(text.text or "") > _SHORT:
+                text.set("textLength", f"{width:g}")
+                text.set("lengthAdjust", "spacingAndGlyphs")
     tips = {box.id: box.tip for box in picture.boxes} | {
         arrow.id or f"e{i}": arrow.tip for i, arrow in enumerate(picture.arrows)
     }
@@ -47,6 +61,15 @@ def finish(data: bytes, picture: Picture, prefix: str = "") -> str:
         if "id" in group.attrib:
             group.set("id", prefix + group.attrib["id"])
     return ET.tostring(root, encoding="unicode")
+
+
+def _widths(layout: bytes) -> dict[str, list[float]]:
+    """The widths of the texts in each node, in drawing order, by the node's id."""
+    return {
+        item["id"]: [op["width"] for op in item.get("_ldraw_", ()) if op["op"] == "T"]
+        for item in json.loads(layout).get("objects", ())
+        if "id" in item
+    }
 
 
 def unwrap(group: ET.Element) -> None:
