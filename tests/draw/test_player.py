@@ -381,6 +381,12 @@ def test_it_can_be_read_aloud():
     forward = [picture.builder.ids[n] for n in picture.builder.order if n in picture.builder.ids]
     assert ids == forward  # the Tab key goes the way of the forward pass
     assert "<title>Loss, step by step</title>" in page
+    # A leaf is met with the op that takes it first, the bypassed sigmoid before its loss.
+    frames = cg.frames(xor().backward(), bypass=True)
+    symbols = {box.id: box.symbol for box in frames[-1].picture.boxes}
+    ids = re.findall(r'<g id="cg0-(\w+)" class="node \w+" tabindex="0"', frames.html())
+    order = "W₁ X b₁ linear σ W₂ b₂ linear Y σ mean BCE from logits"
+    assert " ".join(symbols[id] for id in ids) == order
 
 
 def test_animations(tmp_path):

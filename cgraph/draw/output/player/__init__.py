@@ -150,10 +150,18 @@ def _json(data: Any) -> str:
 
 
 def _forward_order(picture: Picture) -> list[str]:
-    """Boxes as the forward pass meets them: what the Tab key goes through."""
+    """Boxes as the forward pass meets them: what the Tab key goes through. A leaf comes with the first op that takes it."""
     builder = picture.builder
-    ids = [builder.ids[node] for node in builder.order if node in builder.ids] if builder else []
-    return list(dict.fromkeys([*ids, *(box.id for box in picture.boxes)]))
+    found: list[str] = []
+    for node in builder.order if builder else ():
+        if node.parents:
+            found += [builder.ids[n] for n in (*node.parents, node) if n in builder.ids]
+    found += [builder.ids[node] for node in builder.order if node in builder.ids] if builder else []
+    for box in picture.boxes:  # a bypassed sigmoid stands before its loss
+        users = [a.head for a in picture.arrows if box.bypassed and a.tail == box.id]
+        if users and users[0] in found:
+            found.insert(found.index(users[0]), box.id)
+    return list(dict.fromkeys([*found, *(box.id for box in picture.boxes)]))
 
 
 def _frame(picture: Picture) -> dict[str, Any]:

@@ -101,6 +101,10 @@ def film(pictures: Sequence[Picture], prefix: str, order: Sequence[str] = ()) ->
         words[id] = texts(drawn[-1][0].get(key, []))
         box = kinds.get(id)
         reach = ' tabindex="0" role="img"' if box is not None else ""
+        if (
+            box is not None and not box.detail and box.tip
+        ):  # of all others the player says what is known
+            reach += f' aria-label="{escape(box.tip)}"'
         body.append(
             f'<g id="{prefix}{escape(id)}" class="{escape(_once(css))}"{reach}>{"".join(inner)}</g>'
         )

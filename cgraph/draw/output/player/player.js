@@ -360,6 +360,7 @@ function CGraphPlayer(root, wholePage) {
       b.type = 'button';
       b.title = digits(v);
       b.setAttribute('data-q', key + '.' + k);
+      b.tabIndex = k ? -1 : 0;  // one stop for the Tab key; the arrow keys go on from there
       td.appendChild(b);
       tr.appendChild(td);
     });
@@ -851,12 +852,21 @@ function CGraphPlayer(root, wholePage) {
   root.addEventListener('focusin', pick);
   if (slider) slider.addEventListener('input', function () { stop(); show(+slider.value); });
   function key(e) {
+    if (e.target.classList.contains('entry') && walk(e)) return;
     if (n < 2 || e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented || /^(INPUT|TEXTAREA|SELECT|SUMMARY)$/.test(e.target.tagName)) return;
     var k = { ArrowRight: 'next', ArrowLeft: 'back', Home: 'first', End: 'last', ' ': 'play' }[e.key];
     if (!k || (k === 'play' && e.target.tagName === 'BUTTON')) return;
     if (k !== 'play') stop();
     go[k]();
     e.preventDefault();
+  }
+  function walk(e) {  // from entry to entry of a table
+    var all_ = [].slice.call(e.target.closest('table').querySelectorAll('.entry')), columns = e.target.closest('tr').children.length;
+    var by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[e.key], next = by && all_[all_.indexOf(e.target) + by];
+    if (!by) return false;
+    e.preventDefault();
+    if (next) next.focus();
+    return true;
   }
   (wholePage ? document : root).addEventListener('keydown', key);
   var seenWidth = root.clientWidth;
