@@ -83,7 +83,7 @@ var CGraphInterpreter = (function () {
     multiply: [function (a, b) { return a * b; }, function (o, a, b) { return b; }, function (o, a) { return a; }],
     divide: [function (a, b) { return a / b; }, function (o, a, b) { return 1 / b; }, function (o, a, b) { return -o / b; }],
     negative: [function (a) { return -a; }, function () { return -1; }],
-    power: [power, function (o, a, b) { return b === 0 ? 0 * a : b * power(a, b - 1); },
+    power: [power, function (o, a, b) { return b * (b === 0 && abs(a) < 2.2250738585072014e-308 ? 1 : power(a, b - 1)); },
       function (o, a) { return o * log(a === 0 ? 1 : a); }],
     square: [function (a) { return a * a; }, function (o, a) { return 2 * a; }],
     sqrt: [Math.sqrt, function (o) { return 0.5 / o; }],
