@@ -25,11 +25,13 @@ class Frames(Sequence[Diagram]):
         named: list[tuple[str, Diagram]],
         update: float | None = None,
         again: Callable[[Any, Any], list[Any]] | None = None,
+        levels: Sequence[Frames] = (),
     ) -> None:
         self.names = [name for name, _ in named]
         self._diagrams = [diagram for _, diagram in named]
         self.update = update  # the learning rate of the last frame
         self.again = again  # a run and options -> the same pictures of it, for the player
+        self.levels = levels  # the same moments with fewer and with more boxes, this one among them
 
     @overload
     def __getitem__(self, i: int) -> Diagram: ...
@@ -110,6 +112,7 @@ def frames(
     *,
     forward: str = "whole",
     update: float | None = None,
+    zoom: bool = False,
     dpi: int = 144,
     **options: Any,
 ) -> Frames:
@@ -120,6 +123,7 @@ def frames(
         root: another node of it to draw; default: the run's own roots.
         forward: "whole", or "nodes" for one frame per op computed first.
         update: a learning rate; adds a last frame in which every parameter takes its step.
+        zoom: let the player zoom out to the collapsed picture and in to every op, where these differ.
         dpi, options: as for `draw`.
 
     Raises:
@@ -145,7 +149,37 @@ def frames(
     def again(other: Any, options: Options) -> list[Any]:
         return [picture for _, picture in series(other, None, forward, update, options)]
 
-    return Frames([(name, Diagram(picture, dpi=dpi)) for name, picture in named], update, again)
+    def made(pictures: list[tuple[str, Any]], levels: Sequence[Frames] = ()) -> Frames:
+        return Frames(
+            [(name, Diagram(picture, dpi=dpi)) for name, picture in pictures], update, again, levels
+        )
+
+    found = made(named)
+    if zoom:
+        found.levels = _levels(
+            found,
+            lambda view: frames(
+                run, root, forward=forward, update=update, dpi=dpi, **options | {"view": view}
+            ),
+        )
+    return found
+
+
+MOST_OPENED = 60  # boxes of a picture that a player zooms in to
+
+
+def _levels(chosen: Frames, drawn: Callable[[str], Frames]) -> list[Frames]:
+    """The frames with those of pictures that have clearly fewer or more boxes: one box a scope, a card a name, every op."""
+    found = {len(chosen[-1].picture.boxes): chosen}
+    for view in ("collapsed", "cards", "expanded"):
+        try:
+            other = drawn(view)
+        except DrawError:  # too large to be drawn in full
+            continue
+        boxes = len(other[-1].picture.boxes)
+        if boxes <= MOST_OPENED and all(boxes < 0.8 * b or boxes > 1.25 * b for b in found):
+            found[boxes] = other
+    return [found[boxes] for boxes in sorted(found)]
 
 
 def animate(

@@ -256,6 +256,36 @@ def test_it_learns_as_the_engine_does(tmp_path):
 
 @pytest.mark.slow
 @browser
+def test_zooming_keeps_the_moment_and_the_numbers(tmp_path):
+    """From one box a layer to the whole net: the same step, the changed number, and each picture with its own words."""
+    run = xor().backward()
+    path = cg.animate(run, tmp_path / "xor.html", update=1.0, zoom=True)
+    levels = cg.frames(run, forward="nodes", update=1.0, zoom=True).levels
+    boxes = [len(level[-1].picture.boxes) for level in levels]
+    assert len(boxes) > 1 and boxes == sorted(boxes)
+    steps = """function seen_(){return [].filter.call(document.querySelectorAll('.cgraph-player'),function(s){return !s.hidden;});}
+    function say(what){r=seen_()[0];look(what);seen[seen.length-1].many=seen_().length;
+    seen[seen.length-1].value=[].map.call(r.querySelectorAll('.numbers input'),function(f){return f.value;});}
+    r=seen_()[0];while(!/step 2/.test(r.querySelector('h2').textContent))key('ArrowRight');
+    var f=r.querySelector('.numbers input');f.value=0.75;f.dispatchEvent(new Event('input'));say('in');
+    key('-');say('out');key('-');say('farthest');key('+');say('in again');key('ArrowRight');say('next');
+    r.querySelector('.level.out').click();say('button');"""
+    seen = {s["what"]: s for s in click(path, tmp_path, steps)}
+    assert all(s["many"] == 1 for k, s in seen.items() if k != "start")
+    assert seen["out"]["title"] == "Backward pass, step 2 of 3: through layer 2"
+    assert seen["farthest"]["title"] == seen["out"]["title"]
+    assert (
+        seen["in again"]["title"] == seen["in"]["title"] and "step 3 of 4" in seen["next"]["title"]
+    )
+    assert all("0.75" in s["value"] for k, s in seen.items() if k != "start")
+    assert "layer 1" in seen["out"]["words"] and "layer 1" not in seen["in"]["words"]
+    assert "step" in seen["button"]["title"] and "layer 1" in seen["button"]["words"]
+    # The collapsed picture is told in its own numbers, of the changed net.
+    assert "0.712" not in " ".join(seen["out"]["words"])
+
+
+@pytest.mark.slow
+@browser
 def test_on_a_phone_the_node_and_its_result_are_in_sight(tmp_path):
     path = cg.animate(neuron().backward(), tmp_path / "and.html")
     inner = CLICKS.replace(

@@ -49,7 +49,7 @@ def backward(cost: Any) -> None:
     run = cost.backward()
     show(
         "fig70_xor_backward",
-        cg.frames(run, bypass=True, update=1.0),
+        cg.frames(run, bypass=True, update=1.0, zoom=True),
         "XOR backward, step by step, and the update",
     )
     show(

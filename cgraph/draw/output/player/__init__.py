@@ -36,16 +36,15 @@ def page(frames: Any, title: str = "") -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
         f"<title>{escape(heading)}</title>{assets()}<style>body{{margin:0;padding:8px 12px;background:#fff}}"
         "@media (prefers-color-scheme:dark){body{background:#12171D}}</style></head><body>\n"
-        f"{_section(pictures, 'cg0', frames, heading, whole=True)}\n</body></html>\n"
+        f"{_sections('cg0', frames, heading, whole=True)}\n</body></html>\n"
     )
 
 
 def fragment(frames: Any, *, title: str = "", with_assets: bool = True) -> str:
     """The same without the page around it, with ids of its own: for notebooks, and for pages with several players, which write the
     `assets` once themselves."""
-    pictures = _pictures(frames)
-    section = _section(
-        pictures, f"cg{next(_pages)}", frames, title or _title(pictures), whole=False
+    section = _sections(
+        f"cg{next(_pages)}", frames, title or _title(_pictures(frames)), whole=False
     )
     return (assets() if with_assets else "") + section
 
@@ -55,7 +54,7 @@ def assets() -> str:
     here = Path(__file__).parent
     css, scripts = (
         (here / "player.css").read_text(encoding="utf-8"),
-        [_bare(here / name) for name in ("interpreter.js", "player.js")],
+        [_bare(here / name) for name in ("interpreter.js", "player.js", "levels.js")],
     )
     return f"<style>{css}{_palette_css()}</style><script>{''.join(scripts)}</script>"
 
@@ -95,8 +94,26 @@ def _title(pictures: list[Picture]) -> str:
     return f"{what}, step by step"
 
 
-def _section(pictures: list[Picture], id: str, frames: Any, title: str, *, whole: bool) -> str:
-    many = len(pictures) > 1
+def _sections(id: str, frames: Any, title: str, *, whole: bool) -> str:
+    """A player; or several of the same run, of which one is seen, to zoom from picture to picture."""
+    levels = getattr(frames, "levels", ()) or (frames,)
+    if len(levels) == 1:
+        return _section(_pictures(frames), id, frames, title, whole=whole)
+    start = next(k for k, level in enumerate(levels) if level is frames)
+    sections = [
+        _section(_pictures(level), f"{id}z{k}", level, title, whole=whole, asleep=k != start)
+        for k, level in enumerate(levels)
+    ]
+    return (
+        f'<div class="cgraph-levels" id="{id}">{"".join(sections)}'
+        f"<script>CGraphLevels(document.getElementById({json.dumps(id)}))</script></div>"
+    )
+
+
+def _section(
+    pictures: list[Picture], id: str, frames: Any, title: str, *, whole: bool, asleep: bool = False
+) -> str:
+    many, hidden = len(pictures) > 1, " hidden" if asleep else ""
     drawn = films.film(pictures, f"{id}-", _forward_order(pictures[-1]))
     data = {
         "frames": [_frame(picture) for picture in pictures],
@@ -128,7 +145,8 @@ def _section(pictures: list[Picture], id: str, frames: Any, title: str, *, whole
     signs = pictures[-1].caption.partition("\n")[2]  # the signs that occur, explained
     legend += f"<span>{escape(signs)}</span>" if signs else ""
     return (
-        f'<section class="cgraph-player{" page" if whole else ""}" id="{id}" tabindex="0" role="region" aria-label="{escape(title)}">'
+        f'<section class="cgraph-player{" page" if whole else ""}" id="{id}" tabindex="0" role="region" '
+        f'aria-label="{escape(title)}"{hidden}>'
         f"<style>{''.join(f'#{id} {rule}' + '}' for rule in drawn.css.split('}') if rule)}</style>"
         f'<div class="top"><div class="bar">{steps}{zoom}{widths}</div>'
         f'<div class="words"><h2>{escape(first.title)}</h2><p>{escape(first.caption.partition(chr(10))[0])}</p></div></div>'

@@ -289,7 +289,7 @@ function CGraphPlayer(root, wholePage) {
     var full = data.film.size, view = svg.viewBox.baseVal, narrow = root.clientWidth < 700;
     // A tall picture on a wide screen has what is said about it beside it; else it stands below, with a constant part of the screen.
     var free = window.innerHeight - (wholePage ? root.offsetTop : 0) - top.offsetHeight - 24, roomy = root.clientWidth >= 1000;
-    var aside = roomy && full[0] * 0.7 < root.clientWidth * 0.62 && full[1] > free - 110;
+    var aside = roomy && full[0] * 0.7 < root.clientWidth * 0.64 && full[1] > free - 110;
     root.classList.toggle('aside', aside);
     var high = Math.max(260, free - (aside ? 0 : narrow ? 190 : 110)), wide = stage.clientWidth - 2;
     $('.panel').style.maxHeight = aside ? high + 'px' : '';
@@ -307,7 +307,7 @@ function CGraphPlayer(root, wholePage) {
     svg.style.width = full[0] * scale + 'px';
     svg.style.height = full[1] * scale + 'px';
     zoom.hidden = fit >= 0.72 && !whole;
-    zoom.textContent = whole ? 'larger' : 'whole picture';
+    zoom.textContent = whole ? 'larger' : narrow ? 'whole' : 'whole picture';
     zoom.setAttribute('aria-pressed', whole);
     var sight = region(i), unit = full[0] / view.width * scale;
     // What does not fit around the node at work is written below the picture, too: the node itself stays in the middle.
@@ -852,6 +852,7 @@ function CGraphPlayer(root, wholePage) {
   root.addEventListener('focusin', pick);
   if (slider) slider.addEventListener('input', function () { stop(); show(+slider.value); });
   function key(e) {
+    if (root.hidden) return;
     if (e.target.classList.contains('entry') && walk(e)) return;
     if (n < 2 || e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented || /^(INPUT|TEXTAREA|SELECT|SUMMARY)$/.test(e.target.tagName)) return;
     var k = { ArrowRight: 'next', ArrowLeft: 'back', Home: 'first', End: 'last', ' ': 'play' }[e.key];
@@ -875,8 +876,28 @@ function CGraphPlayer(root, wholePage) {
   window.addEventListener('resize', function () { settle(); place(true); });
   offer();
   school();
-  settle();
   show(0);
-  all('.stage .node text').forEach(fit);
-  if (wholePage) root.focus({ preventScroll: true });
+  wake();
+  if (wholePage && !root.hidden) root.focus({ preventScroll: true });
+  function wake() {  // what can only be measured while it is seen
+    if (!root.clientWidth) return;
+    settle();
+    place(true);
+    all('.stage .node text').forEach(fit);
+  }
+  root.player = {  // for the pictures of the same run at other levels
+    state: function () { return { frame: i, edited: edited, chosen: chosen && nodeOf(chosen) }; },
+    take: function (state, frame) {
+      stop();
+      edited = {};
+      for (var k in state.edited) edited[k] = state.edited[k];
+      past = [];
+      if (now) recompute();
+      show(frame);
+      wake();
+      if (state.chosen >= 0 && state.chosen !== null && program.nodes[state.chosen].x && nodeOf(program.nodes[state.chosen].x) === state.chosen) { tell(program.nodes[state.chosen].x); strip(); }
+    },
+    phases: data.frames.map(function (frame, k) { return frame.phase || (k && data.frames.slice(0, k).some(function (f) { return f.title.indexOf('seed') >= 0; }) ? 'back' : 'forward'); }),
+    folded: function (node) { return data.folded.indexOf(idOf(node)) >= 0; }
+  };
 }
