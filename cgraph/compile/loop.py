@@ -148,8 +148,8 @@ def argument(b: Folding, position: int, label: str, shape: tuple[int, ...], dtyp
     return value
 
 
-def unrolled(b: Folding, loop: Loop) -> Loop:
-    """The same loop on numbers, where its arrays are small enough for that to be cheaper."""
+def unrolled(b: Folding, loop: Loop, guarded: bool = False) -> Loop:
+    """The same loop on numbers, where its arrays are small enough for that to be cheaper; `guarded` as for `unroll`."""
     if not worthwhile(loop.roots()) or any(v.dtype != FLOAT64 for v in [*loop.data, *loop.state]):
         return loop
     position = len(loop.data) + len(loop.state) + 1
@@ -165,7 +165,7 @@ def unrolled(b: Folding, loop: Loop) -> Loop:
             b.invariant.update(found.flat)
     step = np.empty((), object)
     step[()] = loop.step
-    loss, *following = unroll(b, loop.roots(), {**entries, loop.step: step})
+    loss, *following = unroll(b, loop.roots(), {**entries, loop.step: step}, guarded)
     flat = [v for array in following for v in array.flat]
     return Loop(loop.data, loop.state, flat, loop.step, loss.flat[0], entries)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from cgraph.compile.algebra import Algebra
 from cgraph.compile.ir import Shape
+from cgraph.compile.numba_runtime import numba
 from cgraph.compile.quick import MISS, quick_call
 from cgraph.compile.report import Plan, Profile, Stats, plan_of, profiled, stats_of
 from cgraph.compile.specialize import Derived, Specialized, derive, resized
@@ -23,7 +24,8 @@ from cgraph.node import Node
 from cgraph.op import CONSTANT, INPUT
 from cgraph.values import FLOAT64, capture
 
-BACKENDS = ("numpy", "jax", "torch")
+BACKENDS = ("numpy", "numba", "jax", "torch")
+WRITTEN_HERE = BACKENDS[:2]  # from the intermediate representation
 ACCURACIES = ("full", "fast")
 
 
@@ -45,10 +47,7 @@ class Program:
         threads: int,
         copy: bool,
     ) -> None:
-        if backend not in BACKENDS:
-            raise ValueError(f"backend={backend!r}: there is {', '.join(map(repr, BACKENDS))}")
-        if accuracy not in ACCURACIES:
-            raise ValueError(f"accuracy={accuracy!r}: 'full' or 'fast'")
+        check_options(backend, accuracy, threads)
         self.backend, self.accuracy, self.threads, self.copy = backend, accuracy, threads, copy
         self._one_output = isinstance(outputs, Node)
         self._one_gradient = isinstance(gradients, Node)
@@ -153,7 +152,9 @@ class Program:
         dtypes = [leaf.dtype for leaf in self.leaves]
         builder = Algebra()
         builder.fast = self.accuracy == "fast"
-        special = Specialized(derived, shapes, dtypes, builder, self._title(shapes), self.threads)
+        special = Specialized(
+            derived, shapes, dtypes, builder, self._title(shapes), self.threads, self.backend
+        )
         self._specialized[tuple(shapes)] = special
         return special
 
@@ -261,6 +262,11 @@ class Program:
 
         ``print`` it for a table, ``cg.draw`` it for a picture of the graph with the time at every node.
         """
+        if self.backend == "numba":
+            raise UnsupportedError(
+                "a numba program is one function of machine code, whose statements no clock can be put between; "
+                "profile the program of backend='numpy'"
+            )
         special, values = self._bind(args)
         return profiled(self, special, values, repeats)
 
@@ -274,6 +280,20 @@ class Program:
         names = ", ".join(n.label for n in self.inputs)
         results = ", ".join([*(n.label for n in self.outputs), *(f"d{n.label}" for n in self.gradients or ())])  # fmt: skip
         return f"<Program ({names}) -> {results}>"
+
+
+def check_options(backend: str, accuracy: str, threads: int) -> None:
+    """Refuse what there is not, and a backend whose packages are missing."""
+    if backend not in WRITTEN_HERE:
+        raise ValueError(f"backend={backend!r}: there is {', '.join(map(repr, BACKENDS))}")
+    if accuracy not in ACCURACIES:
+        raise ValueError(f"accuracy={accuracy!r}: 'full' or 'fast'")
+    if backend == "numba":
+        if threads != 1:
+            raise ValueError(
+                f"threads={threads} is an option of backend='numpy'; a numba program runs on the thread that calls it"
+            )
+        numba()
 
 
 def _nodes(given: Node | Sequence[Node], what: str) -> list[Node]:

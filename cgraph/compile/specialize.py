@@ -16,10 +16,12 @@ import numpy as np
 
 from cgraph.autodiff import gradient
 from cgraph.compile.algebra import Algebra, factored
-from cgraph.compile.emit_numpy import NumpyEmitter
+from cgraph.compile.emit_numba import NumbaEmitter
+from cgraph.compile.emit_numpy import Emitted, NumpyEmitter
 from cgraph.compile.ir import Graph, Shape, Value, is_number
 from cgraph.compile.loop import name_cotangents
 from cgraph.compile.lower import lower
+from cgraph.compile.numba_runtime import program
 from cgraph.compile.passes import flattened, folded, sums_as_products
 from cgraph.compile.recompute import arriving_at, recomputed
 from cgraph.compile.runtime import load, restore, silence
@@ -100,6 +102,7 @@ class Specialized:
         builder: Algebra,
         title: str,
         threads: int = 1,
+        backend: str = "numpy",
     ) -> None:
         self.shapes, self.dtypes = list(shapes), list(dtypes)
         values: dict[Node, Value] = {}
@@ -120,13 +123,23 @@ class Specialized:
         arriving = arriving_at(builder.boundaries, values, derived.cotangents)
         backward = recomputed(builder, forward, backward, arriving)
         results = [*forward, *backward]
-        for rewritten in (folded, by_tangents, sums_as_products, flattened):
+        passes = (
+            (folded,) if backend == "numba" else (folded, by_tangents, sums_as_products, flattened)
+        )
+        for rewritten in passes:
             results = rewritten(builder, results)
         self.graph = Graph(arguments, results, derived.names, len(forward))
-        self.emitted = NumpyEmitter(self.graph, threads).emit(title)
+        self.emitted: Emitted
+        if backend == "numba":
+            kernel = self.emitted = NumbaEmitter(self.graph).emit(title)
+            self.function = self.careful = kernel.function(program, kernel.written)
+        else:
+            self.emitted = NumpyEmitter(self.graph, threads).emit(title)
+            self.function, self.careful, filename = load(
+                self.emitted.source, self.emitted.namespace
+            )
+            weakref.finalize(self, linecache.cache.pop, filename, None)
         self.source = self.emitted.source
-        self.function, self.careful, self.filename = load(self.source, self.emitted.namespace)
-        weakref.finalize(self, linecache.cache.pop, self.filename, None)
         self.pool: list[tuple[Any, ...]] = []
         self.numbers = [is_number(v) for v in arguments]
         self.makers = [

@@ -41,13 +41,15 @@ def worthwhile(roots: Sequence[Value]) -> bool:
     return numbers <= WORTH * arrays
 
 
-def unroll(b: Builder, roots: Sequence[Value], entries: Mapping[Value, Entries]) -> list[Entries]:
-    """The entries of `roots`, built by `b`, given those of the arguments."""
+def unroll(
+    b: Builder, roots: Sequence[Value], entries: Mapping[Value, Entries], guarded: bool = False
+) -> list[Entries]:
+    """The entries of `roots`, built by `b`, given those of the arguments; `guarded` where an overflow is inf and raises nothing."""
     found: dict[Value, Entries] = dict(entries)
     for value in order(roots):
         if value not in found:
             b.origin = value.origin
-            found[value] = _unrolled(b, value, [found[a] for a in value.args])
+            found[value] = _unrolled(b, value, [found[a] for a in value.args], guarded)
             label = value.label or _short(value)
             if label:
                 for index, entry in np.ndenumerate(found[value]):
@@ -82,7 +84,7 @@ def _array(items: Sequence[Value], shape: tuple[int, ...]) -> Entries:
     return result.reshape(shape)
 
 
-def _unrolled(b: Builder, value: Value, args: list[Entries]) -> Entries:
+def _unrolled(b: Builder, value: Value, args: list[Entries], guarded: bool) -> Entries:
     op = value.op
     if op == "literal":
         return _array([value], ())
@@ -91,7 +93,7 @@ def _unrolled(b: Builder, value: Value, args: list[Entries]) -> Entries:
             return _array([b.literal(float(x)) for x in value.params.flat], value.shape)
         return _array([b.constant(x) for x in value.params.flat], value.shape)
     if op in ELEMENTWISE:
-        unguarded = _unguarded(b, value, args)
+        unguarded = None if guarded else _unguarded(b, value, args)
         if unguarded is not None:
             return unguarded
         wide = np.broadcast_arrays(*args)

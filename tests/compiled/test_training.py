@@ -42,6 +42,7 @@ def both(
     optimizer: Any,
     epochs: int,
     rtol: float,
+    **options: Any,
 ) -> Any:
     """Train twice from the same start, by hand and compiled, and compare all that comes out."""
     loss, inputs, data, parameters = make()
@@ -51,7 +52,7 @@ def both(
     finals = [p.value for p in parameters]
     for p, v in zip(parameters, start, strict=True):
         p.value = v
-    step = cg.compile_training(loss, mine, inputs, parameters=parameters)
+    step = cg.compile_training(loss, mine, inputs, parameters=parameters, **options)
     found = step(*data, epochs=epochs)
     np.testing.assert_allclose(found, wanted, rtol=rtol)
     for p, v in zip(parameters, finals, strict=True):
