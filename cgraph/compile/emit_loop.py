@@ -13,7 +13,7 @@ from typing import Any
 from cgraph.compile.emit_numpy import Emitted, NumpyEmitter, unpacked
 from cgraph.compile.ir import ELEMENTWISE, VIEWS, Graph, Value, is_number
 from cgraph.compile.loop import Loop, Sections, sections
-from cgraph.compile.tiles import Step, tiled
+from cgraph.compile.tiles import Step, members, tiled
 
 # May write over what they read.
 IN_PLACE = ELEMENTWISE.keys() - {"select", "cast"}
@@ -48,13 +48,15 @@ class LoopEmitter(NumpyEmitter):
             return section[user] == 3 and user in then and reads[value] <= {then[user]}
 
         self.choose_inline(values, set(loop.roots()), allowed)
-        written_over = self._written_over(values, {s: r for s, r in reads.items()})
         later = {a for v in (*parts.rounds, *parts.report, *parts.last) for a in v.args}
         lasting = [v for v in parts.once if v in later]
         outside = [*(a for v in (*parts.report, *parts.last) for a in v.args), *loop.roots()]
         self.steps = tiled(parts.rounds, outside)
+        self.update = tiled(parts.last, loop.roots())
+        steps: list[Step] = [*parts.once, *self.steps, *parts.report, *self.update]
+        written_over = self._written_over([v for s in steps for v in members(s)])
         self.lay_out(
-            [*parts.once, *self.steps, *parts.report, *parts.last],
+            steps,
             written_over,
             [*lasting, *loop.roots()],
         )
@@ -104,9 +106,7 @@ class LoopEmitter(NumpyEmitter):
         # An expression that is moved takes what it reads along; asked for when numbers are chosen, operands first.
         return _Closure(reads, self.inline)
 
-    def _written_over(
-        self, values: Sequence[Value], reads: dict[Value, set[Value]]
-    ) -> dict[Value, Value]:
+    def _written_over(self, values: Sequence[Value]) -> dict[Value, Value]:
         """What becomes of a state -> the state, where it can be written in its place."""
         last_read: dict[Value, int] = {}
         effective = self._state_read(values)
@@ -155,7 +155,7 @@ class LoopEmitter(NumpyEmitter):
         head.append("        if epoch % every == 0:")
         self._section(parts.report, "", 12)
         head.append(f"            costs.append({self.ref(loop.loss)}{item})")
-        self._section(parts.last, "the update", 8)
+        self._section(self.update, "the update", 8)
         self._carry(over)
         for value in loop.state:
             flat = self._taken_apart(value)

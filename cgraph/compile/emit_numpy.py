@@ -16,13 +16,13 @@ import numpy as np
 
 from cgraph.compile.allocate import Allocation, allocate
 from cgraph.compile.builder import thawed
-from cgraph.compile.emit_tiles import SLOW_WITH_NUMBER, write_group
+from cgraph.compile.emit_tiles import write_group
 from cgraph.compile.ir import BOOL, ELEMENTWISE, VIEWS, Graph, Value, is_number, order, ufunc
 from cgraph.compile.names import Names, number_name, spoken
 from cgraph.compile.numbers import ATOM, ONCE, SUM, spelled, written
 from cgraph.compile.runtime import Call, Memory
 from cgraph.compile.schedule import schedule
-from cgraph.compile.tiles import Group, Step, tiled
+from cgraph.compile.tiles import SLOW_WITH_NUMBER, Group, Step, members, tiled
 
 # Ufuncs whose positional `out` NumPy has deprecated.
 KEYWORD_OUT = frozenset({"maximum", "minimum", "fmin"})
@@ -113,7 +113,7 @@ class NumpyEmitter:
         groups = [step for step in steps if isinstance(step, Group)]
         self.passing = {v for g in groups for v in g.members} - {v for g in groups for v in g.whole}
         self.out.allocation = allocate(
-            [[*s.members, *s.sums] if isinstance(s, Group) else [s] for s in steps],
+            [members(s) for s in steps],
             lambda v: self.owned(v) and v not in elsewhere and v not in self.passing,
             kept,
         )

@@ -11,10 +11,7 @@ from typing import Any
 
 from cgraph.compile.ir import DType, Value, is_number
 from cgraph.compile.pieces import Pieces
-from cgraph.compile.tiles import Group, piece, slots
-
-# NumPy has no quick loop for these with a number on one side: they get a piece full of it, which makes them two to three times as fast.
-SLOW_WITH_NUMBER = frozenset({"maximum", "minimum", "fmin", "fmax", "power"})
+from cgraph.compile.tiles import Group, piece, slots, slow_with_number
 
 
 def filled(group: Group) -> list[tuple[float, DType]]:
@@ -23,7 +20,7 @@ def filled(group: Group) -> list[tuple[float, DType]]:
         dict.fromkeys(
             (a.literal, a.dtype)
             for v in group.members
-            if v.op in SLOW_WITH_NUMBER and v.shape == group.shape
+            if slow_with_number(v)
             for a in v.args
             if a.literal is not None
         )

@@ -20,6 +20,7 @@ from cgraph.compile.ir import FLOAT64, VIEWS, Value, is_number, order, users
 from cgraph.compile.lower import lower
 from cgraph.compile.recompute import arriving_at, recomputed
 from cgraph.compile.symbols import Symbol
+from cgraph.compile.tiles import is_long
 from cgraph.compile.unroll import entry_label, unroll, worthwhile
 from cgraph.errors import UnsupportedError
 from cgraph.node import Node
@@ -192,11 +193,16 @@ def sections(loop: Loop) -> Sections:
     inside = [v for v in values if v in varying and v not in shown]
     used = users(order(loop.roots()))
     following = set(loop.following)
-    last = [
-        v for v in inside
-        if v in following and v is not loop.loss and all(u in following for u in used[v])
-    ]  # fmt: skip
-    late = set(last)
+    late: set[Value] = set()
+    for v in reversed(inside):
+        # What only the update needs goes with it, where they run in pieces together.
+        if (
+            v is not loop.loss
+            and (v in following or is_long(v))
+            and all(u in late for u in used[v])
+        ):
+            late.add(v)
+    last = [v for v in inside if v in late]
     return Sections(
         once,
         [v for v in inside if v in needed and v not in late],

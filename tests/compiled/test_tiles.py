@@ -92,3 +92,48 @@ def test_memory() -> None:
     program = cg.compile([cg.sum(y)], gradients=[x])
     program()
     assert program.special.emitted.memory.size < 8_000_000 // 4
+
+
+def test_an_update_goes_through_one_loop_in_place() -> None:
+    """Adam on a large matrix: gradient, both memories and the weights in pieces, and no array of its own for any of it."""
+    rng = np.random.default_rng(0)
+    X = cg.input("X", shape=(400, None))
+    W = cg.parameter("W", rng.standard_normal((300, 400)) / 20)
+    loss = cg.mean(cg.square(cg.relu(W @ X) - 1.0))
+    data, start = rng.standard_normal((400, 20)), W.value
+    step = cg.compile_training(loss, cg.optim.Adam(lr=0.01), [X])
+    costs = step(data, epochs=5)
+    update = step.source.split("# the update")[1]
+    assert update.count("in_pieces") == 1 and "sqrt(" in update and "copyto(W" not in step.source
+    assert step._for([data]).emitted.memory.size < 2 * W.value.nbytes
+    compiled_weights, W.value = W.value, start
+    optimizer = cg.optim.Adam(lr=0.01)
+    for cost in costs:
+        run = loss.backward({X: data})
+        np.testing.assert_allclose(cost, run.value(loss), rtol=1e-11)
+        optimizer.step([W], [run.grad(W)])
+    np.testing.assert_allclose(compiled_weights, W.value, rtol=1e-9, atol=1e-12)
+
+
+class Reading(cg.optim.Optimizer):
+    """A rule that reads the old memory once more after the new one is there, in a loop that comes later."""
+
+    n_slots = 1
+
+    def update(self, w: Any, g: Any, slots: Any, t: int) -> Any:
+        (old,) = slots
+        new = 0.9 * old + g
+        return w - self.lr * (new + (old * 0.5) * np.abs(w)), (new,)
+
+
+def test_an_update_that_reads_what_it_overwrites(tiny_pieces: None) -> None:
+    rng = np.random.default_rng(0)
+    W = cg.parameter("W", rng.standard_normal((6, 5)))
+    loss = cg.sum(cg.square(cg.sin(W)))
+    start = W.value
+    cg.compile_training(loss, Reading(lr=0.1), [])(epochs=4)
+    found, W.value = W.value, start
+    rule = Reading(lr=0.1)
+    for _ in range(4):
+        rule.step([W], [loss.backward().grad(W)])
+    np.testing.assert_allclose(found, W.value, rtol=1e-12)
