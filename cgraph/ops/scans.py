@@ -71,22 +71,41 @@ def _backwards(a: Any, u: Any, axis: int) -> Any:
     return getitem(recurrence_op(coefficients, getitem(u, turned), axis=axis), turned)
 
 
+class _Recurrence(LinearMap):
+    """h[i] = a[i]·h[i−1] + before[i]·t[i]: what enters at i goes on to all entries after it.
+
+    Of an upstream that is zero by structure from some entry on, those entries and their coefficients take no part: what may be inf or
+    nan there does not reach the entries before.
+    """
+
+    __slots__ = ("a", "axis", "before")
+
+    def __init__(self, a: Any, axis: int, before: Any = 1.0) -> None:
+        self.a, self.axis, self.before = a, axis, before
+
+    def jvp(self, tangent: Any) -> Any:
+        return recurrence_op(self.a, tangent * self.before, axis=self.axis)
+
+    def vjp(self, upstream: Any) -> Any:
+        return _backwards(self.a, upstream, self.axis) * self.before
+
+    def masked_vjp(self, upstream: Any, mask: Any) -> tuple[Any, Any]:
+        one = np.ones(known_shape(upstream, "a recurrence"), dtype_of(upstream))
+        reached = nonzero_after(lambda u: _backwards(one, u, self.axis))(mask)
+        share = _backwards(where(reached, self.a, 0.0), upstream, self.axis) * self.before
+        return where(reached, share, 0.0), reached
+
+
 def _recurrence_a(out: Any, a: Any, b: Any, axis: int) -> LinearMap:
-    before = _delayed(out, axis, 0.0)
-    return Adjoint(
-        lambda t: recurrence_op(a, t * before, axis=axis), lambda u: _backwards(a, u, axis) * before
-    )
+    return _Recurrence(a, axis, _delayed(out, axis, 0.0))
 
 
 def _recurrence_b(out: Any, a: Any, b: Any, axis: int) -> LinearMap:
-    return Adjoint(lambda t: recurrence_op(a, t, axis=axis), lambda u: _backwards(a, u, axis))
+    return _Recurrence(a, axis)
 
 
 def _cumprod_local(out: Any, x: Any, axis: int) -> LinearMap:
-    before = _delayed(out, axis, 1.0)
-    return Adjoint(
-        lambda t: recurrence_op(x, t * before, axis=axis), lambda u: _backwards(x, u, axis) * before
-    )
+    return _Recurrence(x, axis, _delayed(out, axis, 1.0))
 
 
 def _running_extreme(out: Any, x: Any, axis: int) -> LinearMap:

@@ -207,6 +207,17 @@ def test_where_with_a_dangerous_branch(name: str) -> None:
     np.testing.assert_allclose(cg.run(along).value(along), curvature, rtol=1e-14)
 
 
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
+def test_what_comes_later_in_a_recurrence_does_not_matter(bad: float) -> None:
+    """The gradient of the first entries alone, as it is with the later ones cut off."""
+    chosen = np.array([True, False, True, False, False])
+    factors = np.array([0.5, -2.0, 0.0, bad, bad])
+    for f in (cg.cumprod, lambda x: cg.linear_recurrence(x, x)):
+        found = cg.grad(lambda x, f=f: cg.sum(cg.where(chosen, f(x), 0.0)))(factors)
+        cut = cg.grad(lambda x, f=f: cg.sum(cg.where(chosen[:3], f(x), 0.0)))(factors[:3])
+        np.testing.assert_array_equal(found, [*cut, 0.0, 0.0])
+
+
 def test_where_on_numbers() -> None:
     for value, expected in ((-1.0, 0.0), (0.0, 0.0), (4.0, 0.25)):
         x = cg.parameter("x", value)
