@@ -2029,18 +2029,18 @@ def nan_to_num(x: Node, copy: bool = True, nan: Any = 0.0, posinf: Any = None, n
 def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None, *, name: str | None = None) -> Any: ...
 
 @overload
-def nanargmax(x: Node, axis: int | None = None, *, keepdims: bool = False) -> Node:
+def nanargmax(x: Node, axis: int | None = None, *, keepdims: bool = False, name: str | None = None) -> Node:
     """Where the largest entry that is not NaN is along `axis`."""
 
 @overload
-def nanargmax(x: Any, axis: int | None = None, *, keepdims: bool = False) -> Any: ...
+def nanargmax(x: Any, axis: int | None = None, *, keepdims: bool = False, name: str | None = None) -> Any: ...
 
 @overload
-def nanargmin(x: Node, axis: int | None = None, *, keepdims: bool = False) -> Node:
+def nanargmin(x: Node, axis: int | None = None, *, keepdims: bool = False, name: str | None = None) -> Node:
     """Where the smallest entry that is not NaN is along `axis`."""
 
 @overload
-def nanargmin(x: Any, axis: int | None = None, *, keepdims: bool = False) -> Any: ...
+def nanargmin(x: Any, axis: int | None = None, *, keepdims: bool = False, name: str | None = None) -> Any: ...
 
 @overload
 def nancumprod(x: Node, axis: int | None = None, *, dtype: Any = None, name: str | None = None) -> Node:
@@ -2106,11 +2106,11 @@ def nanquantile(x: Node, q: Any, axis: _Axis = None, overwrite_input: bool = Fal
 def nanquantile(x: Any, q: Any, axis: _Axis = None, overwrite_input: bool = False, method: str = 'linear', keepdims: bool = False, *, weights: Any = None, name: str | None = None) -> Any: ...
 
 @overload
-def nanstd(x: Node, axis: _Axis = None, ddof: float = 0, keepdims: bool = False, *, dtype: Any = None, where: Any = None, correction: float | None = None, mean: Any = None, name: str | None = None) -> Node:
+def nanstd(x: Node, axis: _Axis = None, ddof: float = 0, keepdims: bool = False, *, dtype: Any = None, correction: float | None = None, where: Any = None, mean: Any = None, name: str | None = None) -> Node:
     """The standard deviation over `axis` of the entries that are not NaN."""
 
 @overload
-def nanstd(x: Any, axis: _Axis = None, ddof: float = 0, keepdims: bool = False, *, dtype: Any = None, where: Any = None, correction: float | None = None, mean: Any = None, name: str | None = None) -> Any: ...
+def nanstd(x: Any, axis: _Axis = None, ddof: float = 0, keepdims: bool = False, *, dtype: Any = None, correction: float | None = None, where: Any = None, mean: Any = None, name: str | None = None) -> Any: ...
 
 @overload
 def nansum(x: Node, axis: _Axis = None, keepdims: bool = False, *, dtype: Any = None, initial: Any = None, where: Any = None, name: str | None = None) -> Node:
@@ -2120,11 +2120,11 @@ def nansum(x: Node, axis: _Axis = None, keepdims: bool = False, *, dtype: Any = 
 def nansum(x: Any, axis: _Axis = None, keepdims: bool = False, *, dtype: Any = None, initial: Any = None, where: Any = None, name: str | None = None) -> Any: ...
 
 @overload
-def nanvar(x: Node, axis: _Axis = None, ddof: float = 0, keepdims: bool = False, *, dtype: Any = None, where: Any = None, correction: float | None = None, mean: Any = None, name: str | None = None) -> Node:
-    """The variance over `axis` of the entries that are not NaN."""
+def nanvar(x: Node, axis: _Axis = None, ddof: float = 0, keepdims: bool = False, *, dtype: Any = None, correction: float | None = None, where: Any = None, mean: Any = None, name: str | None = None) -> Node:
+    """The variance over `axis` of the entries that are not NaN; NaN where there are too few of them."""
 
 @overload
-def nanvar(x: Any, axis: _Axis = None, ddof: float = 0, keepdims: bool = False, *, dtype: Any = None, where: Any = None, correction: float | None = None, mean: Any = None, name: str | None = None) -> Any: ...
+def nanvar(x: Any, axis: _Axis = None, ddof: float = 0, keepdims: bool = False, *, dtype: Any = None, correction: float | None = None, where: Any = None, mean: Any = None, name: str | None = None) -> Any: ...
 
 negative: _Unary
 """`negative`, as in NumPy.

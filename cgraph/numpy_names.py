@@ -33,6 +33,17 @@ def public(function: F) -> F:
     return function
 
 
+def with_arguments_of(other: Callable[..., Any], name: str = "") -> Callable[[F], F]:
+    """`public`, for a function that takes the arguments of another and hands them on: `nansum` those of `sum`, `std` those of `var`."""
+
+    def enter(function: F) -> F:
+        function.__name__ = function.__qualname__ = name or function.__name__
+        function.__signature__ = inspect.signature(other)  # type: ignore[attr-defined]
+        return public(function)
+
+    return enter
+
+
 # NumPy's names for what is called otherwise here.
 ALIASES = {
     "absolute": "abs", "fabs": "abs", "amax": "max", "amin": "min", "true_divide": "divide", "permute_dims": "transpose",

@@ -17,8 +17,8 @@ import numpy as np
 from cgraph import shapes
 from cgraph.errors import UnsupportedError
 from cgraph.linear_maps import Adjoint, LinearMap, WeightedSum
+from cgraph.numpy_names import PUBLIC, public, with_arguments_of
 from cgraph.op import Op, is_node
-from cgraph.operators import PUBLIC, public
 from cgraph.ops import kernels
 from cgraph.ops.define import (
     F,
@@ -163,7 +163,12 @@ Raises:
 
 def _left_out(name: str, x: Any, mask: Any, filling: Any) -> Any:
     if filling is None:
-        raise UnsupportedError(f"{name}: with where=, say initial= too: what nothing counts as")
+        raise UnsupportedError(
+            f"{name}: with where=, say initial= too: what nothing counts as"
+            if PUBLIC[name].__module__.startswith("cgraph.")
+            else f"{name}: where= needs to know what an entry left out counts as: define it with identity=, "
+            "or leave entries out with cg.where before"
+        )
     return where(mask, x, filling)
 
 
@@ -540,21 +545,19 @@ def var(
     if ddof == 0 and everything:
         return mean_op(deviation, axes=axes_of(x, axis), keepdims=bool(keepdims), name=name)
     n = _count(x, axes_of(x, axis)) if everything else counted(where, x, axis, keepdims)
-    return divide(sum(deviation, axis, keepdims, where=where), n - float(ddof), name=name)
+    free = maximum(n - float(ddof), 0.0)  # fewer entries than that: divided by 0, as in NumPy
+    return divide(sum(deviation, axis, keepdims, where=where), free, name=name)
 
 
-@public
+@with_arguments_of(var)
 def std(
     x: Any,
     axis: Axis = None,
     ddof: float = 0,
     keepdims: bool = False,
     *,
-    dtype: Any = None,
-    correction: float | None = None,
-    where: Any = None,
-    mean: Any = None,
     name: str | None = None,
+    **options: Any,
 ) -> Any:
     """The standard deviation over `axis`: the root of `var`; like the root, it has no finite gradient where entries do not differ.
 
@@ -565,18 +568,12 @@ def std(
     >>> float(cg.std([1.0, 2.0, 3.0], ddof=1))
     1.0
     """
-    if (
-        ddof == 0
-        and not correction
-        and shapes.size(tuple(shape_of(x)[a] for a in axes_of(x, axis))) == 1
-    ):
+    known = not ddof and not options.get("correction")
+    if known and shapes.size(tuple(shape_of(x)[a] for a in axes_of(x, axis))) == 1:
         # Of one number it is 0 whatever the number, and so is its gradient.
         only = mean_op(x, axes=axes_of(x, axis), keepdims=bool(keepdims))
         return subtract(only, only, name=name)
-    variance = var(
-        x, axis, ddof, keepdims, dtype=dtype, correction=correction, where=where, mean=mean
-    )
-    return sqrt(variance, name=name)
+    return sqrt(var(x, axis, ddof, keepdims, **options), name=name)
 
 
 @public

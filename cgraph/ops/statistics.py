@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from cgraph.errors import ShapeError, UnsupportedError
+from cgraph.numpy_names import public, with_arguments_of
 from cgraph.op import is_node
-from cgraph.operators import public
 from cgraph.ops.define import axes_of, axis_of, dtype_of, known_shape, shape_of
 from cgraph.ops.elementwise import divide, less, minimum, multiply, sqrt, subtract, where
 from cgraph.ops.joining import concatenate, stack
@@ -176,26 +176,15 @@ def quantile(
     return reshape(stack(found), (*shares.shape, *shape_of(found[0])), name=name)
 
 
-@public
-def percentile(
-    x: Any,
-    q: Any,
-    axis: Axis = None,
-    overwrite_input: bool = False,
-    method: str = "linear",
-    keepdims: bool = False,
-    *,
-    weights: Any = None,
-    name: str | None = None,
-) -> Any:
-    """`quantile` with `q` in percent."""  # fmt: skip
-    if is_node(q):
-        raise UnsupportedError(
-            "percentile: q has to be known when the graph is built; use its .value"
-        )
-    return quantile(
-        x, np.asarray(q) / 100.0, axis, method=method, keepdims=keepdims, weights=weights, name=name
-    )
+def percent(q: Any) -> Any:
+    """Shares of one, from percent."""
+    return q if is_node(q) else np.asarray(q) / 100.0
+
+
+@with_arguments_of(quantile)
+def percentile(x: Any, q: Any, *args: Any, **options: Any) -> Any:
+    """`quantile` with `q` in percent."""
+    return quantile(x, percent(q), *args, **options)
 
 
 @public

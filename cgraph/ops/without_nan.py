@@ -8,138 +8,115 @@ from typing import Any
 import numpy as np
 
 from cgraph.errors import UnsupportedError
+from cgraph.numpy_names import PUBLIC, public, with_arguments_of
 from cgraph.op import is_node
-from cgraph.operators import PUBLIC, public
 from cgraph.ops.define import dtype_of, shape_of
-from cgraph.ops.elementwise import clip, equal, sqrt, where
+from cgraph.ops.elementwise import clip, equal, logical_and, logical_not, sqrt, where
 from cgraph.ops.joining import stack
-from cgraph.ops.reduction import Axis, cumsum, max, mean, min, prod, sum, var
-from cgraph.ops.rounding import floor, isnan
+from cgraph.ops.reduction import Axis, counted, cumsum, max, mean, min, prod, std, sum, var
+from cgraph.ops.rounding import floor, isnan, positive
 from cgraph.ops.scans import cumprod
 from cgraph.ops.searching import take_along_axis
-from cgraph.ops.sorting import argmax, argmin, sort
-from cgraph.ops.statistics import lined_up
+from cgraph.ops.sorting import all, argmax, argmin, sort
+from cgraph.ops.statistics import lined_up, median, percent, percentile
 from cgraph.ops.structure import cast, reshape
-
-
-def _without_nan(reduce: Callable[..., Any], filling: float, function_name: str, what: str) -> Any:
-    def function(
-        x: Any,
-        axis: Axis = None,
-        keepdims: bool = False,
-        *,
-        dtype: Any = None,
-        initial: Any = None,
-        where: Any = None,
-        name: str | None = None,
-    ) -> Any:
-        kept = PUBLIC["where"](isnan(x), filling, x)
-        options = {} if initial is None else {"initial": initial}
-        result = reduce(kept, axis, keepdims, dtype=dtype, where=where, **options)
-        if np.isinf(filling):  # nothing but NaN gives NaN
-            nothing = PUBLIC["all"](isnan(x), axis, keepdims)
-            return PUBLIC["where"](nothing, np.nan, result, name=name)
-        return result if name is None else PUBLIC["positive"](result, name=name)
-
-    function.__name__ = function.__qualname__ = function_name
-    function.__doc__ = (
-        f"The {what} over `axis` of the entries that are not NaN; NaN gets a local gradient of 0."
-    )
-    return public(function)
-
-
-nansum = _without_nan(sum, 0.0, "nansum", "sum")
-nanprod = _without_nan(prod, 1.0, "nanprod", "product")
-nanmax = _without_nan(max, -np.inf, "nanmax", "largest")
-nanmin = _without_nan(min, np.inf, "nanmin", "smallest")
-
-
-def _there(x: Any, mask: Any) -> Any:
-    there = PUBLIC["logical_not"](isnan(x))
-    return there if mask is None or mask is True else PUBLIC["logical_and"](there, mask)
-
-
-@public
-def nanmean(
-    x: Any,
-    axis: Axis = None,
-    keepdims: bool = False,
-    *,
-    dtype: Any = None,
-    where: Any = None,
-    name: str | None = None,
-) -> Any:
-    """The mean over `axis` of the entries that are not NaN."""
-    return mean(_zeroed(x), axis, keepdims, dtype=dtype, where=_there(x, where), name=name)
 
 
 def _zeroed(x: Any) -> Any:
     return where(isnan(x), 0.0, x)
 
 
-@public
+def _number(x: Any, mask: Any = None) -> Any:
+    """Where an entry is a number, and wanted."""
+    there = logical_not(isnan(x))
+    return there if mask is None or mask is True else logical_and(there, mask)
+
+
+def _filled(base: Callable[..., Any], filling: float, text: str) -> Any:
+    """`base` with NaN replaced by what makes no difference to it."""
+
+    @with_arguments_of(base, f"nan{base.__name__}")
+    def function(x: Any, *args: Any, **options: Any) -> Any:
+        return base(where(isnan(x), filling, x), *args, **options)
+
+    function.__doc__ = text
+    return function
+
+
+nansum = _filled(
+    sum, 0.0, "The sum over `axis` of the entries that are not NaN; NaN gets a local gradient of 0."
+)
+nanprod = _filled(
+    prod,
+    1.0,
+    "The product over `axis` of the entries that are not NaN; NaN gets a local gradient of 0.",
+)
+nancumsum = _filled(cumsum, 0.0, "Running sums that pass over NaN.")
+nancumprod = _filled(cumprod, 1.0, "Running products that pass over NaN.")
+nanargmax = _filled(argmax, -np.inf, "Where the largest entry that is not NaN is along `axis`.")
+nanargmin = _filled(argmin, np.inf, "Where the smallest entry that is not NaN is along `axis`.")
+
+
+def _extreme(base: Callable[..., Any], filling: float, text: str) -> Any:
+    @with_arguments_of(base, f"nan{base.__name__}")
+    def function(
+        x: Any,
+        axis: Axis = None,
+        keepdims: bool = False,
+        *,
+        name: str | None = None,
+        **options: Any,
+    ) -> Any:
+        found = base(where(isnan(x), filling, x), axis, keepdims, **options)
+        if options.get("initial") is not None:
+            return positive(found, name=name)
+        return where(all(isnan(x), axis, keepdims), np.nan, found, name=name)  # of nothing
+
+    function.__doc__ = text
+    return function
+
+
+nanmax = _extreme(
+    max,
+    -np.inf,
+    "The largest over `axis` of the entries that are not NaN; NaN gets a local gradient of 0.",
+)
+nanmin = _extreme(
+    min,
+    np.inf,
+    "The smallest over `axis` of the entries that are not NaN; NaN gets a local gradient of 0.",
+)
+
+
+@with_arguments_of(mean)
+def nanmean(x: Any, *args: Any, where: Any = None, **options: Any) -> Any:
+    """The mean over `axis` of the entries that are not NaN."""
+    return mean(_zeroed(x), *args, where=_number(x, where), **options)
+
+
+@with_arguments_of(var)
 def nanvar(
     x: Any,
     axis: Axis = None,
     ddof: float = 0,
     keepdims: bool = False,
     *,
-    dtype: Any = None,
-    where: Any = None,
     correction: float | None = None,
-    mean: Any = None,
-    name: str | None = None,
-) -> Any:
-    """The variance over `axis` of the entries that are not NaN."""  # fmt: skip
-    there = _there(x, where)
-    options = {"dtype": dtype, "where": there, "correction": correction, "mean": mean}
-    return var(_zeroed(x), axis, ddof, keepdims, name=name, **options)
-
-
-@public
-def nanstd(
-    x: Any,
-    axis: Axis = None,
-    ddof: float = 0,
-    keepdims: bool = False,
-    *,
-    dtype: Any = None,
     where: Any = None,
-    correction: float | None = None,
-    mean: Any = None,
     name: str | None = None,
+    **options: Any,
 ) -> Any:
-    """The standard deviation over `axis` of the entries that are not NaN."""  # fmt: skip
-    options = {"dtype": dtype, "where": where, "correction": correction, "mean": mean}
-    return sqrt(nanvar(x, axis, ddof, keepdims, **options), name=name)
+    """The variance over `axis` of the entries that are not NaN; NaN where there are too few of them."""
+    there, few = _number(x, where), ddof if correction is None else correction
+    found = var(_zeroed(x), axis, few, keepdims, where=there, **options)
+    enough = counted(there, x, axis, keepdims) > few
+    return PUBLIC["where"](enough, found, np.nan, name=name)
 
 
-@public
-def nancumsum(
-    x: Any, axis: int | None = None, *, dtype: Any = None, name: str | None = None
-) -> Any:
-    """Running sums that pass over NaN."""
-    return cumsum(_zeroed(x), axis, dtype=dtype, name=name)
-
-
-@public
-def nancumprod(
-    x: Any, axis: int | None = None, *, dtype: Any = None, name: str | None = None
-) -> Any:
-    """Running products that pass over NaN."""
-    return cumprod(where(isnan(x), 1.0, x), axis, dtype=dtype, name=name)
-
-
-@public
-def nanargmax(x: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
-    """Where the largest entry that is not NaN is along `axis`."""
-    return argmax(where(isnan(x), -np.inf, x), axis, keepdims=keepdims)
-
-
-@public
-def nanargmin(x: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
-    """Where the smallest entry that is not NaN is along `axis`."""
-    return argmin(where(isnan(x), np.inf, x), axis, keepdims=keepdims)
+@with_arguments_of(std)
+def nanstd(x: Any, *args: Any, name: str | None = None, **options: Any) -> Any:
+    """The standard deviation over `axis` of the entries that are not NaN."""
+    return sqrt(nanvar(x, *args, **options), name=name)
 
 
 @public
@@ -186,32 +163,19 @@ def nanquantile(
     return reshape(stack(found), (*shares.shape, *shape_of(found[0])), name=name)
 
 
-@public
-def nanpercentile(
-    x: Any,
-    q: Any,
-    axis: Axis = None,
-    overwrite_input: bool = False,
-    method: str = "linear",
-    keepdims: bool = False,
-    *,
-    weights: Any = None,
-    name: str | None = None,
-) -> Any:
-    """`nanquantile` with `q` in percent."""  # fmt: skip
-    return nanquantile(
-        x, np.asarray(q) / 100.0, axis, method=method, keepdims=keepdims, weights=weights, name=name
-    )
+@with_arguments_of(percentile)
+def nanpercentile(x: Any, q: Any, *args: Any, **options: Any) -> Any:
+    """`nanquantile` with `q` in percent."""
+    return nanquantile(x, percent(q), *args, **options)
 
 
-@public
+@with_arguments_of(median)
 def nanmedian(
     x: Any,
     axis: Axis = None,
     overwrite_input: bool = False,
     keepdims: bool = False,
-    *,
-    name: str | None = None,
+    **options: Any,
 ) -> Any:
     """The median over `axis` of the entries that are not NaN."""
-    return nanquantile(x, 0.5, axis, keepdims=keepdims, name=name)
+    return nanquantile(x, 0.5, axis, keepdims=keepdims, **options)

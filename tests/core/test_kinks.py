@@ -140,3 +140,14 @@ def test_nothing_to_reduce() -> None:
     assert np.isnan(run.value(middle)).all() and run.grad(empty).shape == (3, 0)
     with pytest.raises(cg.ShapeError, match="nothing"):
         cg.quantile(empty, 0.3, axis=1)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", ["var", "std", "nanvar", "nanstd"])
+def test_fewer_entries_than_degrees_of_freedom(name: str) -> None:
+    values = np.array([[1.0, 2.0, 4.0], [1.0, np.nan, 3.0], [5.0, np.nan, np.nan]])
+    for ddof in (1, 2, 3, 4):
+        for call in (getattr(cg, name), getattr(np, name)):
+            node = call(cg.parameter("x", values), axis=1, ddof=ddof)
+            truth = getattr(np, name)(values, axis=1, ddof=ddof)
+            np.testing.assert_allclose(cg.run(node).value(node), truth, rtol=1e-14)
