@@ -26,6 +26,7 @@ from cgraph.ops.define import (
     axis_of,
     broadcast_back,
     calling_module,
+    dtype_of,
     keep_axes,
     known_shape,
     linear_op,
@@ -206,11 +207,15 @@ def _sum_dtype(x: Any) -> Any:
 
 
 def _mean(x: Any, axes: Axes, keepdims: bool) -> Any:
-    # One pass and one rounding in the dtype of x; np.mean costs five times as much on small arrays.
-    shape = np.shape(x)
+    # One pass and one rounding in the dtype of x; np.mean costs five times as much on small arrays. As there, half precision is
+    # added up in single precision, whose sums do not overflow, and whole numbers in double precision.
+    x = np.asarray(x)
+    shape, kind = x.shape, x.dtype
     n = math.prod([shape[i] for i in axes])
-    total: Any = np.add.reduce(x, axis=axes, keepdims=keepdims)  # type: ignore[call-overload]
-    return total / (n if np.asarray(x).dtype.kind != "f" else float(n) if n else np.nan)
+    wider = np.float32 if kind == np.float16 else None if kind.kind == "f" else np.float64
+    total: Any = np.add.reduce(x, axis=axes, keepdims=keepdims, dtype=wider)  # type: ignore[call-overload]
+    result = total / (float(n) if n else np.nan)
+    return result.astype(np.float16) if kind == np.float16 else result
 
 
 def _shares(out: Any, x: Any, axes: Axes) -> Any:
@@ -302,6 +307,9 @@ def mean(
     if dtype is not None:
         x = cast(x, dtype)
     if where is not None and where is not True:
+        if dtype_of(x) == np.float16:  # as in `_mean`
+            wider = mean(cast(x, np.float32), axis, keepdims, where=where)
+            return cast(wider, np.float16, name=name)
         total = sum(x, axis, keepdims, where=where)
         return divide(total, counted(where, x, axis, keepdims), name=name)
     return mean_op(x, axes=axes_of(x, axis), keepdims=bool(keepdims), name=name)

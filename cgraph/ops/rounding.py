@@ -130,6 +130,12 @@ def round(x: Any, decimals: int = 0, *, name: str | None = None) -> Any:
     >>> float(cg.round(2.345, 1))
     2.3
     """
+    if dtype_of(x).kind in "iu":  # whole numbers stay whole
+        return (
+            positive(x, name=name)
+            if decimals >= 0
+            else cast(round(x * 1.0, decimals), dtype_of(x), name=name)
+        )
     if decimals == 0:
         return rint(x, name=name)
     scale = 10.0 ** np.abs(decimals)

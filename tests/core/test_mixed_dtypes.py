@@ -147,3 +147,18 @@ def test_random_programs_against_pytorch(seed: int) -> None:
         truth = leaf.grad.numpy()
         scale = np.abs(truth).max() + 1e-30
         np.testing.assert_allclose(run.grad(node), truth, atol=(1e-12 if exact else 5e-6) * scale)
+
+
+def test_means_of_half_precision_do_not_overflow_and_whole_numbers_round_to_whole_ones() -> None:
+    """As in NumPy: a sum of 3000 hundreds has no number in half precision, their mean has."""
+    x = cg.parameter("x", np.full(3000, 100.0, np.float16))
+    mask = np.arange(3000) > 5
+    for node in (cg.mean(x), np.mean(x, where=mask)):
+        run = node.backward()
+        assert run.value(node) == np.float16(100.0) and node.dtype == np.float16
+        assert 0.99 < run.grad(x).astype(float).sum() < 1.01
+    whole = np.array([15, 25, -37, 1234])
+    for decimals in (0, 1, -1, -3):
+        node = np.round(cg.constant(whole), decimals)
+        np.testing.assert_array_equal(cg.run(node).value(node), np.round(whole, decimals))
+        assert node.dtype == whole.dtype
