@@ -28,7 +28,8 @@ from cgraph.ops.elementwise import (
     where,
 )
 from cgraph.ops.losses import LABEL, stable_bce
-from cgraph.ops.reduction import log_softmax_op, softmax_op, sum_op, weighted_sum
+from cgraph.ops.reduction import sum_op, weighted_sum
+from cgraph.ops.softmax import log_softmax_op, softmax_op
 from cgraph.ops.structure import cast, expand_dims
 
 Axes = tuple[int, ...]

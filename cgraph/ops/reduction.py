@@ -16,14 +16,12 @@ import numpy as np
 
 from cgraph import shapes
 from cgraph.errors import UnsupportedError
-from cgraph.linear_maps import Adjoint, LinearMap, WeightedSum
+from cgraph.linear_maps import LinearMap, WeightedSum
 from cgraph.numpy_names import PUBLIC, public, with_arguments_of
 from cgraph.op import Op, is_node
-from cgraph.ops import kernels
 from cgraph.ops.define import (
     F,
     axes_of,
-    axis_of,
     broadcast_back,
     calling_module,
     dtype_of,
@@ -40,14 +38,13 @@ from cgraph.ops.elementwise import (
     maximum,
     minimum,
     multiply,
-    not_equal,
     sqrt,
     square,
     subtract,
     where,
 )
 from cgraph.ops.joining import concatenate, stack
-from cgraph.ops.structure import cast, flattened, reshape
+from cgraph.ops.structure import cast, reshape
 
 Axis = int | Sequence[int] | None
 Axes = tuple[int, ...]
@@ -212,7 +209,7 @@ def _mean(x: Any, axes: Axes, keepdims: bool) -> Any:
     x = np.asarray(x)
     shape, kind = x.shape, x.dtype
     n = math.prod([shape[i] for i in axes])
-    wider = np.float32 if kind == np.float16 else None if kind.kind == "f" else np.float64
+    wider = np.float32 if kind == np.float16 else np.float64 if kind.kind in "iub" else None
     total: Any = np.add.reduce(x, axis=axes, keepdims=keepdims, dtype=wider)  # type: ignore[call-overload]
     result = total / (float(n) if n else np.nan)
     return result.astype(np.float16) if kind == np.float16 else result
@@ -224,7 +221,7 @@ def _shares(out: Any, x: Any, axes: Axes) -> Any:
     return hits / sum_op(hits, axes=axes, keepdims=True)
 
 
-def _floating_dtype(x: Any) -> Any:
+def floating_dtype(x: Any) -> Any:
     return x if x.kind == "f" else np.dtype(np.float64)
 
 
@@ -236,7 +233,7 @@ count_op: Op = op(
     lambda x, axes: np.asarray(
         float(np.prod([np.shape(x)[i] for i in axes], dtype=np.int64)), x.dtype if x.dtype.kind == "f" else np.float64
     ),
-    None, shape=lambda x, axes: (), dtype=_floating_dtype, symbol="n", formula=F("number of entries", "n", None),
+    None, shape=lambda x, axes: (), dtype=floating_dtype, symbol="n", formula=F("number of entries", "n", None),
     doc="How many entries the `axes` of `x` hold, for sizes that are not known before they are fed.",
 )
 sum_op: Op = linear_op(
@@ -257,7 +254,7 @@ mean_op: Op = linear_op(
     "mean", _mean,
     lambda u, x, axes, keepdims: broadcast_back(u / _count(x, axes), x, axes, keepdims),
     mask=broadcast_back,
-    shape=lambda x, axes, keepdims: shapes.reduce(x, axes, keepdims), dtype=_floating_dtype, family="reduction",
+    shape=lambda x, axes, keepdims: shapes.reduce(x, axes, keepdims), dtype=floating_dtype, family="reduction",
     symbol="mean", role="linear", formula=F("(1/m) Σ $a", r"\frac{1}{m} \sum $a", "1/m"),
 )
 max = reduction(
@@ -379,139 +376,7 @@ array([6., 0., 0.])
 # fmt: on
 
 
-# --- softmax and logsumexp ----------------------------------------------------------------------------------------------------
-
-
-def _floating(x: Any) -> Any:
-    """`x`, whole numbers as float64: there is no whole number below all others to start a maximum from."""
-    x = np.asarray(x)
-    return x if x.dtype.kind == "f" else x.astype(np.float64)
-
-
-def _in_double(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """A kernel on float64, its result in the dtype of `x`: narrow floats are rounded once, at the end."""
-
-    def forward(x: Any, axes: Axes) -> Any:
-        x = _floating(x)
-        if not x.ndim:
-            return forward(x.reshape(1), axes).reshape(())
-        if x.dtype.itemsize >= 8:
-            return kernel(x, axes)
-        return kernel(x.astype(np.float64), axes).astype(x.dtype)
-
-    return forward
-
-
-def _softmax_local(out: Any, x: Any, axes: Axes) -> LinearMap:
-    def apply(t: Any) -> Any:
-        weighted = out * t
-        return weighted - out * broadcast_back(
-            sum_op(weighted, axes=axes, keepdims=True), x, axes, True
-        )
-
-    def mask_adjoint(mask: Any) -> Any:
-        # Every entry of a group depends on all of them: the group is there as soon as one is.
-        selected = sum_op(where(mask, 1.0, 0.0), axes=axes, keepdims=True)
-        return broadcast_back(not_equal(selected, 0.0), x, axes, True)
-
-    return Adjoint(apply, apply, mask_adjoint, where)  # symmetric
-
-
-# fmt: off
-softmax_op: Op = op(
-    "softmax", _in_double(kernels.softmax), _softmax_local,
-    shape=lambda x, axes: x, family="reduction", role="activation", dtype=_floating_dtype,
-    formula=F("e^$a / Σ e^$a", r"\frac{e^{$a}}{\sum e^{$a}}", "$out ⊙ (upstream − Σ($out ⊙ upstream))"),
-)
-# fmt: on
-
-
-def _logsumexp(x: Any, axes: Axes, keepdims: bool) -> Any:
-    result = _in_double(kernels.logsumexp)(x, axes)
-    return result if keepdims else result.reshape(shapes.reduce(np.shape(x), axes, False))
-
-
-# fmt: off
-logsumexp = reduction(
-    "logsumexp", _logsumexp, lambda out, x, axes: softmax_op(x, axes=axes), dtype=_floating_dtype,
-    formula=F("ln Σ e^$a", r"\ln \sum e^{$a}", "softmax($a)"),
-    source="the largest term taken out, the others added by log1p (Blanchard, Higham and Higham 2021)",
-    doc="""``log(sum(exp(x)))`` over `axis`, without overflow and without losing the small terms.
-
->>> import cgraph as cg
->>> float(cg.logsumexp([1000.0, 1000.0]).round(4))
-1000.6931
-""",
-)
-# fmt: on
-
-
-def _log_softmax_local(out: Any, x: Any, axes: Axes) -> LinearMap:
-    weights = softmax_op(x, axes=axes)
-
-    def total(t: Any) -> Any:
-        return broadcast_back(sum_op(t, axes=axes, keepdims=True), x, axes, True)
-
-    def mask_adjoint(mask: Any) -> Any:
-        return not_equal(total(where(mask, 1.0, 0.0)), 0.0)
-
-    return Adjoint(
-        lambda t: t - total(weights * t), lambda u: u - weights * total(u), mask_adjoint, where
-    )
-
-
-# fmt: off
-log_softmax_op: Op = op(
-    "log_softmax", _in_double(kernels.log_softmax), _log_softmax_local,
-    shape=lambda x, axes: x, family="reduction", role="activation", dtype=_floating_dtype,
-    formula=F("$a − ln Σ e^$a", r"$a - \ln \sum e^{$a}", "identity − 1·softmax($a)ᵀ"),
-    doc="The logarithm of softmax. The largest entry keeps its digits where the others are far below.",
-)
-# fmt: on
-
-
-# --- cumsum, variance ---------------------------------------------------------------------------------------------------------
-
-
-def _cumsum_adjoint(u: Any, x: Any, axis: int) -> Any:
-    back = (slice(None),) * axis + (slice(None, None, -1),)
-    return cumsum_op(u[back], axis=axis)[back]
-
-
-# fmt: off
-cumsum_op: Op = linear_op(
-    "cumsum", lambda x, axis: np.cumsum(x, axis=axis), _cumsum_adjoint, shape=lambda x, axis: x, dtype=_sum_dtype, family="reduction",
-    role="linear", formula=F("running sum of $a", r"\sum_{j \le i} {$a}_j", "1 from there on"),
-)
-# fmt: on
-
-
-@public
-def softmax(x: Any, axis: Axis = -1, *, name: str | None = None) -> Any:
-    """``exp(x) / sum(exp(x))`` over `axis`, without overflow.
-
-    Raises:
-        ShapeError: when an axis is out of range, naming the node.
-
-    >>> import cgraph as cg
-    >>> cg.softmax([0.0, 0.0])
-    array([0.5, 0.5])
-    """
-    return softmax_op(x, axes=axes_of(x, axis), name=name)
-
-
-@public
-def log_softmax(x: Any, axis: Axis = -1, *, name: str | None = None) -> Any:
-    """``log(softmax(x))`` without taking the logarithm of anything small.
-
-    Raises:
-        ShapeError: when an axis is out of range, naming the node.
-
-    >>> import cgraph as cg
-    >>> cg.log_softmax([0.0, 0.0]).round(4)
-    array([-0.6931, -0.6931])
-    """
-    return log_softmax_op(x, axes=axes_of(x, axis), name=name)
+# --- variance -----------------------------------------------------------------------------------------------------------------
 
 
 @public
@@ -582,21 +447,3 @@ def std(
         only = mean_op(x, axes=axes_of(x, axis), keepdims=bool(keepdims))
         return subtract(only, only, name=name)
     return sqrt(var(x, axis, ddof, keepdims, **options), name=name)
-
-
-@public
-def cumsum(x: Any, axis: int | None = None, *, dtype: Any = None, name: str | None = None) -> Any:
-    """Running sums along `axis`; of all entries in order, if it is not given.
-
-    Raises:
-        ShapeError: when the axis is out of range, naming the node.
-
-    >>> import cgraph as cg
-    >>> cg.cumsum([1.0, 2.0, 3.0])
-    array([1., 3., 6.])
-    """
-    if dtype is not None:
-        x = cast(x, dtype)
-    if axis is None:
-        x, axis = flattened(x), 0
-    return cumsum_op(x, axis=axis_of(x, axis), name=name)

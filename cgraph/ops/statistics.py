@@ -16,8 +16,9 @@ from cgraph.ops.define import axes_of, axis_of, dtype_of, known_shape, shape_of
 from cgraph.ops.elementwise import divide, less, minimum, multiply, sqrt, subtract, where
 from cgraph.ops.joining import concatenate, stack
 from cgraph.ops.linalg import matmul
-from cgraph.ops.reduction import Axis, cumsum, max, mean, min, sum
+from cgraph.ops.reduction import Axis, max, mean, min, sum
 from cgraph.ops.rounding import isnan
+from cgraph.ops.scans import cumsum
 from cgraph.ops.searching import take_along_axis
 from cgraph.ops.sorting import argsort, sort
 from cgraph.ops.structure import broadcast_to, cast, expand_dims, reshape, transpose

@@ -13,9 +13,9 @@ from cgraph.op import is_node
 from cgraph.ops.define import dtype_of, shape_of
 from cgraph.ops.elementwise import clip, equal, logical_and, logical_not, sqrt, where
 from cgraph.ops.joining import stack
-from cgraph.ops.reduction import Axis, counted, cumsum, max, mean, min, prod, std, sum, var
+from cgraph.ops.reduction import Axis, counted, max, mean, min, prod, std, sum, var
 from cgraph.ops.rounding import floor, isnan, positive
-from cgraph.ops.scans import cumprod
+from cgraph.ops.scans import cumprod, cumsum
 from cgraph.ops.searching import take_along_axis
 from cgraph.ops.sorting import all, argmax, argmin, sort
 from cgraph.ops.statistics import lined_up, median, percent, percentile

@@ -33,7 +33,8 @@ from cgraph.ops.elementwise import (
 )
 from cgraph.ops.logistic import log1mexp, log_sigmoid, logaddexp, logit
 from cgraph.ops.losses import bce, stable_bce
-from cgraph.ops.reduction import log_softmax, logsumexp, max, mean, softmax, sum
+from cgraph.ops.reduction import max, mean, sum
+from cgraph.ops.softmax import log_softmax, logsumexp, softmax
 from cgraph.rewrite.numbering import params_key
 from cgraph.rewrite.pattern import Match, peel, wildcards
 from cgraph.rewrite.rule import Rule, Rules

@@ -15,12 +15,11 @@ from cgraph.errors import UnsupportedError
 from cgraph.op import Op
 from cgraph.ops.define import shape_of
 from cgraph.ops.elementwise import add, exp, log
-from cgraph.ops.reduction import (
+from cgraph.ops.reduction import max as _largest, sum as _sum
+from cgraph.ops.softmax import (
     log_softmax as _log_softmax,
     logsumexp as _logsumexp,
-    max as _largest,
     softmax as _softmax,
-    sum as _sum,
 )
 from cgraph.ops.structure import squeeze, stop_gradient
 from cgraph.special.bessel import (

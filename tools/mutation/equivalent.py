@@ -31,6 +31,6 @@ EQUIVALENT: dict[str, str] = {
     "ops.reduction._others: width = 1 << (n - 1).bit_length() if n > 1 else 1  ->  width = 1 << n.bit_length() if n > 1 else 1": "a wider tree, padded with ones",  # noqa: E501
     "ops.reduction._others: width = 1 << (n - 1).bit_length() if n > 1 else 1  ->  width = 1 << (n - 0).bit_length() if n > 1 else 1": "a wider tree, padded with ones",  # noqa: E501
     "ops.reduction._others: width = 1 << (n - 1).bit_length() if n > 1 else 1  ->  width = 1 << (n - 1).bit_length() if n > 0 else 1": "a wider tree, padded with ones",  # noqa: E501
-    "ops.reduction._softmax_local: return broadcast_back(not_equal(selected, 0.0), x, axes, True)  ->  return broadcast_back(not_equal(selected, 0.0), x, axes, False)": "reshaped to the shape it has already",  # noqa: E501
-    "ops.reduction._softmax_local: selected = sum_op(where(mask, 1.0, 0.0), axes=axes, keepdims=True)  ->  selected = sum_op(where(mask, 2.0, 0.0), axes=axes, keepdims=True)": "only whether it is zero is asked",  # noqa: E501
+    "ops.softmax._softmax_local: return broadcast_back(not_equal(selected, 0.0), x, axes, True)  ->  return broadcast_back(not_equal(selected, 0.0), x, axes, False)": "reshaped to the shape it has already",  # noqa: E501
+    "ops.softmax._softmax_local: selected = sum_op(where(mask, 1.0, 0.0), axes=axes, keepdims=True)  ->  selected = sum_op(where(mask, 2.0, 0.0), axes=axes, keepdims=True)": "only whether it is zero is asked",  # noqa: E501
 }

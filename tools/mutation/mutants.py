@@ -25,7 +25,9 @@ WHERE: dict[str, tuple[str, ...]] = {
     "ops.structure": ("_broadcast_adjoint", "_sum_to_adjoint", "_reshape_local", "_inverse", "_sum_to"),
     "ops.joining": ("_concatenate_local",),
     "ops.indexing": ("_getitem_adjoint", "_scatter_adjoint", "_scatter"),
-    "ops.reduction": ("weighted_sum", "_shares", "_others", "_prod_partial", "_softmax_local", "_cumsum_adjoint"),
+    "ops.reduction": ("weighted_sum", "_shares", "_others", "_prod_partial"),
+    "ops.scans": ("_cumsum_adjoint",),
+    "ops.softmax": ("_softmax_local",),
 }  # fmt: skip
 ROWS = tuple(module for module in WHERE if module.startswith("ops."))
 

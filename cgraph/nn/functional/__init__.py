@@ -74,7 +74,7 @@ from cgraph.ops.activations import (
 from cgraph.ops.define import shape_of
 from cgraph.ops.elementwise import add, relu, sigmoid, softplus, tanh
 from cgraph.ops.linalg import matmul
-from cgraph.ops.reduction import log_softmax, softmax
+from cgraph.ops.softmax import log_softmax, softmax
 from cgraph.ops.structure import swapaxes
 
 soft_sign, logsoftmax = softsign, log_softmax  # MyGrad's names

@@ -23,7 +23,8 @@ from cgraph.ops.elementwise import (
     relu,
     where,
 )
-from cgraph.ops.reduction import log_softmax, mean, sum
+from cgraph.ops.reduction import mean, sum
+from cgraph.ops.softmax import log_softmax
 from cgraph.ops.structure import expand_dims
 
 

@@ -13,7 +13,7 @@ from cgraph.ops.define import shape_of
 from cgraph.ops.elementwise import add, multiply, relu, sigmoid, tanh, where
 from cgraph.ops.joining import split, stack
 from cgraph.ops.linalg import matmul
-from cgraph.ops.reduction import softmax
+from cgraph.ops.softmax import softmax
 from cgraph.ops.structure import swapaxes
 
 
