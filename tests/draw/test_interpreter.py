@@ -14,6 +14,7 @@ from draw.browser import NODE
 from draw.nets import batch, neuron, random_graph, xor
 
 import cgraph as cg
+from cgraph.draw.model import text
 from cgraph.draw.output import player
 from cgraph.draw.output.player.program import NotLive, flat, program
 from cgraph.errors import DTypeError
@@ -257,6 +258,34 @@ def test_hard_numbers():
                     same |= np.abs(mine - theirs) <= 1e-12 * np.abs(theirs)
                 k = int(np.argmin(same))
                 assert same.all(), f"{n!r} of {node!r} at {columns.T[k]}: {mine[k]} for {theirs[k]}"
+
+
+def test_numbers_are_written_as_in_the_pictures():
+    rng = np.random.default_rng(5)
+    values = [v for v in HARD if np.isfinite(v)] + [
+        0.5,
+        0.0005,
+        0.50004,
+        2.5,
+        0.1 + 0.2,
+        9999.9996,
+        12345.0,
+        -1e4,
+        1e-3,
+        3e-310,
+    ]
+    values += [
+        *rng.normal(size=200),
+        *np.round(rng.normal(size=200), 3),
+        *np.exp(rng.normal(scale=30, size=200)),
+        *rng.integers(-50, 50, 60) / 16,
+    ]
+    script = f"const N=require({json.dumps(str(INTERPRETER.with_name('number.js')))});"
+    script += "process.stdout.write(JSON.stringify(JSON.parse(require('fs').readFileSync(0)).map(([v,d])=>N(v,d,'',2.3e-16))))"
+    asked_ = [(float(v), d) for v in values for d in (1, 3, 5)]
+    done = subprocess.run([NODE, "-e", script], input=json.dumps(asked_), capture_output=True, text=True, check=True)  # fmt: skip
+    for (value, digits), words in zip(asked_, json.loads(done.stdout), strict=True):
+        assert words == text.number(value, digits), (value, digits)
 
 
 def test_float32():

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 from draw.browser import CLICKS, browser, click
-from draw.nets import batch, mlp, neuron, xor
+from draw.nets import batch, mlp, neuron, random_graph, xor
 
 import cgraph as cg
 from cgraph.draw.model.text import parse_number
@@ -163,7 +163,7 @@ var f=l.querySelector('input');f.value=v;f.dispatchEvent(new Event('input'));}
 @browser
 @pytest.mark.parametrize(("net", "change"), [
     (kinked, {"w": -0.5}), (neuron, {"w1": 0.7, "x1": 1.0, "b": -0.25}), (batch, {"W": [[0.1, -1.3]]}),
-    (xor, {"b2": [[0.4]], "X": [[0.0, 0, 1, 1], [0, 1, 0.5, 1]]}),
+    (xor, {"b2": [[0.4]], "X": [[0.0, 0, 1, 1], [0, 1, 0.5, 1]]}), (lambda: random_graph(117), {"w0": 0.907, "x0": -0.5}),
 ])  # fmt: skip
 def test_a_changed_number_changes_everything_as_the_engine_does(tmp_path, net, change):
     root = net()

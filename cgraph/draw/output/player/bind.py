@@ -36,6 +36,7 @@ class Quantities:
         self.nodes: dict[str, frozenset[int]] = {}  # the nodes that a reference is about
         run, number = builder.run, {node: i for i, node in enumerate(builder.order)}
         assert run is not None
+        self.moving = {i for node, i in number.items() if node.parents}
         for node, i in number.items():
             self._add(f"v{i}", run.value(node), i)
             if builder.backward and run.has_grad(node):
@@ -115,7 +116,7 @@ class Binder:
         where one does and is not known."""
         one, two, *others = moved
         if all(words == now for words in moved):
-            return None
+            return self._constant(now, about)
         tokens = [list(TOKEN.finditer(words)) for words in (now, one, two)]
         if len({len(t) for t in tokens}) > 1:
             return None if one == two else ["?", now]
@@ -132,9 +133,26 @@ class Binder:
             if reference is None:
                 return ["?", now]
             changing = True
-            parts += [now[at : a.start()], [*reference, _style(a[0], row)]]
-            at = a.end()
+            start, end = a.span()
+            style = _style(a[0], row)
+            # Brackets that are there for the sign only come and go with it.
+            if a[0][0] == MINUS and now[start - 1 : start] == "(" and now[end : end + 1] == ")":
+                start, end, style = start - 1, end + 1, f"b{style}"
+            parts += [now[at:start], [*reference, style]]
+            at = end
         return [*parts, now[at:]] if changing else None
+
+    def _constant(self, now: str, about: Iterable[int]) -> Parts | None:
+        """`a = 0` where the value of a does not move, as that of x − x, and yet is no constant: it may become NaN."""
+        found = re.search(rf" = ({TOKEN.pattern})$", now)
+        if found is None:
+            return None
+        for i in about:
+            value = self.base.arrays.get(f"v{i}")
+            if value is not None and len(value) == 1 and i in self.base.moving:
+                if _close(float(value[0]), parse_number(found[1]), 1e-3, 1e-3):
+                    return [now[: found.start(1)], [f"v{i}.0", _style(found[1], False)], ""]
+        return None
 
     def _find(
         self, one: str, two: str, distant: Sequence[str | None], now: str, mine: frozenset[int]
@@ -187,11 +205,19 @@ def _decimals(token: str) -> int:
 
 
 def _style(token: str, row: bool) -> str:
-    """How a number is written: "" as everywhere, "m" the same in the width of its column, "f3" with that many decimals: in matrices, and
-    where zeros are kept."""
-    if _decimals(token) and "·" not in token and (row or token.endswith("0")):
+    """How a number is written: "" as everywhere, "m" the same in the width of its column, "f3" with that many decimals there."""
+    if row and _decimals(token) and "·" not in token:
         return f"f{_decimals(token)}"
     return "m" if row else ""
+
+
+def _counterpart(texts: Sequence[str], i: int, said: Sequence[str]) -> str | None:
+    """The text of a moved run that stands where text i stands. Where a long line was broken otherwise, the one with the same words."""
+    if len(said) == len(texts):
+        return said[i]
+    bare = [TOKEN.sub("#", text) for text in texts]
+    theirs = [text for text in said if TOKEN.sub("#", text) == bare[i]]
+    return theirs[bare[:i].count(bare[i])] if len(theirs) == bare.count(bare[i]) else None
 
 
 def bind(
@@ -207,8 +233,10 @@ def bind(
         for i, text in enumerate(texts):
             if not any(c.isdigit() or c in "∞N" for c in text):
                 continue
-            if all(len(said) == len(texts) for said in others):
-                parts = binder.parts(text, *(said[i] for said in others), about=about.get(id, ()))
+            same = [_counterpart(texts, i, said) for said in others]
+            known = [said for said in same if said is not None]
+            if len(known) == len(same):
+                parts = binder.parts(text, *known, about=about.get(id, ()))
             else:
                 parts = ["?", text]
             if parts is not None:

@@ -20,29 +20,7 @@ function CGraphPlayer(root, wholePage) {
   function hidden(what, id) { return data.frames[i].hide[what].indexOf(id) >= 0; }
 
   // --- numbers as the pictures write them ---------------------------------------------------------------------------------------
-  var RAISED = '⁰¹²³⁴⁵⁶⁷⁸⁹';
-  function fixed(v, d) {  // halves to even, as Python rounds
-    var t = Math.abs(v) * Math.pow(10, d), low = Math.floor(t);
-    if (t - low === 0.5 && low % 2 === 0 && Number.isInteger(v * Math.pow(2, d + 1))) return (v < 0 ? '-' : '') + (low / Math.pow(10, d)).toFixed(d);
-    return v.toFixed(d);
-  }
-  function trim(s) { return s.indexOf('.') < 0 ? s : s.replace(/\.?0+$/, ''); }
-  function number(v, digits, style) {
-    digits = digits === undefined ? (live.digits || 3) : digits;
-    if (v !== v) return 'NaN';
-    if (!isFinite(v)) return v < 0 ? '−∞' : '∞';
-    if (v === 0) v = 0;
-    var s;
-    if (style && style[0] === 'f' && Math.abs(v) < 1e6) s = fixed(v, +style.slice(1));
-    else if (v === 0) s = '0';
-    else if (Math.abs(v) >= Math.pow(10, -Math.min(digits, 3)) && Math.abs(v) < 1e4) s = trim(fixed(v, digits));
-    else {
-      var parts = v.toExponential(digits).split('e'), power = String(Math.abs(+parts[1]));
-      s = trim(parts[0]) + '·10' + (+parts[1] < 0 ? '⁻' : '') + power.replace(/\d/g, function (c) { return RAISED[+c]; });
-    }
-    if (/^-0\.?0*$/.test(s)) s = s.slice(1);
-    return s.replace('-', '−');
-  }
+  function number(v, digits, style) { return CGraphNumber(v, digits === undefined ? live.digits || 3 : digits, style, single ? 1.2e-7 : 2.3e-16); }
   function bracketed(words) { return words[0] === '−' ? '(' + words + ')' : words; }
 
   // --- the graph, its values now, and the numbers that stand for them ---------------------------------------------------------------
@@ -102,8 +80,10 @@ function CGraphPlayer(root, wholePage) {
   }
   function isEdited() { return Object.keys(edited).length > 0; }
   function written(part, original, before) {  // the number behind a part, in the width and manner of the picture
-    var factor = part.length === 3 ? part[1] : 1, style = part[part.length - 1], s = number(look(part[0]) / factor, live.digits, style);
-    if (s[0] === '−' && original[0] !== '−' && /[·×+−⊙] ?$/.test(before) && style !== 'm') s = '(' + s + ')';
+    var factor = part.length === 3 ? part[1] : 1, style = part[part.length - 1], signed = style[0] === 'b';
+    if (signed) style = style.slice(1);
+    var s = number(look(part[0]) / factor, live.digits, style);
+    if (s[0] === '−' && (signed || (original[0] !== '−' && /[·×+−⊙] ?$/.test(before) && style !== 'm'))) s = '(' + s + ')';
     if (style === 'm' || (style[0] === 'f' && original)) while (s.length < original.length) s = '\u00a0' + s;
     return s;
   }

@@ -1,0 +1,42 @@
+// A number as the pictures write it: what `number` in cgraph/draw/model/text.py says, in the page. tests/draw/test_interpreter.py holds the
+// two against each other.
+'use strict';
+var CGraphNumber = (function () {
+  var RAISED = '⁰¹²³⁴⁵⁶⁷⁸⁹';
+  function fixed(v, d) {  // halves to even, as Python rounds
+    var t = Math.abs(v) * Math.pow(10, d), low = Math.floor(t);
+    if (t - low === 0.5 && low % 2 === 0 && Number.isInteger(v * Math.pow(2, d + 1))) return (v < 0 ? '-' : '') + (low / Math.pow(10, d)).toFixed(d);
+    return v.toFixed(d);
+  }
+  function exponential(v, d) {  // the same for powers of ten
+    var s = v.toExponential(d), places = d - Number(s.split('e')[1]), size = Math.abs(v);
+    var t = places < 0 ? size / Math.pow(10, -places) : size * Math.pow(10, places), low = Math.floor(t);
+    if (t - low !== 0.5 || low % 2 || !Number.isInteger(size * Math.pow(2, Math.max(0, places + 1)))) return s;
+    return (v < 0 ? '-' : '') + (places < 0 ? low * Math.pow(10, -places) : low / Math.pow(10, places)).toExponential(d);
+  }
+  function trim(s, v, noise) {  // zeros at the end are cut from what is shown whole, and kept where it was rounded
+    if (s.indexOf('.') < 0) return s;
+    var cut = s.replace(/\.?0+$/, '');
+    return v === undefined || Math.abs(+cut - v) <= Math.max(1e-12, 4 * noise) * Math.abs(v) ? cut : s;
+  }
+  function raised(exponent) { return '10' + (exponent < 0 ? '⁻' : '') + String(Math.abs(exponent)).replace(/\d/g, function (c) { return RAISED[+c]; }); }
+  // style "f3": three decimals, come what may, as in the rows of a matrix
+  return function (v, digits, style, noise) {
+    if (v !== v) return 'NaN';
+    if (!isFinite(v)) return v < 0 ? '−∞' : '∞';
+    if (v === 0) v = 0;
+    var s, parts, exponent, mantissa;
+    if (style && style[0] === 'f' && Math.abs(v) < 1e6) s = fixed(v, +style.slice(1));
+    else if (v === 0) s = '0';
+    else if (Math.abs(v) >= Math.pow(10, -Math.min(digits, 3)) && Math.abs(v) < 1e4) s = trim(fixed(v, digits), v, noise);
+    else {
+      parts = exponential(v, digits).split('e');
+      exponent = +parts[1];
+      mantissa = Math.abs(exponent) < 300 ? trim(parts[0], v / Math.pow(10, exponent), noise) : trim(parts[0]);
+      s = mantissa === '1' ? raised(exponent) : mantissa === '-1' ? '-' + raised(exponent) : mantissa + '·' + raised(exponent);
+    }
+    if (/^-0\.?0*$/.test(s)) s = s.slice(1);
+    return s.replace('-', '−');
+  };
+})();
+if (typeof module !== 'undefined') module.exports = CGraphNumber;
