@@ -344,6 +344,7 @@ def test_what_cannot_be_computed_in_the_page_stands_still(tmp_path):
     assert "the page computes in float64 and float32" in half
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")  # the engine has nothing to say
 @pytest.mark.parametrize("part", [{"focus": "w00"}, {"around": "b0", "hops": 1}, {}])
 def test_parts_of_a_large_graph_are_live(part):
     """A focus, a neighbourhood, an overview: their numbers are traced like those of a whole picture."""

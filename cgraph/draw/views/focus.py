@@ -131,7 +131,9 @@ def part(builder: Builder, keep: Collection[Node], along: bool) -> Picture:
         if root in keep:
             boxes.append(Box(f"out{i}", "end", "other", ""))
             arrows += builder.ends(root, f"out{i}")
-    arrows = [replace(a, tail_port="", head_port="") for a in arrows] if small else arrows
+    if small:
+        arrows = [replace(a, tail_port="", head_port="") for a in arrows]
+    arrows = [_at_a_row(a, {box.id: len(box.rows) for box in boxes}) for a in arrows]
     options = builder.options
     return Picture(
         tuple(boxes),
@@ -140,6 +142,14 @@ def part(builder: Builder, keep: Collection[Node], along: bool) -> Picture:
         legend=options.legend,
         palette=options.palette,
     )
+
+
+def _at_a_row(arrow: Arrow, rows: dict[str, int]) -> Arrow:
+    """An arrow that would end at a row which is not shown here ends at the last one that is."""
+    kind, row, last = arrow.head_port[:1], arrow.head_port[1:], rows.get(arrow.head, 0) - 1
+    if kind not in ("g", "i") or not row.isdigit() or int(row) <= last:
+        return arrow
+    return replace(arrow, head_port=f"{kind}{last}" if last >= 0 else "")
 
 
 def _summed(builder: Builder, node: Node, box: Box, keep: set[Node]) -> Box:
