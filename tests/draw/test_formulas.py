@@ -55,6 +55,19 @@ def test_the_rule_of_softmax_is_the_one_that_is_executed(axis):
     assert f"the small {axis} in" in cg.draw(run).caption
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_the_rule_of_log_softmax_is_the_one_that_is_executed(axis):
+    rng = np.random.default_rng(axis)
+    S, T = cg.parameter("S", rng.normal(size=(4, 3))), rng.normal(size=(4, 3))
+    A = cg.log_softmax(S, axis=axis, name="A")
+    run = cg.sum(A * T, name="loss").backward()
+    rows = [row.text for box in cg.draw(run).picture.boxes for row in box.rows]
+    small = "₀₁"[axis]
+    assert f"∂L/∂S = ∂L/∂A − softmax{small}(S) ⊙ Σ{small} ∂L/∂A" in rows
+    s, u = cg.softmax(run.value(S), axis=axis), run.grad(A)
+    np.testing.assert_allclose(u - s * u.sum(axis, keepdims=True), run.grad(S), atol=1e-14)
+
+
 def test_reductions_say_their_axis():
     X = cg.parameter("X", np.arange(6.0).reshape(2, 3))
     for root, words in (

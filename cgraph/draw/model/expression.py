@@ -327,6 +327,9 @@ def adjoint(node: Node, operands: Sequence[str], out: str) -> str:
             return "running sum of UPSTREAM from the end"
         case "softmax":
             return f"{out} ⊙ (UPSTREAM − Σ{along(node)}({out} ⊙ UPSTREAM))"
+        case "log_softmax":
+            small = along(node)
+            return f"UPSTREAM − softmax{small}({operands[0]}) ⊙ Σ{small} UPSTREAM"
         case "stable_cross_entropy":  # towards the logits; labels are data
             return f"(softmax{along(node)}({operands[0]}) {MINUS} {operands[1]}) ⊙ UPSTREAM"
         case "logsumexp":
