@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from cgraph.draw.model import fold, text
 from cgraph.draw.model.build import Builder
 from cgraph.draw.model.diagram import Arrow, Box, Picture, replace
-from cgraph.draw.model.extent import WIDEST, width
-from cgraph.draw.options import Options
+from cgraph.draw.model.extent import SMALLEST, WIDEST, fits, width
+from cgraph.draw.options import DETAILS, Options
 from cgraph.draw.views import bypass, focus as focusing, health, steps
 from cgraph.draw.views.collapse import FEW, FEW_UNSCOPED, Overview
 from cgraph.draw.views.identical import identical
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MOST_BOXES = 300
 _REDUCED = r"(Σ|Π|softmax|logsumexp|mean|max|min)([₀₁₂₃])(?=[ (])"
 MOST_FRAMES = 200
+FEWEST_LEVELS = 6  # of a graph without scopes, however large
 MOST_WORDS = 16  # boxes up to which arrows carry words
 MOST_ROWS = 26  # boxes up to which cards show their local gradients
 
@@ -62,7 +63,11 @@ def plan(builder: Builder) -> Picture:
             f"{text.count(boxes)} boxes cannot be read: leave view='auto' to collapse scopes, name parts of the graph with "
             "cg.scope('...'), pick out a part with focus=node or around=node, or insist with force=True"
         )
-    picture = bypass.add(full(builder), builder)
+    picture = full(builder)
+    if auto and options.detail == "auto" and not any(fits(picture, way, SMALLEST) for way in _ways(options)):
+        builder.options = replace(builder.options, collapse=0)
+        return overview(builder, forced=False)
+    picture = bypass.add(picture, builder)
     return health.mark(picture, builder) if options.view == "health" else picture
 
 
@@ -82,10 +87,19 @@ def full(builder: Builder) -> Picture:
     )
     builder.settle("boxes" if asked == "boxes" or (asked == "auto" and crowded) else "arrows")
     if builder.inside:
-        builder.compact = boxes > MOST_ROWS
-        builder.forget()
-        picture = builder.picture()
+        chosen = builder.options.detail
+        tried = (chosen,) if chosen != "auto" else DETAILS[boxes > MOST_ROWS :]
+        for detail in tried:
+            builder.settle_detail(detail)
+            picture = builder.picture()
+            if any(fits(picture, way) for way in _ways(builder.options)):
+                break
     return picture
+
+
+def _ways(options: Options) -> tuple[str, ...]:
+    """The directions a picture may run in, the better one first."""
+    return ("LR", "TB") if options.direction == "auto" else (options.direction,)
 
 
 def _limit(builder: Builder) -> int:
@@ -120,7 +134,11 @@ def overview(builder: Builder, forced: bool) -> Picture:
             if forced and not deepest and len(builder.cards) <= 8
             else Levels(builder)
         )
-    return best.picture()
+    picture = best.picture()
+    while isinstance(best, Levels) and best.most > FEWEST_LEVELS and not fits(picture, "TB"):
+        best = Levels(builder, best.most - 2)
+        picture = best.picture()
+    return picture
 
 
 def series(
@@ -180,7 +198,7 @@ def make_builder(
 
 def finish(picture: Picture, builder: Builder, options: Options) -> Picture:
     """Title, caption, direction, theme and the style hook."""
-    title, caption = (picture.title, picture.caption) if picture.title else words(builder)
+    title, caption = (picture.title, picture.caption) if picture.title else words(builder, picture)
     if picture.caption and not picture.title:
         caption = picture.caption
     signs = glossary(picture, builder)
@@ -195,13 +213,21 @@ def finish(picture: Picture, builder: Builder, options: Options) -> Picture:
         caption=options.caption if options.caption is not None else caption,
         circles="cards" not in options.words
         and (picture.circles or "circles" in options.words or options.view == "expanded"),
-        direction=options.direction
-        if options.direction != "auto"
-        else ("LR" if width(picture) <= WIDEST else "TB"),  # type: ignore[arg-type]
+        direction=_direction(picture, options),
     )
 
 
-def words(builder: Builder) -> tuple[str, str]:
+def _direction(picture: Picture, options: Options) -> Literal["LR", "TB"]:
+    """From left to right, unless that is too wide, or only the other way can be read on a page."""
+    if options.direction != "auto":
+        return options.direction  # type: ignore[return-value]
+    right, down = fits(picture, "LR", SMALLEST), fits(picture, "TB", SMALLEST)
+    if right != down:
+        return "LR" if right else "TB"
+    return "LR" if width(picture) <= WIDEST else "TB"
+
+
+def words(builder: Builder, picture: Picture) -> tuple[str, str]:
     """A title and the sentence a teacher would say."""
     data = [n for n in builder.leaves if n.kind == "input"]
     names = ", ".join(builder.names[n] for n in data[:6]) + (" …" if len(data) > 6 else "")
@@ -219,10 +245,9 @@ def words(builder: Builder) -> tuple[str, str]:
         )
         return "Forward pass", f"given {given}" if given else ""
     stops = f"; nothing flows into the data {names}" if data else ""
-    rules = any(row.rule for rows in builder.said_rows() for row in rows)
     how = (
         "each op hands back upstream × local, or what its rule makes of upstream"
-        if rules
+        if picture.by_rules
         else "each dashed arrow carries upstream × local"
     )
     return "Forward and backward pass", how + stops

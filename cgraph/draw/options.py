@@ -15,6 +15,7 @@ from cgraph.errors import DrawError
 from cgraph.node import Node
 
 VIEWS = ("auto", "cards", "expanded", "layers", "collapsed", "neuron", "health")
+DETAILS = ("full", "compact", "tight")  # of cards with their numbers inside, from much to little
 THEMES = ("auto", "cards", "circles", "light", "dark", "print")
 
 
@@ -40,6 +41,7 @@ class Options:
     collapse: int | Literal["auto"] | None = "auto"
     force: bool = False
     numbers: str = "auto"
+    detail: str = "auto"
     elsewhere: Collection[Node] = ()
     style: Callable[..., Any] | None = None
 
@@ -67,6 +69,8 @@ class Options:
                 )
         if options.numbers not in ("auto", "arrows", "boxes"):
             raise DrawError(f"numbers={options.numbers!r}: there are auto, arrows, boxes")
+        if options.detail not in ("auto", *DETAILS):
+            raise DrawError(f"detail={options.detail!r}: there are auto, {', '.join(DETAILS)}")
         if options.direction not in ("auto", "LR", "TB"):
             raise DrawError(f"direction={options.direction!r}: there are auto, LR, TB")
         if not isinstance(options.precision, Integral) or not 0 <= options.precision <= 17:

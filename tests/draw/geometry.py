@@ -18,7 +18,8 @@ from cgraph.draw.model.text import parse_number
 from cgraph.draw.output import engine
 
 NUMBER = r"−?(?:(?:\d+(?:\.\d+)?·)?10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+|\d+(?:\.\d+)?|∞)|NaN"
-WIDEST, HIGHEST = 2050, 4200  # pixels at 96 dpi
+PAGE = (1600, 2263)  # pixels of an upright page
+SMALLEST = 9  # pixels of text that can be read
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Thing:
     outline: Rect | None = None
     points: list[tuple[float, float]] = field(default_factory=list)
     texts: list[tuple[Rect, str]] = field(default_factory=list)
+    sizes: list[float] = field(default_factory=list)  # of its texts, in points
     ends: tuple[str, str] = ("", "")
 
     @property
@@ -94,6 +96,17 @@ def _texts(ops):
                         op["text"].replace("\xa0", " ").strip(),
                     )
                 )
+    return found
+
+
+def _sizes(ops):
+    """The sizes of the fonts that something is written in."""
+    now, found = 14.0, []
+    for op in ops:
+        if op["op"] == "F":
+            now = op["size"]
+        elif op["op"] == "T" and op["text"].strip():
+            found.append(now)
     return found
 
 
@@ -131,6 +144,7 @@ def measure(dot):
             if item.get("style") == "invis":
                 continue
         thing.texts = _texts(item.get("_ldraw_", []))
+        thing.sizes = _sizes(item.get("_ldraw_", []))
         things.append(thing)
     for item in data.get("edges", []):
         thing = Thing(
@@ -150,13 +164,18 @@ def measure(dot):
                         (sum(p[0] for p in tip) / len(tip), sum(p[1] for p in tip) / len(tip))
                     )
         thing.texts = _texts(item.get("_ldraw_", []))
+        thing.sizes = _sizes(item.get("_ldraw_", []))
         things.append(thing)
     return Rect(*map(float, data["bb"].split(","))), things
 
 
 def faults(diagram, limits=True):
     """Everything that is wrong with a picture, as sentences."""
-    canvas, things = measure(diagram.dot)
+    return judge(*measure(diagram.dot), limits)
+
+
+def judge(canvas, things, limits=True):
+    """The same of what was measured."""
     nodes = [t for t in things if t.kind == "node"]
     edges = [t for t in things if t.kind == "edge"]
     frames = [t for t in things if t.kind == "frame"]
@@ -166,8 +185,12 @@ def faults(diagram, limits=True):
             (canvas.right - canvas.left + 36) * 4 / 3,
             (canvas.high - canvas.low + 36) * 4 / 3,
         )
-        if width > WIDEST or height > HIGHEST:
-            said.append(f"the picture has {width:.0f} × {height:.0f} pixels")
+        scale = min(1.0, PAGE[0] / width, PAGE[1] / height)
+        least = min((size for t in things for size in t.sizes), default=99) * 4 / 3 * scale
+        if least < SMALLEST:
+            said.append(
+                f"the picture has {width:.0f} × {height:.0f} pixels: on a page its small print has {least:.1f}"
+            )
     said += _labels(edges, nodes)
     said += _overlaps(nodes, edges, frames, canvas)
     said += _sums([words for t in things for words in [[w for _, w in t.texts]]])

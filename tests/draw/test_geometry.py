@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from draw import zoo
-from draw.geometry import faults
-from draw.nets import random_graph
+from draw.geometry import faults, judge, measure
+from draw.nets import neuron, random_graph
 
 import cgraph as cg
 
@@ -141,6 +142,31 @@ def test_it_finds_products_and_sums_that_do_not_add_up():
         for s in faults(drawn('a [label="∂f/∂x = (−2.733) + (−2.733) = −5.467", width=6]'))
     )
     assert not faults(drawn('a [label="∂f/∂x = (−2.7333) + (−2.7333) = −5.467", width=6]'))
+
+
+def test_it_finds_what_is_planted_in_a_real_picture():
+    run = neuron().backward()
+    dot = cg.draw(run).dot
+    canvas, things = measure(dot)
+    assert not judge(canvas, things)
+    label = next(t for t in things if t.kind == "edge" and "gradient" in t.css and t.texts)
+    beside = [(replace(r, low=r.low - 90, high=r.high - 90), w) for r, w in label.texts]
+    assert judge(canvas, [replace(t, texts=beside) if t is label else t for t in things])
+    nodes = [t for t in things if t.kind == "node"]
+    onto = replace(nodes[0], outline=nodes[1].outline)
+    said = judge(canvas, [onto if t is nodes[0] else t for t in things])
+    assert any("overlaps" in s for s in said)
+    found = [t for t in things if any("2 × 0.25" in w for _, w in t.texts)]
+    assert found
+    changed = [
+        replace(t, texts=[(r, w.replace("2 × 0.25", "2 × 0.26")) for r, w in t.texts])
+        if t in found
+        else t
+        for t in things
+    ]
+    assert any("2 × 0.26 is not" in s for s in judge(canvas, changed))
+    tiny = [replace(t, sizes=[4.0]) if t is nodes[0] else t for t in things]
+    assert any("small print" in s for s in judge(canvas, tiny))
 
 
 def test_products_are_written_with_enough_digits():

@@ -60,7 +60,7 @@ def test_matrices_line_up_and_are_elided():
     ]
     assert text.matrix(np.array([[-5.45e-4, 6.3e-3]])) == ["10⁻³ · [ −0.545 6.300 ]"]
     assert text.matrix(np.array([[1.5e7, 1e7]])) == ["10⁷ · [ 1.5 1.0 ]"]
-    assert text.matrix(np.zeros((5, 9)))[2] == "⎢ ⋮ ⋮ ⋱ ⋮ ⎥"
+    assert text.matrix(np.zeros((5, 9)))[2] == "⎢ ┊ ┊ ⋯ ┊ ⎥"
     assert (
         len({len(line) for line in text.matrix(np.random.default_rng(0).normal(size=(9, 9)))}) == 1
     )

@@ -58,6 +58,9 @@ class Builder(Facts):
             formula = f"{names[node]} = {formula}"
         value = self.value(node)
         total, note = self.total(node)
+        number = "" if value is None or not self.is_scalar(node) else self.number(value)
+        if self.tight and self.inside and formula and number:
+            formula, number = f"{formula} = {number}", ""
         return Box(
             id=self.ids[node],
             kind="op",
@@ -66,7 +69,7 @@ class Builder(Facts):
             name=names[node],
             shape=self.shape(node),
             formula=formula,
-            number="" if value is None or not self.is_scalar(node) else self.number(value),
+            number=number,
             number_shown=self.inside,
             value=() if value is None or self.is_scalar(node) else self.lines(value),
             rows=self.rows(card),
@@ -78,6 +81,7 @@ class Builder(Facts):
             site=self.site(node),
             named=names.has_own(node),
             ordered=self.ordered(card),
+            tight=self.tight,
         )
 
     # --- arrows ---------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 from cgraph.draw.model import polynomial
 from cgraph.draw.model.text import MINUS, SUBSCRIPT, fraction, number, superscript, symbol
@@ -59,16 +60,36 @@ def wrap(text: str, least: int) -> str:
 
 
 def shorten(text: str, limit: int = SHOWN) -> str:
-    """Leaves out the middle of a long text, at spaces where there are some."""
+    """Leaves out the middle of a long text: terms of a sum, or else what no longer fits.
+
+    >>> shorten("a·b + c·d + e·f + g·h + i·j", 24), shorten("1 / (a + b·(c + d) + e) − f", 16)
+    ('a·b + c·d + … + i·j', '1 / (a + … − f')
+    """
     if len(text) <= limit:
         return text
+    terms = _terms(text)
+    last = terms[-1]
+    if len(terms) > 2 and len(terms[0]) + len(last) + 5 <= limit:
+        head = terms[0]
+        for term in terms[1:-1]:
+            if len(head) + len(term) + len(last) + 5 > limit or "…" in term:
+                break
+            head += term
+        return f"{head} + …{last}"
     head, tail = text[: limit * 2 // 3], text[-(limit // 3) :]
-    if " + " in head:
-        head = head[: head.rindex(" + ") + 3]
-    if " + " in tail:
-        tail = tail[tail.index(" + ") :]
-    short = f"{head.rstrip()} …{tail if tail.startswith(' ') else ' ' + tail}"
-    return re.sub(r"…(?: \+)?(?: …)+", "…", short)  # where a middle was left out before
+    head = head[: head.rindex(" ")] if " " in head else head
+    tail = tail[tail.index(" ") :] if " " in tail else f" {tail}"
+    return re.sub(r"…(?: [+−])?(?: …)+", "…", f"{head} …{tail}")  # where a middle was left out before
+
+
+def _terms(text: str) -> list[str]:
+    """The terms of a sum, each with its sign in front: `["a", " + b", " − c"]`."""
+    depth, starts = 0, [0]
+    for i, char in enumerate(text):
+        depth += _INDENT.get(char, 0)
+        if depth == 0 and text[i : i + 3] in (" + ", f" {MINUS} "):
+            starts.append(i)
+    return [text[a:b] for a, b in pairwise([*starts, len(text)])]
 
 
 def product(factors: Sequence[str], sign: str = "·") -> str:

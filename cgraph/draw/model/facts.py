@@ -85,6 +85,7 @@ class Facts:
         self.most_rows = 8
         self.inside = False  # numbers stand in the boxes, and arrows carry no words
         self.compact = False  # boxes without local gradients
+        self.tight = False  # and with numbers in as few lines as possible
         self.collapsed: dict[str, str] = {}  # box id -> title, for boxes that stand for a scope
         self._rows: dict[Node, tuple[Row, ...]] = {}
         self._depends: dict[Node, set[Node]] = {}
@@ -172,7 +173,8 @@ class Facts:
         return f"{' + '.join(map(text.bracketed, terms))} ≈ {shown}"
 
     def lines(self, array: Array) -> tuple[str, ...]:
-        return tuple(text.tensor(array, self.options.precision))
+        lines = tuple(text.tensor(array, self.options.precision))
+        return lines if not self.tight or len(lines) < 3 else (text.summary(array, self.options.precision)[0],)
 
     def value(self, node: Node) -> Array | None:
         if self.run is None or not self.options.values:
@@ -235,13 +237,15 @@ class Facts:
         self.inside = numbers == "boxes"
         self.options = replace(self.options, numbers=numbers)
 
+    def settle_detail(self, detail: str) -> None:
+        """The same for how much is written in the boxes: "full", "compact" without local gradients, or "tight"."""
+        self.compact, self.tight = detail != "full", detail == "tight"
+        self.options = replace(self.options, detail=detail)
+        self.forget()
+
     def forget(self) -> None:
         """Local gradients are asked for again: what is shown has changed."""
         self._rows.clear()
-
-    def said_rows(self) -> list[tuple[Row, ...]]:
-        """The local gradients asked for so far."""
-        return list(self._rows.values())
 
     def _make_rows(self, card: Card, flow: Flow) -> tuple[Row, ...]:
         rows: list[Row] = []
@@ -322,6 +326,8 @@ class Facts:
             ), f"∂{self.objective}/∂{root} {text.TIMES} ∂{root}/∂{self.names[node]}" if root else ""
         if arrived.size != 1:
             return (head, *self.lines(arrived)), ""
+        if self.tight:
+            return (f"{head} = {self.number(arrived)}",), ""
         shares = [s for card in users for s in self.shares(card, node)]
         if 1 < len(shares) <= 6:
             parts = [self.product(card, node, place) for card, place in self._places(users, node)]

@@ -177,7 +177,7 @@ def superscript(text: str) -> str:
 
 
 def matrix(array: np.ndarray[Any, Any], precision: int = 3) -> list[str]:
-    """The rows of a matrix with its brackets, one text per row; big ones are elided with ⋮ ⋯ ⋱.
+    """The rows of a matrix with its brackets, one text per row; big ones are elided with ┊ ⋯.
 
     One format for all entries: as many decimals as the one that needs most of them, aligned on the point, zeros kept. Where the
     largest entry is below 0.01 or from 10⁴, a power of ten stands before the brackets.
@@ -240,7 +240,7 @@ def _cell(
     grid: np.ndarray[Any, Any], r: int | None, c: int | None, exponent: int, decimals: int
 ) -> str:
     if r is None:
-        return "⋮" if c is not None else "⋱"
+        return "┊" if c is not None else "⋯"  # of the monospaced face, which has no ⋮
     if c is None:
         return "⋯"
     value = float(grid[r, c])
@@ -308,27 +308,6 @@ def tensor(array: np.ndarray[Any, Any], precision: int = 3) -> list[str]:
     if array.size > 64 or array.ndim > 2:
         return summary(array, precision)
     return matrix(array, precision)
-
-
-def width(words: str, size: float, bold: bool = False) -> float:
-    """An upper estimate of the width of a text in DejaVu Sans, in points."""
-    total = 0.0
-    for char in words:
-        if unicodedata.combining(char):
-            continue
-        total += (
-            0.4
-            if char in "iIlj.,:;'|! ft()[]⁻¹"
-            else 1.0
-            if char in "mwMW…⊙→←"
-            else 0.84
-            if char in "∂×−+=<>≤≥"
-            else 1.1
-            if ord(char) > 0x2E80
-            else 0.66
-        )
-        total += 0.1 if char.isupper() else 0.0
-    return total * size * (1.14 if bold else 1.03)
 
 
 def escape(text: str) -> str:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from cgraph.draw.model import text
 from cgraph.draw.model.diagram import Box
+from cgraph.draw.model.metrics import width as text_width
 from cgraph.draw.output.markup import LEFT, WIDE, font, framed, mono, row, table, tinted
 from cgraph.draw.output.theme import SERIF, Palette
 
@@ -68,7 +68,7 @@ class BoxWriter:
         rows = []
         if box.badge:
             rows.append(row(font(box.badge, 11, self.tones(box)[1], style="B")))
-        symbol = font(box.symbol, _size(box.symbol), ink, SERIF, "I")
+        symbol = font(box.symbol, _size(box.symbol, box.tight), ink, SERIF, "I")
         if box.shape:
             symbol += " " + font(box.shape, 10, colors.muted_on_fill)
         rows.append(row(symbol))
@@ -92,7 +92,7 @@ class BoxWriter:
     def height(box: Box) -> float:
         """How high the upper storey of a card is, in points: the engine gives a line 1.2 times its size, and every row 2 points."""
         lines = [
-            _size(box.symbol),
+            _size(box.symbol, box.tight),
             *([11.0] if box.badge else []),
             *([12.0] if box.formula else []),
             *[11.0] * len(box.notes),
@@ -147,6 +147,8 @@ class BoxWriter:
                 continue
             ink = "transparent" if state == "hidden" else color
             first, *rest = words
+            if rest and rest[0].startswith("min "):
+                sign = ":\u00a0"
             if not rest:
                 lines = [row(font(first, 11, ink, style="B"), LEFT)]
                 lines += [row(font(note, 11, ink), LEFT)] if note else []
@@ -238,9 +240,9 @@ class BoxWriter:
         rows += notes
         style = "filled,dashed" if box.kind in ("constant", "elsewhere") else "filled"
         low = max(
-            (text.width(words, 12) for words in (box.number, *box.notes) if words), default=0.0
+            (text_width(words, 12) for words in (box.number, *box.notes) if words), default=0.0
         )
-        wide = max(0.62, (1.15 * text.width(box.symbol, 17) + 14) / 72, (low + 6) / 0.76 / 72)
+        wide = max(0.62, (1.15 * text_width(box.symbol, 17) + 14) / 72, (low + 6) / 0.76 / 72)
         high = 0.62 + 0.2 * (len(rows) - 2 if len(rows) > 2 else 0)
         size = f"width={max(wide, high):.2f}, height={high:.2f}, fixedsize=true"
         return (
@@ -296,8 +298,10 @@ def _written(size: float, words: str, color: str) -> str:
     return font(words, size, color)
 
 
-def _size(symbol: str) -> float:
+def _size(symbol: str, tight: bool = False) -> float:
     """The size of a card's symbol: σ is larger than "BCE from logits"."""
+    if tight:
+        return 13.0
     return 22.0 if len(symbol) < 3 else 18.0 if len(symbol) < 9 else 15.0
 
 

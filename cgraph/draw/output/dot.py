@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from cgraph.draw.model import text
 from cgraph.draw.model.diagram import Arrow, Box, Group, Picture
 from cgraph.draw.model.extent import widest_box, width as extent
+from cgraph.draw.model.metrics import width as text_width
 from cgraph.draw.output.boxes import MARKS, SCOPE_TONES, BoxWriter
 from cgraph.draw.output.markup import LEFT, font, mono, quoted, row, table
 from cgraph.draw.output.theme import PALETTES, SANS, SERIF, Palette
@@ -122,9 +122,9 @@ class _Writer:
         if not rows:
             return ""
         widths = [
-            text.width(t, 17, bold=True) for words in titles for t in _wrapped(words, room, 17)
+            text_width(t, 17, bold=True) for words in titles for t in _wrapped(words, room, 17)
         ]
-        widths += [text.width(t, 12) for _, words in picture.reserve for t in _wrapped(words, room)]
+        widths += [text_width(t, 12) for _, words in picture.reserve for t in _wrapped(words, room)]
         reserved = f' WIDTH="{max(widths):.0f}"' if widths else ""
         spacer = f'<TR><TD HEIGHT="24"{reserved}></TD></TR>'
         inner = table([*rows, spacer], 2)
@@ -138,7 +138,7 @@ class _Writer:
         used = 0.0
         for mark, color, words in self.legend() if self.picture.legend else ():
             size = 13 if len(mark) == 1 else 11
-            wide = text.width(mark, size) + text.width(f" {words}   ", 11)
+            wide = text_width(mark, size) + text_width(f" {words}   ", 11)
             if not lines or used + wide > self.room:
                 lines.append([])
                 used = 0.0
@@ -171,10 +171,8 @@ class _Writer:
         if any(a.kind == "value" for a in picture.arrows):
             found.append(("━▶", colors.ink, "value"))
         if any(a.kind == "gradient" for a in picture.arrows):
-            rules = any(row.rule for box in picture.boxes for row in box.rows)
-            found.append(
-                ("◀╍╍", colors.gradient, "gradient" if rules else "gradient = upstream × local")
-            )
+            words = "gradient" if picture.by_rules else "gradient = upstream × local"
+            found.append(("◀╍╍", colors.gradient, words))
         if any(row.ink == "local" for box in picture.boxes for row in box.rows):
             found.append(("∂a/∂b", colors.local, "local gradient"))
         found += [(mark, getattr(colors, ink), words) for mark, ink, words in picture.inks]
@@ -343,7 +341,7 @@ def _wrapped(words: str, room: float = math.inf, size: float = 12) -> list[str]:
         line = ""
         for word in paragraph.split(" "):
             longer = f"{line} {word}" if line else word
-            if line and (len(longer) > _WRAP or text.width(longer, size, bold=size > 12) > room):
+            if line and (len(longer) > _WRAP or text_width(longer, size, bold=size > 12) > room):
                 lines.append(line)
                 line = word
             else:

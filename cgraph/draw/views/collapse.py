@@ -28,7 +28,11 @@ from cgraph.node import Node
 
 FEW = 26  # boxes that can be read without collapsing scopes
 _WORDY = 8  # units up to which arrows between them say what goes over
+_AIRY = 12  # units up to which single cards among them say how their gradients come about
 FEW_UNSCOPED = 46  # the same where there are no scopes to collapse
+_NAMED = 6  # names of leaves that stand together
+_APART = 3  # leaves of one kind with the same users that are drawn one by one
+LEAVES = {"parameter": "parameters", "input": "inputs", "constant": "constants"}
 _STEM = re.compile(r"[^\W\d_]{1,12}")
 
 
@@ -77,6 +81,30 @@ class Overview:
             unit.nodes.append(node)
             if node in cards:
                 unit.cards.append(cards[node])
+        if not neuron:
+            self._gather()
+
+    def _gather(self) -> None:
+        """Leaves of one kind that go to the same boxes stand together, where there are many."""
+        users: dict[str, set[str]] = {}
+        for unit in self.units.values():
+            for card in unit.cards:
+                for operand in card.entries:
+                    if operand in self.unit:
+                        users.setdefault(self.unit[operand].id, set()).add(unit.id)
+        alike: dict[tuple[str, frozenset[str]], list[str]] = {}
+        for key, unit in self.units.items():
+            if unit.kind == "leaf":
+                kind = (unit.nodes[0].kind, frozenset(users.get(unit.id, ())))
+                alike.setdefault(kind, []).append(key)
+        for (kind, _), keys in alike.items():
+            if len(keys) > _APART:
+                first, *rest = (self.units[key] for key in keys)
+                first.kind = kind
+                for key, unit in zip(keys[1:], rest, strict=True):
+                    first.nodes += unit.nodes
+                    self.unit.update(dict.fromkeys(unit.nodes, first))
+                    del self.units[key]
 
     def _place(self, node: Node, loose: dict[str, int]) -> Unit:
         path = self.canonical.get(node.scope, node.scope)
@@ -141,6 +169,7 @@ class Overview:
     def _picture(self) -> Picture:
         builder = self.builder
         builder.inside, builder.compact = not self.wordy, len(self.units) > _WORDY
+        builder.tight = not self.wordy and len(self.units) > _AIRY
         builder.forget()
         arrows = self.arrows_made = self.arrows()
         boxes = self.boxes_made = [self.box(unit) for unit in self.units.values()]
@@ -181,7 +210,7 @@ class Overview:
             )
         elif any(box.kind == "scope" for box in self.boxes_made):
             words.append("a double frame is a part of the graph")
-        if any(a.width for a in self.arrows_made):
+        if any(a.width and a.label for a in self.arrows_made):
             words.append("×n counts the values that an arrow stands for")
         return "; ".join(words)
 
@@ -214,8 +243,27 @@ class Overview:
         builder = self.builder
         if unit.kind == "leaf":
             return builder.leaf(unit.nodes[0])
+        if unit.kind in LEAVES and not unit.path and not self.neuron:
+            return self._leaves(unit)
         if unit.kind == "card":
             return builder.op(unit.cards[0])
+        return self._scope(unit)
+
+    def _leaves(self, unit: Unit) -> Box:
+        """Many leaves: which names, how many of each, and how large."""
+        names = Counter((n.basename or "").rstrip("0123456789_[],") or n.kind for n in unit.nodes)
+        listed = [
+            f"{text.count(n)} × {text.symbol(name)}" if n > 1 else text.symbol(name)
+            for name, n in names.most_common(_NAMED)
+        ]
+        if len(unit.nodes) <= _NAMED:
+            listed = [self.builder.names[n] for n in unit.nodes]
+        words = ", ".join(listed) + (" …" if len(names) > _NAMED else "")
+        symbol = f"{text.count(len(unit.nodes))} {LEAVES[unit.kind]}"
+        return replace(self._scope(unit), symbol=symbol, notes=(words,))
+
+    def _scope(self, unit: Unit) -> Box:
+        builder = self.builder
         per = unit.copies
         ops = sum(node.kind == "op" for node in unit.nodes)
         symbol = groups.title(unit.path) if unit.kind == "scope" and not self.neuron else {
@@ -332,6 +380,8 @@ class Overview:
         for tail, head in over:
             if tail in rank and rank[tail] > rank.get(main.get(head, ""), -1):
                 main[head] = tail
+        # Counts stand beside the lines of a chain; where lines pass one another, their widths have to say it.
+        self.counted = all(t not in rank or main.get(h) == t for t, h in over)
         found: list[Arrow] = []
         for (tail, head), uses in over.items():
             sources = list(dict.fromkeys(operand for operand, _ in uses))
@@ -422,7 +472,7 @@ class Overview:
     def _many(self, tail: str, head: str, sources: Sequence[Node], uses: int) -> list[Arrow]:
         thick = 1 + math.log10(uses)
         sideways: Literal["", "before"] = "before" if self.above.get(tail) == head else ""
-        words = (f"×{text.count(uses)}",)
+        words = (f"×{text.count(uses)}",) if self.counted else ()
         found = [
             Arrow(
                 tail,

@@ -17,7 +17,7 @@ from cgraph.draw.model.build import Builder
 from cgraph.draw.model.diagram import Box, replace
 from cgraph.draw.model.flow import gradient
 from cgraph.draw.model.fold import Card
-from cgraph.draw.views.collapse import Overview, Unit
+from cgraph.draw.views.collapse import LEAVES, Overview, Unit
 from cgraph.node import Node
 
 MOST_LEVELS = 14  # levels that are shown one by one
@@ -29,7 +29,8 @@ _PERIOD = 8  # the longest pattern that is looked for
 class Levels(Overview):
     """Units of a graph without scopes: one for each kind of box at each level."""
 
-    def __init__(self, builder: Builder) -> None:
+    def __init__(self, builder: Builder, most: int = MOST_LEVELS) -> None:
+        self.most = most
         self.cards_of = {card.root: card for card in builder.cards}
         self.level = _levels(builder.cards)
         self.sign = {card.root: _sign(builder, card) for card in builder.cards}
@@ -45,6 +46,8 @@ class Levels(Overview):
             for i in range(len(by_level))
         ]
         self.band = self._bands(alike)
+        many = Counter(self.band)
+        self.joined = {b for b in many if many[b] > 1}  # of several levels: what is in them feeds one another
         self.kinds: dict[int, set[str]] = {}
         for card in builder.cards:
             self.kinds.setdefault(self.band[self.level[card.root]], set()).add(self.sign[card.root])
@@ -76,9 +79,9 @@ class Levels(Overview):
             bands += [band] * (best * period)
             at += best * period
             band += 1
-        if band > MOST_LEVELS:
+        if band > self.most:
             self.repeats.clear()
-            width = -(-band // MOST_LEVELS)
+            width = -(-band // self.most)
             last = bands[-1]  # the result keeps a level of its own
             bands = [b // width if b != last else last // width + 1 for b in bands]
         return bands
@@ -89,18 +92,18 @@ class Levels(Overview):
                 return self._unit(f"leaf {id(node)}", "", "leaf")
             return self._unit(f"{node.kind} {self.first_user.get(node, 0)}", "", node.kind)
         band = self.band[self.level[node]]
-        if len(self.kinds[band]) > _KINDS or band in self.repeats:
+        if len(self.kinds[band]) > _KINDS or band in self.joined:
             return self._unit(f"band {band}", "", "level")
         return self._unit(f"band {band} {self.sign[node]}", "", "level")
 
     def box(self, unit: Unit) -> Box:
         if (
-            unit.kind in ("level", *_LEAVES)
+            unit.kind in ("level", *LEAVES)
             and len([n for n in unit.nodes if n in self.cards_of or n.kind != "op"]) == 1
         ):
             return super().box(replace_kind(unit))
         if unit.kind != "level":
-            return self._leaves(unit) if unit.kind in _LEAVES else super().box(unit)
+            return super().box(unit)
         builder, cards = self.builder, unit.cards
         band = self.band[self.level[cards[0].root]]
         n, period = self.repeats.get(band, (1, 1))
@@ -129,18 +132,6 @@ class Levels(Overview):
             detail=(("name", symbol), ("inside", ", ".join(notes)), ("largest", ", ".join((*value, *total)))),
         )  # fmt: skip
 
-    def _leaves(self, unit: Unit) -> Box:
-        """Many leaves of one level: which names, how many of each, and how large."""
-        names = Counter((n.basename or "").rstrip("0123456789_[],") or n.kind for n in unit.nodes)
-        words = ", ".join(
-            f"{text.count(n)} × {text.symbol(name)}" if n > 1 else text.symbol(name)
-            for name, n in names.most_common(3)
-        )
-        box = super().box(unit)
-        return replace(
-            box, symbol=f"{text.count(len(unit.nodes))} {_LEAVES[unit.kind]}", notes=(words,)
-        )
-
     def _listed(self, cards: Sequence[Card]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The values of a level, and their gradients, where they are a few scalars."""
         builder, run = self.builder, self.builder.run
@@ -159,19 +150,13 @@ class Levels(Overview):
             return values, ()
         return values, ("∂ " + builder.lines(np.array(slopes))[0],)
 
-    def title(self) -> str:
-        return super().title()
-
     def caption(self) -> str:
         words = "no scopes: boxes at the same distance from the data stand together; cg.scope('...') gives parts a frame of their own"
         return (
             f"{words}; ×n counts the values that an arrow stands for"
-            if any(a.width for a in self.arrows_made)
+            if any(a.width and a.label for a in self.arrows_made)
             else words
         )
-
-
-_LEAVES = {"parameter": "parameters", "input": "inputs", "constant": "constants"}
 
 
 def replace_kind(unit: Unit) -> Unit:

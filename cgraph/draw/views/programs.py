@@ -54,12 +54,12 @@ def statements(program: Any, options: Options) -> Picture:
             known = value.origin is not None and value.origin.kind == "parameter"
             kind: Literal["parameter", "data"] = "parameter" if known else "data"
             tip = f"{name}: an argument"
-            boxes.append(Box(ids[value], kind, kind, name, str(value.shape), name=name, tip=tip))
+            boxes.append(Box(ids[value], kind, kind, name, str(value.shape or ""), name=name, tip=tip))
             continue
         tone = _TONES.get(value.op, "activation" if value.op in _KINDS else "arithmetic")
         boxes.append(
             Box(
-                ids[value], "op", tone, value.op, shape=str(value.shape), formula=value.remark, name=name,
+                ids[value], "op", tone, value.op, shape=str(value.shape or ""), formula=value.remark, name=name,
                 notes=(name, *notes) if name else notes, tip=f"{name}: {value.remark or value.op}",
             )
         )  # fmt: skip
