@@ -64,7 +64,11 @@ def plan(builder: Builder) -> Picture:
             "cg.scope('...'), pick out a part with focus=node or around=node, or insist with force=True"
         )
     picture = full(builder)
-    if auto and options.detail == "auto" and not any(fits(picture, way, SMALLEST) for way in _ways(options)):
+    if (
+        auto
+        and options.detail == "auto"
+        and not any(fits(picture, way, SMALLEST) for way in _ways(options))
+    ):
         builder.options = replace(builder.options, collapse=0)
         return overview(builder, forced=False)
     picture = bypass.add(picture, builder)

@@ -76,7 +76,9 @@ class Box:
     ] = ()  # parts of its formula and value in an ink of their own: (part, ink)
     border: Literal["solid", "dashed", "dotted"] = "solid"
     bypassed: bool = False
-    tight: bool = False  # as little as possible is written: one line of formula and value, small print
+    tight: bool = (
+        False  # as little as possible is written: one line of formula and value, small print
+    )
     tip: str = ""  # a sentence, for tooltips and screen readers
     detail: tuple[tuple[str, str], ...] = ()  # everything known about it, for the player
     named: bool = True  # whether its name is the user's
@@ -143,13 +145,12 @@ class Picture:
     ] = ()  # titles and captions of the whole series, which share one space
     extra_legend: tuple[tuple[str, str], ...] = field(default=())  # (mark, text)
     inks: tuple[tuple[str, str, str], ...] = ()  # (mark, ink, text): what the tints of boxes mean
+
     @property
     def by_rules(self) -> bool:
         """Whether some op hands back more than upstream × local: a matrix product, or what is inside a box that stands for many."""
-        return any(
-            row.rule for box in self.boxes for row in box.rows
-        ) or any(
-            len(box.total) > 1 and not box.rows or (box.kind == "scope" and box.total)
+        return any(row.rule for box in self.boxes for row in box.rows) or any(
+            (len(box.total) > 1 and not box.rows) or (box.kind == "scope" and box.total)
             for box in self.boxes
         )
 

@@ -79,7 +79,9 @@ def shorten(text: str, limit: int = SHOWN) -> str:
     head, tail = text[: limit * 2 // 3], text[-(limit // 3) :]
     head = head[: head.rindex(" ")] if " " in head else head
     tail = tail[tail.index(" ") :] if " " in tail else f" {tail}"
-    return re.sub(r"…(?: [+−])?(?: …)+", "…", f"{head} …{tail}")  # where a middle was left out before
+    return re.sub(
+        r"…(?: [+−])?(?: …)+", "…", f"{head} …{tail}"
+    )  # where a middle was left out before
 
 
 def _terms(text: str) -> list[str]:

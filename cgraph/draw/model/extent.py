@@ -126,9 +126,18 @@ def box_height(box: Box) -> float:
     total = 0.0
     for words, note in ((box.total, box.total_note), (box.update, "")):
         if words:
-            total += 9.0 + (13.2 * (len(words) - 1) if len(words) > 1 else 15.2) + (15.2 if note else 0.0)
+            total += (
+                9.0
+                + (13.2 * (len(words) - 1) if len(words) > 1 else 15.2)
+                + (15.2 if note else 0.0)
+            )
     if box.kind == "scope":
-        return 36.0 + (16.4 if box.formula else 0.0) + notes + (30.0 if box.value or box.total else 0.0)
+        return (
+            36.0
+            + (16.4 if box.formula else 0.0)
+            + notes
+            + (30.0 if box.value or box.total else 0.0)
+        )
     value = 13.2 * len(box.value) + 8 if box.value else 0.0
     if box.kind != "op":
         return 34.0 + value + notes + total if box.value or box.shape or box.total else 45.0 + notes

@@ -174,7 +174,11 @@ class Facts:
 
     def lines(self, array: Array) -> tuple[str, ...]:
         lines = tuple(text.tensor(array, self.options.precision))
-        return lines if not self.tight or len(lines) < 3 else (text.summary(array, self.options.precision)[0],)
+        return (
+            lines
+            if not self.tight or len(lines) < 3
+            else (text.summary(array, self.options.precision)[0],)
+        )
 
     def value(self, node: Node) -> Array | None:
         if self.run is None or not self.options.values:

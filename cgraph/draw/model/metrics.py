@@ -43,7 +43,10 @@ def _tables(face: str) -> tuple[tuple[tuple[int, int, int], ...], tuple[int, ...
     """(first, last, glyph) of the ranges of characters, the advance widths of the glyphs, and units per em."""
     data = (_FONTS / f"{face}.ttf").read_bytes()
     (many,) = struct.unpack_from(">H", data, 4)
-    at = {data[12 + 16 * i : 16 + 16 * i]: struct.unpack_from(">I", data, 20 + 16 * i)[0] for i in range(many)}
+    at = {
+        data[12 + 16 * i : 16 + 16 * i]: struct.unpack_from(">I", data, 20 + 16 * i)[0]
+        for i in range(many)
+    }
     (unit,) = struct.unpack_from(">H", data, at[b"head"] + 18)
     (long,) = struct.unpack_from(">H", data, at[b"hhea"] + 34)
     advances = struct.unpack_from(">" + "Hh" * long, data, at[b"hmtx"])[::2]

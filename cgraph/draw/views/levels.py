@@ -14,7 +14,7 @@ import numpy as np
 
 from cgraph.draw.model import expression, text
 from cgraph.draw.model.build import Builder
-from cgraph.draw.model.diagram import Box, replace
+from cgraph.draw.model.diagram import Box
 from cgraph.draw.model.flow import gradient
 from cgraph.draw.model.fold import Card
 from cgraph.draw.views.collapse import LEAVES, Overview, Unit
@@ -47,7 +47,9 @@ class Levels(Overview):
         ]
         self.band = self._bands(alike)
         many = Counter(self.band)
-        self.joined = {b for b in many if many[b] > 1}  # of several levels: what is in them feeds one another
+        self.joined = {
+            b for b in many if many[b] > 1
+        }  # of several levels: what is in them feeds one another
         self.kinds: dict[int, set[str]] = {}
         for card in builder.cards:
             self.kinds.setdefault(self.band[self.level[card.root]], set()).add(self.sign[card.root])

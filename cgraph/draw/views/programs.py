@@ -54,7 +54,9 @@ def statements(program: Any, options: Options) -> Picture:
             known = value.origin is not None and value.origin.kind == "parameter"
             kind: Literal["parameter", "data"] = "parameter" if known else "data"
             tip = f"{name}: an argument"
-            boxes.append(Box(ids[value], kind, kind, name, str(value.shape or ""), name=name, tip=tip))
+            boxes.append(
+                Box(ids[value], kind, kind, name, str(value.shape or ""), name=name, tip=tip)
+            )
             continue
         tone = _TONES.get(value.op, "activation" if value.op in _KINDS else "arithmetic")
         boxes.append(
