@@ -95,8 +95,8 @@ class Overview:
         alike: dict[tuple[str, frozenset[str]], list[str]] = {}
         for key, unit in self.units.items():
             if unit.kind == "leaf":
-                kind = (unit.nodes[0].kind, frozenset(users.get(unit.id, ())))
-                alike.setdefault(kind, []).append(key)
+                where = (unit.nodes[0].kind, frozenset(users.get(unit.id, ())))
+                alike.setdefault(where, []).append(key)
         for (kind, _), keys in alike.items():
             if len(keys) > _APART:
                 first, *rest = (self.units[key] for key in keys)
