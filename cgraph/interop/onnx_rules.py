@@ -268,6 +268,8 @@ def _gather_elements(proto: Any, a: Attributes, x: Any, indices: Any) -> Any:
 def _gather_nd(proto: Any, a: Attributes, x: Any, indices: Any) -> Any:
     if a.get("batch_dims", 0):
         raise Missing("GatherND with batch dimensions")
+    if isinstance(indices, Node):
+        return aten.RULES["index"](x, [indices[..., k] for k in range(indices.shape[-1])])
     return x[tuple(np.moveaxis(fixed(indices, "indices"), -1, 0))]
 
 
@@ -379,10 +381,41 @@ def _lrn(proto: Any, a: Attributes, x: Any) -> Any:
     )
 
 
+def _stored(x: Any) -> Any:
+    """A setting that a file holds beside the weights, as floating numbers."""
+    if isinstance(x, Node) and x.kind in ("parameter", "constant"):
+        return x.value
+    return fixed(x, "a size")
+
+
+@rule("GridSample")
+def _grid_sample(proto: Any, a: Attributes, x: Any, grid: Any) -> Any:
+    mode, padding = a.get("mode", "linear"), a.get("padding_mode", "zeros")
+    modes, paddings = {"linear": 0, "bilinear": 0}, {"zeros": 0, "border": 1}
+    if mode not in modes or padding not in paddings:
+        raise Missing(f"GridSample in mode {mode!r} with padding {padding!r}")
+    sample = aten.RULES["grid_sampler"]
+    return sample(x, grid, modes[mode], paddings[padding], bool(a.get("align_corners", 0)))
+
+
+@rule("Col2Im")
+def _col2im(proto: Any, a: Attributes, x: Any, image: Any, block: Any) -> Any:
+    size, kernel = (fixed(s, "a size").tolist() for s in (image, block))
+    rank = len(kernel)
+    pads = a.get("pads") or [0] * (2 * rank)
+    if rank != 2 or pads[:rank] != pads[rank:]:
+        raise Missing("Col2Im other than in two dimensions, evenly padded")
+    ones = [1] * rank
+    folded = aten.RULES["col2im"]
+    return folded(
+        x, size, kernel, a.get("dilations") or ones, pads[:rank], a.get("strides") or ones
+    )
+
+
 @rule("Resize", "Upsample")
 def _resize(proto: Any, a: Attributes, x: Any, *settings: Any) -> Any:
     """Resampling of the axes whose size changes; the conventions for places that PyTorch has, too."""
-    given = [None if s is None else np.asarray(fixed(s, "a size")) for s in settings]
+    given = [None if s is None else np.asarray(_stored(s)) for s in settings]
     held: list[Any] = [*given[1:], None, None] if proto.op_type == "Resize" else [given[0], None]
     scales, sizes = held[:2]
     if scales is not None and not scales.size:

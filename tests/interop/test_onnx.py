@@ -209,3 +209,37 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.onnx").write_bytes(b"no model")
     with pytest.raises(cg.UnsupportedError, match=r"'broken.onnx' is not an ONNX model"):
         cg.from_onnx(tmp_path / "broken.onnx")
+
+
+def test_resampling_folding_and_computed_places_come_in(tmp_path: Path) -> None:
+    from onnx import TensorProto, helper
+
+    def held(name: str, array: Any) -> Any:
+        return onnx.numpy_helper.from_array(np.asarray(array), name)
+
+    nodes = [
+        helper.make_node("Resize", ["x", "", "scales"], ["r"], mode="linear"),
+        helper.make_node("GridSample", ["r", "grid"], ["g"], align_corners=1),
+        helper.make_node("TopK", ["g", "two"], ["best", "places"], axis=3),
+        helper.make_node("Reshape", ["best", "columns"], ["c"]),
+        helper.make_node("Col2Im", ["c", "image", "block"], ["folded"]),
+        helper.make_node("Reshape", ["folded", "rows"], ["f"]),
+        helper.make_node("ArgMax", ["f"], ["top"], axis=1),
+        helper.make_node("GatherND", ["f", "top"], ["picked"]),
+        helper.make_node("Mul", ["picked", "f"], ["out"]),
+    ]
+    rng = np.random.default_rng(3)
+    stored = {
+        "scales": np.float32([1, 1, 2, 1.5]), "grid": np.float32(rng.uniform(-1, 1, (1, 2, 4, 2))), "two": np.array([2]),
+        "columns": np.array([1, 4, 1]), "image": np.array([2, 2]), "block": np.array([2, 2]), "rows": np.array([2, 2]),
+    }  # fmt: skip
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 1, 3, 4])
+    out = helper.make_tensor_value_info("out", TensorProto.FLOAT, [2, 2])
+    graph = helper.make_graph(nodes, "net", [x], [out], [held(*item) for item in stored.items()])
+    path = tmp_path / "net.onnx"
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path
+    )
+    data = rng.normal(size=(1, 1, 3, 4)).astype(np.float32)
+    root = cg.from_onnx(path, data)
+    np.testing.assert_allclose(cg.run(root).value(root), outputs(path, data)[0], rtol=2e-6)
