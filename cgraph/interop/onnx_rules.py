@@ -269,7 +269,7 @@ def _gather_nd(proto: Any, a: Attributes, x: Any, indices: Any) -> Any:
     if a.get("batch_dims", 0):
         raise Missing("GatherND with batch dimensions")
     if isinstance(indices, Node):
-        return aten.RULES["index"](x, [indices[..., k] for k in range(indices.shape[-1])])
+        return aten.RULES["index"](x, [indices[..., k] for k in range(int(indices.shape[-1] or 0))])
     return x[tuple(np.moveaxis(fixed(indices, "indices"), -1, 0))]
 
 
