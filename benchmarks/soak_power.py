@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -144,8 +145,8 @@ def times(say: Say) -> None:
     for name in list(testing.FAULTS)[::6]:
         found = testing.find(name, seed=11)
         if found.report is not None:
-            with testing.plant(name):
-                spent.append(_timed(lambda report=found.report: str(report)))
+            with testing.plant(name), tempfile.TemporaryDirectory() as directory:
+                spent.append(_timed(lambda r=found.report, d=directory: r.describe(d)))
     say(
         f"a failure, reduced, drawn and written: median {statistics.median(spent):.2f} s, longest {max(spent):.2f} s"
     )

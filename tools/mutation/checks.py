@@ -18,13 +18,17 @@ from cgraph.testing.generate.random_graphs import RandomDraw, draw_graph
 from cgraph.testing.op_check import check_op
 from cgraph.testing.report import Verdict
 from tools.mutation.checks_edges import EDGES, GOOD
+from tools.mutation.checks_whole import WHOLE
 
-# The public names, as a user has them: this module is a user, although it lives on a floor below.
+# The public names, as a user has them: this module is a user, although it stands outside the package.
 cg: Any = import_module("cgraph")
+for _name in ("linalg", "special", "fft", "signal"):  # their rows are there when they are imported
+    import_module(f"cgraph.{_name}")
 
 
 def _op(name: str) -> bool:
-    return check_op(name, examples=60, negative_control=False).ok
+    slow = name.startswith("linalg.")
+    return check_op(name, examples=15 if slow else 60, negative_control=False).ok
 
 
 def _graphs(seed: int) -> bool:
@@ -117,13 +121,31 @@ def _selected(x: Any, roots: list[Any]) -> bool:
     return True
 
 
-def CHECKS(first: str) -> dict[str, Callable[[], bool]]:
-    """All checks by name; `first` names the row that is likely to show it."""
-    rows: dict[str, Callable[[], bool]] = {}
+# What every row goes through.
+EVERYWHERE = (
+    "linear_maps",
+    "backprop",
+    "autodiff",
+    "ops.define",
+    "ops.elementwise",
+    "ops.structure",
+    "ops.reduction",
+)
+
+
+def CHECKS(first: str, module: str) -> dict[str, Callable[[], bool]]:
+    """All checks by name, the likely ones first: the row `first`, what the module is for, then the rows of the module."""
+    near: dict[str, Callable[[], bool]] = {}
+    other: dict[str, Callable[[], bool]] = {}
     for name, op in OPS.items():
         if any(op.differentiable(i) for i in range(arity(op))):
-            rows[f"op {name}"] = lambda name=name: _op(name)  # type: ignore[misc]
+            close = name == first or op.module == f"cgraph.{module}"
+            (near if close else other)[f"op {name}"] = lambda name=name: _op(name)  # type: ignore[misc]
+    own = {name: check for name, check in WHOLE.items() if module.split(".")[0] in name}
     graphs: dict[str, Callable[[], bool]] = {
         f"random graphs {k}": lambda k=k: _graphs(k) for k in range(4)
     }  # type: ignore[misc]
-    return {"unknown sizes": _unknown_sizes, "masks": _masks, **EDGES, **rows, **graphs}
+    rest = {"unknown sizes": _unknown_sizes, "masks": _masks, **EDGES, **WHOLE}
+    if module not in EVERYWHERE:
+        other = {}
+    return {**own, **near, **rest, **other, **graphs}

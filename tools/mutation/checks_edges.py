@@ -1,6 +1,6 @@
 """What a mutant has to get past, second half: the public functions, wrong uses, rows of one's own, tails, and Python's floats.
 
-Imported, like `mutate_checks.py`, in the mutant's own process.
+Imported, like `checks.py`, in the mutant's own process.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cgraph.ops.elementwise import elementwise
 from cgraph.testing.check import check_gradients
 from cgraph.testing.report import Verdict
 
-# The public names, as a user has them: this module is a user, although it lives on a floor below.
+# The public names, as a user has them: this module is a user, although it stands outside the package.
 cg: Any = import_module("cgraph")
 GOOD = (Verdict.PASS, Verdict.KINK)
 

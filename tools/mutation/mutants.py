@@ -7,29 +7,46 @@ from __future__ import annotations
 
 import ast
 import copy
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "cgraph"
 
-# Where the backward code stands: module -> functions and methods by name; in the op modules also the partials and linear maps of the rows.
+# Modules whose rows hold partials and linear maps: those, and the functions that make them, by what they are called.
+ROWS: tuple[str, ...] = tuple(
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    for pattern in (
+        "ops/*.py",
+        "linalg/*.py",
+        "special/*.py",
+        "control/ops.py",
+        "fft.py",
+        "signal.py",
+    )
+    for path in sorted(PACKAGE.glob(pattern))
+    if path.stem not in ("__init__", "kernels", "define")
+)
+MAKERS = re.compile(
+    r"^(vjp|jvp|mask_adjoint|apply|total)$|_(adjoint|partial|local|map|rule|shares|others|slope)$|^_(left|right|inverse)$"
+)
+# Elsewhere, by name; ("*",) is every function. What only translates (interop) or draws has no derivative to get wrong.
 WHERE: dict[str, tuple[str, ...]] = {
     "linear_maps": ("vjp", "jvp", "masked_vjp", "_transposed"),
     "backprop": ("backpropagate", "_send_elementwise", "_accumulate", "_share", "edge_share", "pushforward"),
     "autodiff": ("gradient", "_tangents", "_shaped", "_numeric_vjp", "_numeric_jvp"),
     "ops.define": ("keep_axes", "broadcast_back", "nonzero_after"),
-    "ops.elementwise": ("_power_partial", "_step"),
-    "ops.losses": (),
-    "ops.linalg": ("_left", "_right"),
-    "ops.structure": ("_broadcast_adjoint", "_sum_to_adjoint", "_reshape_local", "_inverse", "_sum_to"),
-    "ops.joining": ("_concatenate_local",),
-    "ops.indexing": ("_getitem_adjoint", "_scatter_adjoint", "_scatter"),
-    "ops.reduction": ("weighted_sum", "_shares", "_others", "_prod_partial"),
-    "ops.scans": ("_cumsum_adjoint",),
-    "ops.softmax": ("_softmax_local",),
+    **dict.fromkeys(ROWS, ()),
+    "folding": ("fold", "_simpler", "_minus", "_made", "_numbers_for"),
+    "plan": ("_known", "_scattered", "_mean", "_sum", "_sum_to"),
+    "batching": ("*",),
+    "mapping": ("_spread", "_in_front", "_moved"),
+    "control.body": ("*",),
+    "rewrite.stability": ("*",),
+    "compile.lowerings": ("*",),
+    "compile.algebra": ("*",),
 }  # fmt: skip
-ROWS = tuple(module for module in WHERE if module.startswith("ops."))
 
 BINARY = {
     ast.Add: ast.Sub,
@@ -114,33 +131,36 @@ def _changes(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _regions(module: str, tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
-    """The parts of a module that are backward code, by name."""
+    """The parts of a module that are backward code, by name; what lies inside another part comes with it."""
     wanted = WHERE[module]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef):
-            for item in node.body:
-                if (
-                    isinstance(item, ast.FunctionDef)
-                    and item.name in wanted
-                    and node.name not in ("LinearMap", "LocalGradient")
-                ):
-                    yield f"{node.name}.{item.name}", item
-        elif isinstance(node, ast.Module):
-            for item in node.body:
-                if isinstance(item, ast.FunctionDef) and item.name in wanted:
-                    yield item.name, item
-        elif isinstance(node, ast.Call) and module in ROWS and isinstance(node.func, ast.Name):
+    stack: list[tuple[str, ast.AST]] = [("", tree)]
+    while stack:
+        path, node = stack.pop()
+        if isinstance(node, ast.ClassDef) and node.name in ("LinearMap", "LocalGradient"):
+            continue
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            path = f"{path}.{node.name}" if path else node.name
+        if isinstance(node, ast.FunctionDef) and (
+            node.name in wanted or wanted == ("*",) or (module in ROWS and MAKERS.search(node.name))
+        ):
+            yield path, node
+            continue
+        if module in ROWS and isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            first = (
+                node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else None
+            )
             if (
                 node.func.id in ("elementwise", "op", "linear_op", "reduction")
-                and node.args
-                and isinstance(node.args[0], ast.Constant)
+                and first is not None
             ):
-                for i, partial in enumerate(node.args[2:]):
-                    yield f"{node.args[0].value!s}/{i}", partial
-            elif node.func.id == "Op" and node.args and isinstance(node.args[0], ast.Constant):
+                yield from ((f"{first!s}/{i}", partial) for i, partial in enumerate(node.args[2:]))
+                continue
+            if node.func.id == "Op" and first is not None:
                 for keyword in node.keywords:
                     if keyword.arg == "linear_maps":
-                        yield f"{node.args[0].value!s} linear_maps", keyword.value
+                        yield f"{first!s} linear_maps", keyword.value
+                continue
+        stack += [(path, child) for child in reversed(list(ast.iter_child_nodes(node)))]
 
 
 def mutants(module: str) -> Iterator[Mutant]:

@@ -1,10 +1,11 @@
 """Mutation testing of the backward code: is every line of it held by a check?
 
-The derivative rules, the linear maps and the drivers are changed one operator, constant or condition at a time; each mutant is imported in
-a process of its own and has to be noticed by the checks of this package (not by the test suite). What survives is either equivalent,
-and then stands in `EQUIVALENT` with the reason, or a hole. A mutant that runs into the time limit is reported as such, not as killed.
+The derivative rules, the linear maps, the drivers and what rewrites, maps, keeps and compiles graphs are changed one operator, constant or
+condition at a time; each mutant is imported in a process of its own and has to be noticed by `checks.py` (not by the test suite). What
+survives is either equivalent, and then stands in `EQUIVALENT` with the reason, or a hole. A mutant that runs into the time limit is
+reported as such, not as killed.
 
-    python -m tools.mutation.mutate --log benchmarks/mutate_backward.log
+    python -m tools.mutation.mutate --every 10 --log benchmarks/soak_mutants.log
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def notice(mutant: Mutant) -> str:
     except Exception as error:
         return f"import: {type(error).__name__}"
     first = mutant.function.partition("/")[0].partition(" ")[0]
-    for name, check in sorted(CHECKS(first).items(), key=lambda item: item[0] != f"op {first}"):
+    for name, check in CHECKS(first, mutant.module).items():
         try:
             if not check():
                 return name
@@ -87,8 +88,10 @@ def run(
     from tools.mutation.equivalent import EQUIVALENT
 
     killed, survived, slow = 0, [], []
+    k = 0
     for module in modules:
-        for k, mutant in enumerate(mutants(module)):
+        for mutant in mutants(module):
+            k += 1
             if k % every or mutant.name in EQUIVALENT:
                 continue
             text = judge(mutant, limit)

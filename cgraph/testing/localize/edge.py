@@ -20,7 +20,7 @@ from cgraph.testing.compare.subject import complex_forward_of
 from cgraph.testing.localize.hints import hint, hint_of
 from cgraph.testing.oracle.complex_step import NotAnalytic
 from cgraph.testing.oracle.differences import slope
-from cgraph.testing.oracle.noise import Noisy, disturb, noise, noisy, spread
+from cgraph.testing.oracle.noise import Noisy, disturb, noise, noisy, noisy_by_norm, spread
 from cgraph.testing.oracle.tape import EPS, Line, Tape
 from cgraph.testing.report import Blame, Verdict
 
@@ -48,18 +48,9 @@ class Edge:
         self.out = values[node]
         n = len(self.operands)
         others = tuple(k for k in range(n) if k != i)
-        self.tape = Tape(
-            [None] * n
-            + [
-                Line(
-                    node.op.forward,
-                    tuple(range(n)),
-                    node.params,
-                    complex_forward_of(node.op),
-                    others,
-                )
-            ]
-        )
+        self.known = complex_forward_of(node.op)
+        line = Line(node.op.forward, tuple(range(n)), node.params, self.known, others)
+        self.tape = Tape([None] * n + [line])
         self.base = unit * (8.0 + 2.0 * max(np.size(self.out), np.size(self.operands[i]), 1) ** 0.5)
         largest = max(np.size(self.out), np.size(self.operands[i]), 1)
         self.floor = (
@@ -115,9 +106,11 @@ class Edge:
             if measure.agree(a, n, bound):
                 continue
             slack = self._slack(d, a, n) if noisy and np.isfinite(a) else 0.0
-            if measure.agree(a, n, bound + CONFIDENCE * slack):
+            # Of a forward that is watched from outside, LAPACK's for one, replays see only a part of the rounding.
+            slack *= CONFIDENCE * (1.0 if self.known else 4.0)
+            if measure.agree(a, n, bound + slack):
                 continue
-            return self._verdict(got, d, bound + CONFIDENCE * slack)
+            return self._verdict(got, d, bound + slack)
         if tiny.any():
             why = "an operand is below 1e-298, where no step is small enough for a reference"
             return Verdict.DOMAIN, self._blame(got, d, np.inf, why)
@@ -125,11 +118,11 @@ class Edge:
 
     def _verdict(self, got: Array, d: Array, bound: float) -> tuple[Verdict, Blame | None] | None:
         on_kink = self.margin() < 2.0**-40
-        if complex_forward_of(self.node.op) is None and self.node.op.family == "elementwise":
+        if self.known is None and self.node.op.family == "elementwise":
             excused = self._entries_on_kinks(got, bound)
             if excused is not None:
                 return excused, self._blame(got, d, bound, "between the one-sided slopes of a kink")
-        elif on_kink and complex_forward_of(self.node.op) is None:
+        elif on_kink and self.known is None:
             s = slope(self._along(d), EPS * float(np.sum(np.abs(self.upstream * self.out))))
             a = measure.total(got, d)[0]
             if (
@@ -206,10 +199,11 @@ class Edge:
                     for x, t in zip(self.operands, dtype, strict=True)
                 ]
                 out, upstream = (np.asarray(v, self.node.dtype) for v in (self.out, self.upstream))
+                again = noisy_by_norm if self.node.op.family == "linalg" else noisy
                 share, _ = backprop.edge_share(
                     self.node.op,
                     self.i,
-                    out if keep else noisy(out),
+                    out if keep else again(out),
                     operands,
                     self.node.params,
                     noisy(upstream),
@@ -403,7 +397,11 @@ def ops_stay_noisy() -> Iterator[None]:
 
     def evaluate(self: Op, *operands: Any, **params: Any) -> Any:
         out = plain(self, *operands, **params)
-        return noisy(out) if any(isinstance(x, Noisy) for x in operands) and not isinstance(out, Noisy) else out  # fmt: skip
+        if not any(isinstance(x, Noisy) for x in operands):
+            return out
+        if self.family == "linalg":
+            return noisy_by_norm(out)
+        return out if isinstance(out, Noisy) else noisy(out)
 
     Op.evaluate = evaluate  # type: ignore[method-assign]
     try:

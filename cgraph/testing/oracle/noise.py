@@ -99,6 +99,17 @@ def noisy(value: Any) -> Any:
     return out.astype(np.asarray(value).dtype, copy=False).view(Noisy)
 
 
+def noisy_by_norm(value: Array) -> Array:
+    """The same for what LAPACK answers, whose every entry is as exact as the largest is."""
+    value = np.asarray(_bare(np.asarray(value)))
+    if _active is None or value.dtype.kind != "f":
+        return value
+    rng, unit = _active
+    largest = float(np.max(np.abs(value), initial=0.0))
+    moved = value + unit * largest * (4.0 * rng.random(value.shape) - 2.0)
+    return np.asarray(moved.astype(value.dtype, copy=False)).view(Noisy)
+
+
 def spread(center: Array, replay: Callable[[], Array], times: int) -> Array:
     """The largest distance of `times` replays from `center`, entry by entry; inf where a replay is not finite."""
     worst = np.zeros(np.shape(center))
