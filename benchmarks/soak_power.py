@@ -21,7 +21,7 @@ import numpy as np
 import cgraph as cg
 from cgraph import testing
 from cgraph.testing.compare.subject import topological
-from cgraph.testing.faults.engine import _driver
+from cgraph.testing.faults.engine import driver_replaced
 from cgraph.testing.generate.random_graphs import RandomDraw, draw_graph
 
 Say = Callable[[str], None]
@@ -97,7 +97,7 @@ def floor(draws: int, say: Say) -> None:
                 if plain.verdict is not testing.Verdict.PASS or plain.expected == 0.0:
                     continue
                 n += 1
-                with _driver("backpropagate", scaled_driver(delta)):
+                with driver_replaced("backpropagate", scaled_driver(delta)):
                     hits += (
                         testing.check_gradients(graph.root, seed=seed, modes=("vjp",)).verdict
                         is testing.Verdict.FAIL

@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+import cgraph as cg
 from cgraph import testing
 from cgraph.testing import Verdict
 
@@ -61,3 +62,13 @@ def test_reduced_to_a_few_nodes(name: str) -> None:
         assert case.after <= 4
         assert case.root is not None and testing.check_gradients(case.root).verdict is Verdict.FAIL
     assert testing.check_gradients(case.root).verdict is not Verdict.FAIL
+
+
+def test_a_broken_driver_shows_on_a_graph_that_was_evaluated_before() -> None:
+    x = cg.parameter("x", [0.3, 0.7])
+    loss = cg.sum(cg.sin(x) * x + x)
+    for _ in range(3):  # by now it runs by kept source, which calls no driver
+        assert testing.check_gradients(loss).verdict is testing.Verdict.PASS
+    with testing.plant("engine:overwrite"):
+        assert testing.check_gradients(loss).verdict is testing.Verdict.FAIL
+    assert testing.check_gradients(loss).verdict is testing.Verdict.PASS

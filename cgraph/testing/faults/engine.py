@@ -17,6 +17,7 @@ import numpy as np
 from cgraph import autodiff, backprop
 from cgraph.node import Node
 from cgraph.op import is_node
+from cgraph.plan import Plan
 from cgraph.testing.faults.fault import Fault, replaced
 
 DESCRIPTIONS = {
@@ -173,9 +174,10 @@ def broken_pushforward(
 
 
 @contextmanager
-def _driver(name: str, broken: Callable[..., None]) -> Iterator[None]:
-    """In every module that has taken the driver's name."""
+def driver_replaced(name: str, broken: Callable[..., None]) -> Iterator[None]:
+    """In every module that has taken the driver's name; and no graph runs by the source that is kept with it, which needs no driver."""
     with ExitStack() as stack:
+        stack.enter_context(replaced(Plan, backward_source=lambda *args, **options: False))
         for module in (
             backprop,
             sys.modules["cgraph.run"],
@@ -193,8 +195,8 @@ _KEPT: dict[
 
 def _install(bug: str) -> AbstractContextManager[Any]:
     if bug in FORWARD:
-        return _driver("pushforward", partial(broken_pushforward, bug))
-    return _driver("backpropagate", partial(broken_backpropagate, bug, _KEPT))
+        return driver_replaced("pushforward", partial(broken_pushforward, bug))
+    return driver_replaced("backpropagate", partial(broken_backpropagate, bug, _KEPT))
 
 
 def faults() -> Iterator[Fault]:
