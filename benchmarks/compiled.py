@@ -55,10 +55,12 @@ def trainings() -> list[tuple[str, str, float, float]]:
         start = [p.value for p in model.parameters]
         pairs = list(zip(start[::2], start[1::2], strict=True))
 
-        def fresh(accuracy: str, model: Any = model, graph: Any = graph) -> Any:
+        def fresh(
+            accuracy: str, backend: str = "numpy", model: Any = model, graph: Any = graph
+        ) -> Any:
             return cg.compile_training(
                 graph.cost, optim.GradientDescent(1.0), [graph.X, graph.Y],
-                parameters=model.parameters, accuracy=accuracy,
+                parameters=model.parameters, accuracy=accuracy, backend=backend,
             )  # fmt: skip
 
         def run(
@@ -74,6 +76,16 @@ def trainings() -> list[tuple[str, str, float, float]]:
         np.testing.assert_allclose(run(fast, 1), wanted, rtol=1e-9)
         rows, labels = x.T.copy(), y.ravel()
         hidden = sizes[1:-1]
+        ways: dict[str, Callable[[], object]] = {}
+        if find_spec("numba") and find_spec("scipy"):
+            kernel = fresh("full", "numba")
+            start_of_compiling = time.process_time()
+            np.testing.assert_allclose(run(kernel, 1), wanted, rtol=1e-9)
+            compiling = time.process_time() - start_of_compiling
+            ways = {
+                f'compile_training, backend="numba" (compiled in {compiling:.1f} s)': lambda s=kernel: run(s, 1),
+                'the same, cost every 100th epoch': lambda s=kernel: run(s, 100),
+            }  # fmt: skip
         times = least(
             {
                 "the article's layers": lambda p=pairs, x=x, y=y: Net(p).train(x, y, EPOCHS),
@@ -83,6 +95,7 @@ def trainings() -> list[tuple[str, str, float, float]]:
                 "BinaryClassifier.fit": lambda r=rows, t=labels, h=hidden: nn.BinaryClassifier(
                     hidden=h, epochs=EPOCHS, verbose=False
                 ).fit(r, t),
+                **ways,
             }
         )
         times = {what: t / EPOCHS for what, t in times.items()}

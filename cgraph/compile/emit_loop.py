@@ -24,6 +24,8 @@ class LoopEmitter(NumpyEmitter):
 
     numbers_keep = False  # the state changes
 
+    uses_blas = True
+
     def __init__(self, loop: Loop, threads: int = 1) -> None:
         graph = Graph([*loop.data, *loop.state, loop.step], loop.roots())
         super().__init__(graph, threads)
@@ -63,6 +65,7 @@ class LoopEmitter(NumpyEmitter):
         for value, now in written_over.items():
             self.named[value] = self.named[now]
         self.name_all(values)
+        self.note_products(values)
         for value in values:
             if value not in self.passing:
                 self._make_room(value, written_over)

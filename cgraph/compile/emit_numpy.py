@@ -7,9 +7,11 @@ are Python floats; arrays are results of ufuncs with `out`; a value that nothing
 
 from __future__ import annotations
 
+import functools
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from cgraph.compile.numbers import ATOM, ONCE, SUM, spelled, written
 from cgraph.compile.runtime import Call, Memory
 from cgraph.compile.schedule import schedule
 from cgraph.compile.tiles import SLOW_WITH_NUMBER, Group, Step, members, tiled
+from cgraph.extras import installed
 
 # Ufuncs whose positional `out` NumPy has deprecated.
 KEYWORD_OUT = frozenset({"maximum", "minimum", "fmin"})
@@ -31,6 +34,7 @@ SAME_NUMBER = frozenset({"reshape", "transpose", "broadcast"})
 MOST_RECIPROCAL = 1000  # entries up to which NumPy's reciprocal is not slower than its division
 MOST_MASKED = 1000  # entries up to which two copies are faster than `where`, which makes an array
 WIDTH = 100  # of the list of a program's arrays
+MOST_BLAS = 4096  # entries up to which a product is so short that the way to BLAS matters
 MOST_INLINE = 8  # operations in one expression
 
 
@@ -61,12 +65,22 @@ class Emitted:
     passing: set[Value] = field(default_factory=set)
 
 
+@functools.cache
+def blas_routine(name: str) -> Any:
+    """A routine of BLAS as SciPy hands it out, None without the extra `fast`: called directly it takes a third of the time of `dot`."""
+    if not (installed("scipy") and installed("numba")):
+        return None
+    return getattr(import_module("scipy.linalg.blas"), name)
+
+
 class NumpyEmitter:
     """Writes the statements of one graph.
 
     Attributes:
         numbers_keep: whether a number that was computed once stays what it is.
     """
+
+    uses_blas = False  # where a program runs long enough for SciPy's import to pay
 
     numbers_keep = True
 
@@ -82,6 +96,10 @@ class NumpyEmitter:
         self.constants: dict[Any, str] = {}
         self.inline: set[Value] = set()  # numbers that are written where they are used
         self.contiguous: set[Value] = set()
+        self.by_columns: dict[
+            Value, str
+        ] = {}  # matrices that a product with a vector reads, as BLAS sees them
+        self.vector_products: set[Value] = set()
         self.filled: dict[Any, str] = {}  # number and dtype -> a piece full of it, inside a group
         self.lasting: set[Value] = set()  # arrays that exist as long as the workspace does
 
@@ -258,6 +276,9 @@ class NumpyEmitter:
             array = value.params
             if value.op != "constant":
                 array = np.broadcast_to(np.asarray(value.literal, value.dtype), value.shape)
+                array = (
+                    array.copy() if value.size <= MOST_BLAS else array
+                )  # which products read at once
             self.out.namespace[name] = array
             return
         if self.owned(value):
@@ -275,6 +296,7 @@ class NumpyEmitter:
                 memory.view(name, self.named[source], value.op, self._view_parameter(value))
                 self.workspace.append(name)
         memory.size = self.out.allocation.size
+        self._see_columns(value)
 
     @staticmethod
     def _view_parameter(value: Value) -> Any:
@@ -374,7 +396,10 @@ class NumpyEmitter:
             a, b = args
             left = self.array(a) if len(a.shape) == 1 else f"{self.array(a)}.ravel()"
             right = self.array(b) if len(b.shape) == 1 else f"{self.array(b)}.ravel()"
-            self.say(value, f"float(dot({left}, {right}))")
+            if a.size <= MOST_BLAS and self.blas("ddot"):
+                self.say(value, f"ddot({left}, {right})")
+            else:
+                self.say(value, f"float(dot({left}, {right}))")
         elif op == "index":
             self.say(value, f"float({self.array(args[0])}[{key_text(value.params)}].item())")
         elif op == "place":
@@ -414,9 +439,57 @@ class NumpyEmitter:
 
     def _matmul(self, value: Value) -> None:
         a, b = value.args
+        if self._matrix_vector(value):
+            return
         flat = len(a.shape) <= 2 and len(b.shape) <= 2
         function = "dot" if flat else "matmul"
         self.write(value, f"{function}({self.array(a)}, {self.array(b)}, {self.named[value]})")
+
+    def _matrix_vector(self, value: Value) -> bool:
+        """A product with a short vector by BLAS itself, which takes half the time; whether it could be written."""
+        a, b = value.args
+        if (len(a.shape), len(b.shape)) not in ((1, 2), (2, 1)):
+            return False
+        matrix, vector = (a, b) if len(a.shape) == 2 else (b, a)
+        columns = self.by_columns.get(matrix)
+        if columns is None or value not in self.contiguous or not self.blas("dgemv"):
+            return False
+        if vector.op == "literal" or is_number(vector) or not vector.size:
+            return False
+        # BLAS reads by columns: an array that lies by rows is its own transpose.
+        turned = (matrix.op == "transpose") == (matrix is b)
+        out = self.named[value]
+        self.write(
+            value,
+            f"dgemv(1.0, {columns}, {self.ref(vector)}, 0.0, {out}, 0, 1, 0, 1, {int(turned)}, 1)",
+        )
+        return True
+
+    def note_products(self, values: Iterable[Value]) -> None:
+        """Remember which matrices are multiplied with a vector."""
+        for value in values:
+            if value.op == "matmul" and sorted(len(a.shape) for a in value.args) == [1, 2]:
+                self.vector_products.update(a for a in value.args if len(a.shape) == 2)
+
+    def _see_columns(self, value: Value) -> None:
+        """Have a small matrix that lasts seen by columns, where a product with a vector may want it so."""
+        if value.dtype != np.float64 or len(value.shape) != 2 or not 0 < value.size <= MOST_BLAS:
+            return
+        if value not in self.vector_products or value not in self.lasting:
+            return
+        if value.op == "transpose" and value.args[0] in self.contiguous:
+            self.by_columns[value] = self.named[value]
+        elif value in self.contiguous:
+            name = self.by_columns[value] = self.names.fresh(f"{self.named[value]}_columns")
+            self.out.memory.view(name, self.named[value], "transpose", (1, 0))
+            self.workspace.append(name)
+
+    def blas(self, name: str) -> bool:
+        """Whether there is a routine of BLAS, which is then a name of the program; SciPy knows them."""
+        routine = blas_routine(name) if self.uses_blas else None
+        if routine is not None:
+            self.out.namespace[name] = routine
+        return routine is not None
 
     def _reduce(self, value: Value, ufunc: str) -> None:
         axes = value.params[0] if len(value.params) == 1 else value.params

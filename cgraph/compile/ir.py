@@ -188,6 +188,14 @@ def users(values: Sequence[Value]) -> dict[Value, list[Value]]:
     return result
 
 
+def held_back(value: Value) -> bool:
+    """Whether a value is x + (y − min(y, 700)): x, but for what is held back from overflow."""
+    if value.op != "add" or value.args[1].op != "subtract":
+        return False
+    y, held = value.args[1].args
+    return held.op == "minimum" and held.args[0] is y and held.args[1].literal == 700.0
+
+
 def is_number(value: Value) -> bool:
     """Whether generated code holds it as a Python float (or bool) rather than an array.
 

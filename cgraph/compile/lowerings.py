@@ -228,8 +228,17 @@ def _reciprocal(b: Builder, x: Value) -> Value:
 def _clipped(b: Builder, z: Value) -> tuple[Value, Value]:
     """−z, and e = exp(−z) with −z held at where e is still finite, so that y e needs no care."""
     minus = b.elementwise("negative", z)
-    top = b.literal(700.0 if z.dtype == np.float64 else 80.0, z.dtype)
-    return minus, b.hint("e", z, b.elementwise("exp", b.elementwise("minimum", minus, top)))
+    return minus, b.hint("e", z, b.elementwise("exp", _held(b, minus)))
+
+
+def _held(b: Builder, minus: Value) -> Value:
+    top = b.literal(700.0 if minus.dtype == np.float64 else 80.0, minus.dtype)
+    return b.elementwise("minimum", minus, top)
+
+
+def _beyond(b: Builder, minus: Value) -> Value:
+    """What −z is held back by in `_clipped`; a loop without guards does without (`ir.held_back`)."""
+    return b.elementwise("subtract", minus, _held(b, minus))
 
 
 @lowering("stable_bce")
@@ -239,7 +248,7 @@ def _stable_bce(b: Builder, z: Value, y: Value) -> Value:
     if b.fast:
         # ln(1 + e^−z) + (1 − y) z, whose terms cancel where z is large and negative.
         not_y = b.elementwise("subtract", one(b, z), y)
-        tail = b.elementwise("log1p", e)
+        tail = b.elementwise("add", b.elementwise("log1p", e), _beyond(b, minus))
         return b.elementwise("subtract", tail, b.elementwise("multiply", not_y, minus))
     tail = _tail(b, z, e)
     below = b.hint("below", z, b.elementwise("minimum", minus, b.literal(0.0, z.dtype)))

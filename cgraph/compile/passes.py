@@ -14,7 +14,7 @@ import numpy as np
 from cgraph.compile.algebra import factored
 from cgraph.compile.builder import Builder, thawed
 from cgraph.compile.folding import Folding
-from cgraph.compile.ir import ELEMENTWISE, Value, is_number, order, ufunc, users
+from cgraph.compile.ir import ELEMENTWISE, Value, held_back, is_number, order, ufunc, users
 
 Rule = Callable[[Value, tuple[Value, ...]], Value | None]
 
@@ -174,5 +174,19 @@ def absorbed(b: Folding, roots: Sequence[Value]) -> list[Value]:
         else:
             scaled = b.scale(right, c)
         return b.make("matmul", (left, scaled), None, value.shape, value.dtype)
+
+    return rebuilt(b, roots, rule)
+
+
+def unguarded(b: Builder, roots: Sequence[Value]) -> list[Value]:
+    """exp(x) for exp(min(x, 700)), which holds an exponential back from infinity: for who looks at what comes out.
+
+    Where it does become infinite, inf · 0 or inf / inf makes NaN of every gradient that it has a part in.
+    """
+
+    def rule(value: Value, args: tuple[Value, ...]) -> Value | None:
+        if value.op == "exp" and args[0].op == "minimum" and args[0].args[1].literal == 700.0:
+            return b.make("exp", args[0].args[:1], None, value.shape, value.dtype)
+        return args[0] if held_back(value) else None
 
     return rebuilt(b, roots, rule)

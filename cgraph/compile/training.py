@@ -8,6 +8,7 @@ and of the optimizer's memory back, so that a compiled training and a training b
 from __future__ import annotations
 
 import linecache
+import math
 import threading
 import weakref
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from cgraph.compile.folding import Folding, Joint
 from cgraph.compile.ir import Graph, Shape
 from cgraph.compile.loop import Loop, trained, unrolled
 from cgraph.compile.numba_runtime import training
-from cgraph.compile.passes import absorbed, flattened, folded, sums_as_products
+from cgraph.compile.passes import absorbed, flattened, folded, sums_as_products, unguarded
 from cgraph.compile.program import _converted, _inputs, _nodes, check_options
 from cgraph.compile.runtime import load, restore, silence
 from cgraph.compile.specialize import derive
@@ -210,18 +211,25 @@ class _CompiledLoop:
             kernel = self.emitted = NumbaEmitter(Graph([], roots), loop).emit_loop(self.title)
             self.function = self.careful = kernel.function(training)
             self.source, self.workspace, self.unrolled = kernel.source, kernel.memory.make(), False
+            self.daring = False
             return
         small = unrolled(self.builder, loop)
         self.unrolled = small is not loop
+        self.daring = False  # without guards, so that what comes out has to be looked at
         if not self.unrolled:
-            small = self._on_arrays(program, shapes)
+            small = self._on_arrays(program, shapes, together=True)
+            if sum(v.nbytes for v in small.state) <= MOST_KEPT:
+                before = small.roots()
+                roots = unguarded(self.builder, before)
+                small.loss, small.following = roots[0], roots[1:]
+                self.daring = any(a is not c for a, c in zip(roots, before, strict=True))
         self.emitted, self.function, self.careful = self._emit(small)
         self.source = self.emitted.source
         self.workspace = self.emitted.memory.make()
 
-        # Without guards against overflow numbers cannot be careful: where Python refuses, arrays take over.
+        # What is without guards against overflow cannot be careful: arrays with guards take over.
         def arrays() -> tuple[Emitted, Any, Any]:
-            return self._emit(self._on_arrays(program, shapes, self.joints))
+            return self._emit(self._on_arrays(program, shapes, together=not self.unrolled))
 
         self._fallback = arrays
         self._careful_workspace: Any = None
@@ -236,10 +244,9 @@ class _CompiledLoop:
             program.optimizer, program._cotangents, folded,
         )  # fmt: skip
 
-    def _on_arrays(
-        self, program: TrainingProgram, shapes: Sequence[Shape], joints: list[Joint] | None = None
-    ) -> Loop:
-        loop, found = self._loop(program, shapes, folded=joints is None)
+    def _on_arrays(self, program: TrainingProgram, shapes: Sequence[Shape], together: bool) -> Loop:
+        """The loop on arrays; `together` with biases in the weight matrices."""
+        loop, found = self._loop(program, shapes, folded=together)
         self.joints = found
         b = self.builder
         roots = by_tangents(b, absorbed(b, folded(b, loop.roots())))
@@ -266,19 +273,22 @@ class _CompiledLoop:
                 self.careful(*data, *state, float(t), epochs, every, costs, self.workspace)
                 return costs, state
             work = [a.copy() for a in state]
-            self.function(*data, *work, float(t), epochs, every, costs, self.workspace)
-            return costs, work
-        except FLOAT_ERRORS:
-            if large:
-                raise
-            # Python's floats refuse what NumPy answers with inf or nan: once more from the start, with NumPy's numbers.
+            try:
+                self.function(*data, *work, float(t), epochs, every, costs, self.workspace)
+            except FLOAT_ERRORS:
+                pass
+            else:
+                if not self.daring or _finite(costs, work):
+                    return costs, work
+            # Python's floats refuse what NumPy answers with inf or nan, or an exponential has overflowed:
+            # once more from the start, with NumPy's numbers and with guards.
             costs.clear()
             careful, workspace = self.careful, self.workspace
-            if self.unrolled:
+            if self.unrolled or self.daring:
                 if self._careful_workspace is None:
-                    emitted, _, self.careful = self._fallback()
+                    emitted, _, self._guarded = self._fallback()
                     self._careful_workspace = emitted.memory.make()
-                careful, workspace = self.careful, self._careful_workspace
+                careful, workspace = self._guarded, self._careful_workspace
             careful(*data, *state, float(t), epochs, every, costs, workspace)
             return costs, state
         finally:
@@ -358,6 +368,11 @@ class Session:
             self.compiled.scattered(self.state, self.program.optimizer)
             self.program.optimizer.t += self.steps
         self.compiled, self.steps = None, 0
+
+
+def _finite(costs: Sequence[float], state: Sequence[Any]) -> bool:
+    """Whether no number is infinite or NaN; "no" also where they are too large to be added."""
+    return math.isfinite(sum(costs)) and all(np.isfinite(np.add.reduce(a, None)) for a in state)
 
 
 def compile_training(

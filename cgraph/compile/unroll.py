@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cgraph.compile.builder import Builder, thawed
-from cgraph.compile.ir import ELEMENTWISE, FLOAT64, Value, order
+from cgraph.compile.ir import ELEMENTWISE, FLOAT64, Value, held_back, order
 
 MOST_STATEMENTS = 1500
 # An operation on an array costs about as much as this many on numbers.
@@ -135,7 +135,7 @@ def _unguarded(b: Builder, value: Value, args: list[Entries]) -> Entries | None:
         and (operands[0].args[1].literal or 0.0) >= 700.0
     ):
         return None if len(args) != 1 else _map(b, "exp", _without_guard(args[0]))
-    if op == "fmin" and operands[1].literal == 1.0:
+    if (op == "fmin" and operands[1].literal == 1.0) or held_back(value):
         return args[0]
     if op == "minimum" and operands[1].op == "reciprocal" and operands[1].args[0] is operands[0]:
         one = b.literal(1.0)

@@ -13,6 +13,7 @@ import pytest
 
 import cgraph as cg
 from cgraph import datasets, nn, optim
+from cgraph.compile.emit_numpy import blas_routine
 
 OPTIMIZERS: list[Any] = [optim.GradientDescent(lr=0.5), optim.Momentum(lr=0.1), optim.Adam(lr=0.01)]
 
@@ -300,3 +301,35 @@ def test_batches_refuse() -> None:
     )
     with pytest.raises(cg.CgraphError, match="not declared"):
         fixed(np.ones(2), batch_size=1)
+
+
+@pytest.mark.parametrize("accuracy", ["full", "fast"])
+def test_exponentials_that_overflow_on_arrays(accuracy: str) -> None:
+    """Logits beyond -709, where a loop without guards gives NaN: what comes out is looked at, and the guards put back."""
+
+    def make() -> Any:
+        model, graph = net((2, 1), nn.Sigmoid, "f8")
+        rng = np.random.default_rng(0)
+        x = rng.standard_normal((2, 150)) * np.geomspace(1.0, 2e3, 150)
+        y = np.asarray(x[:1] > 0, float)
+        return graph.cost, [graph.X, graph.Y], [x, y], model.parameters
+
+    step = both(make, optim.GradientDescent(1e-4), 10, 1e-9, accuracy=accuracy)
+    assert "700" not in step.source
+
+
+def test_products_by_blas_and_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    def make() -> Any:
+        model, graph = net((3, 40, 1), nn.Tanh, "f8")
+        rng = np.random.default_rng(0)
+        x = rng.standard_normal((3, 60))
+        y = np.asarray(x.sum(0, keepdims=True) > 0, float)
+        return graph.cost, [graph.X, graph.Y], [x, y], model.parameters
+
+    sources = []
+    for routine in (blas_routine, lambda name: None):
+        monkeypatch.setattr("cgraph.compile.emit_numpy.blas_routine", routine)
+        sources.append(both(make, optim.Momentum(0.1), 40, 1e-11).source)
+    assert "gemv" not in sources[1] and "ddot" not in sources[1]
+    if blas_routine("dgemv") is not None:
+        assert "dgemv(" in sources[0] and "ddot(" in sources[0]
