@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -9,6 +10,7 @@ from draw.nets import neuron
 
 import cgraph as cg
 from cgraph.draw.model.diagram import replace
+from cgraph.draw.output.player import assets
 from cgraph.draw.output.theme import PALETTES
 
 
@@ -81,3 +83,21 @@ def test_parts_of_a_box_in_inks_of_their_own():
     light = PALETTES["light"]
     fills = {fill.lower(): words for words, fill in texts[1] if fill}
     assert fills[light.positive.lower()] == "w₁x₁" and fills[light.negative.lower()] == "w₂x₂"
+
+
+def test_what_a_player_lights_up_can_be_read():
+    """Entries of matrices in the drawing, light and dark, and what is written on the grounds of lit entries in tables."""
+    css = assets().partition("</style>")[0]
+    light, _, dark = css.partition("@media (prefers-color-scheme:dark){.cgraph-player svg")
+    for words, p in ((light, PALETTES["light"]), (dark, PALETTES["dark"])):
+        fills = [v for k, v in p.items() if k.endswith("_fill") and k != "muted_on_fill"]
+        inks = re.findall(r"svg \.(?:lit2?|here)\{fill:(#\w{6})", words)
+        assert len(inks) == 3
+        for ink in inks:
+            assert min(contrast(ink, fill) for fill in (*fills, p.active, p.paper)) >= 4.5, ink
+    grounds = re.findall(r"--lit2?:(#\w{6})", light) + re.findall(
+        r"\.entry\.here\{background:(#\w{6})", light
+    )
+    assert len(grounds) == 3
+    for ink in (PALETTES["light"].gradient, PALETTES["light"].local, PALETTES["light"].changed):
+        assert min(contrast(ink, ground) for ground in grounds) >= 4.5, ink
