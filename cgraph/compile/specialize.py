@@ -23,6 +23,7 @@ from cgraph.compile.loop import name_cotangents
 from cgraph.compile.lower import lower
 from cgraph.compile.numba_runtime import program
 from cgraph.compile.passes import flattened, folded, sums_as_products
+from cgraph.compile.ranges import without_needless_guards
 from cgraph.compile.recompute import arriving_at, recomputed
 from cgraph.compile.runtime import load, restore, silence
 from cgraph.compile.trigonometry import by_tangents
@@ -124,7 +125,9 @@ class Specialized:
         backward = recomputed(builder, forward, backward, arriving)
         results = [*forward, *backward]
         passes = (
-            (folded,) if backend == "numba" else (folded, by_tangents, sums_as_products, flattened)
+            (folded,)
+            if backend == "numba"
+            else (folded, without_needless_guards, by_tangents, sums_as_products, flattened)
         )
         for rewritten in passes:
             results = rewritten(builder, results)

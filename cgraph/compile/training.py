@@ -26,6 +26,7 @@ from cgraph.compile.loop import Loop, trained, unrolled
 from cgraph.compile.numba_runtime import training
 from cgraph.compile.passes import absorbed, flattened, folded, sums_as_products, unguarded
 from cgraph.compile.program import _converted, _inputs, _nodes, check_options
+from cgraph.compile.ranges import without_needless_guards
 from cgraph.compile.runtime import load, restore, silence
 from cgraph.compile.specialize import derive
 from cgraph.compile.trigonometry import by_tangents
@@ -249,7 +250,8 @@ class _CompiledLoop:
         loop, found = self._loop(program, shapes, folded=together)
         self.joints = found
         b = self.builder
-        roots = by_tangents(b, absorbed(b, folded(b, loop.roots())))
+        roots = without_needless_guards(b, absorbed(b, folded(b, loop.roots())))
+        roots = by_tangents(b, roots)
         roots = flattened(b, sums_as_products(b, roots))
         loop.loss, loop.following = roots[0], roots[1:]
         return loop
