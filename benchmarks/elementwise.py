@@ -209,10 +209,7 @@ def seconds(chain: str, how: str, n: int, dtype: str) -> float:
 def _alone(what: str, chain: str, how: str, n: int, dtype: str) -> float:
     """One contender in a process of its own, on one core."""
     command = [sys.executable, __file__, "--one", what, chain, how, str(n), dtype]
-    found = subprocess.run(
-        command, capture_output=True, text=True, check=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, {max(os.sched_getaffinity(0))}) if what == "time" else None,
-    )  # fmt: skip
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(json.loads(found.stdout.splitlines()[-1]))
 
 
@@ -275,6 +272,8 @@ def report() -> list[str]:
 def main() -> None:
     if "--one" in sys.argv:
         what, chain, how, n, dtype = sys.argv[sys.argv.index("--one") + 1 :]
+        if what == "time" and hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
         print(json.dumps((peak if what == "memory" else seconds)(chain, how, int(n), dtype)))
         return
     n = int(float(sys.argv[1])) if len(sys.argv) > 1 else ENTRIES

@@ -76,7 +76,8 @@ def compiled_quickly(backend: str) -> Iterator[None]:
 def test_random_graphs(backend: str, dtype: str) -> None:
     needed(backend)
     seeds = range(30 if backend == "torch" else 3)
-    check_together(backend, [(f"seed {seed}", *graph(seed, dtype)) for seed in seeds])
+    with compiled_quickly(backend):
+        check_together(backend, [(f"seed {seed}", *graph(seed, dtype)) for seed in seeds])
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -122,14 +123,17 @@ def test_logic_whole_numbers_and_indices(backend: str) -> None:
     ]  # fmt: skip
     program = cg.compile(found, inputs=[n], backend=backend)
     run = cg.run(found)
-    for node, value in zip(found, program(n.value), strict=True):
+    with compiled_quickly(backend):
+        values = program(n.value)
+    for node, value in zip(found, values, strict=True):
         np.testing.assert_array_equal(value, run.value(node), err_msg=str(node))
         assert value.dtype == run.value(node).dtype
     root = cg.sum(
         sum(cg.sum(cg.square(f)) for f in found if f.dtype.kind == "f" and "cum" not in f.op.name)
     )
     program = cg.compile([root], inputs=[], gradients=[x], backend=backend)
-    (value,), slopes = program()
+    with compiled_quickly(backend):
+        (value,), slopes = program()
     assert_near([value, *slopes], root, [x])
 
 
@@ -178,7 +182,7 @@ def test_torch_takes_the_function() -> None:
     program = cg.compile(cost, inputs=[X, Y], backend="torch")
     module = program.module()
     tensors = [torch.as_tensor(d) for d in data]
-    for function in (module, torch.compile(module, backend="aot_eager")):
+    for function in (module, torch.compile(module, backend="eager")):
         module.zero_grad()
         function(*tensors).backward()
         run = cost.backward({X: data[0], Y: data[1]})
@@ -230,7 +234,7 @@ def test_what_has_no_words_is_named(backend: str) -> None:
     loss = cg.sum(cg.convolve(cg.linear_recurrence(x, x, name="top"), x))
     with pytest.raises(cg.UnsupportedError, match=r"(?s)'top' \(linear_recurrence\).*convolve"):
         cg.compile(loss, backend=backend)
-    with pytest.raises(ValueError, match="'numpy', 'jax', 'torch'"):
+    with pytest.raises(ValueError, match="'numpy', .*'jax', 'torch'"):
         cg.compile(loss, backend="tensorflow")
     with pytest.raises(cg.CgraphError, match="takes 1 values"):
         cg.compile(cg.sum(x), inputs=[x], backend=backend)()
