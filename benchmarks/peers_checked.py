@@ -240,8 +240,11 @@ def one_point(
 ) -> None:
     """All libraries at one point, in one precision."""
     eps, tolerance = float(np.finfo(dtype).eps), TOLERANCE[dtype]
+    given = args
     with np.errstate(all="ignore"):
         args = tuple(np.asarray(x, dtype) if np.asarray(x).dtype.kind == "f" else x for x in args)
+    if any(np.any((x == 0) != (np.asarray(y) == 0)) for x, y in zip(args, given, strict=True)):
+        return  # too small for float32
     smallest, largest = (1e-35, 1e35) if dtype == "float32" else (1e-290, 1e300)
     if any(
         not np.all(np.isfinite(x))
@@ -268,7 +271,7 @@ def one_point(
         try:
             _, found = call.gradients(args, case.wrt)
         except Exception as error:
-            if not isinstance(error, NotImplementedError):
+            if "not implemented" not in str(error) and not isinstance(error, NotImplementedError):
                 add(
                     result,
                     subject,

@@ -39,8 +39,8 @@ def _both(call: str, torch: str | None = None, **also: Any) -> dict[str, str]:
 
 
 def _of_symmetric(m: Any, a: Any) -> Any:
-    """Σ W ∘ exp of the symmetric matrix of which the lower triangle is read: the exponential, whatever its eigenvectors are."""
-    return _weighed(m, m.expm(m._lower(a)))
+    """Σ W ∘ exp of the symmetric part: the exponential, whatever its eigenvectors are."""
+    return _weighed(m, m.expm((a + a.T) / 2))
 
 
 def _rebuilt(m: Any, a: Any) -> Any:
@@ -70,11 +70,11 @@ MATRICES: list[Case] = [
     Case("cholesky", lambda m, a: m.sum(m.cholesky((a + a.T) / 2)), _both("np.sum(np.linalg.cholesky((a + a.T) / 2))"), [at(POSITIVE),
          at(ONE), at(HILBERT)]),
     Case("eigvalsh", lambda m, a: m.eigvalsh(a)[0] + 3 * m.eigvalsh(a)[-1],
-         _both("np.linalg.eigvalsh(a)[0] + 3 * np.linalg.eigvalsh(a)[-1]", autograd=False), [at(POSITIVE), at(np.diag([1.0, 2.0, 3.0]))]),
-    Case("eigh, the sum of the eigenvalues' exponentials", lambda m, a: np.trace(m.expm(m._lower(a))),
-         _both("np.sum(np.exp(np.linalg.eigh(a)[0]))"), [at(POSITIVE / 9), at(TWICE), at(np.eye(3)), at(CLOSE)]),
+         _both("np.linalg.eigvalsh((a + a.T) / 2)[0] + 3 * np.linalg.eigvalsh((a + a.T) / 2)[-1]", autograd=False), [at(POSITIVE), at(np.diag([1.0, 2.0, 3.0]))]),
+    Case("eigh, the sum of the eigenvalues' exponentials", lambda m, a: np.trace(m.expm((a + a.T) / 2)),
+         _both("np.sum(np.exp(np.linalg.eigh((a + a.T) / 2)[0]))"), [at(POSITIVE / 9), at(TWICE), at(np.eye(3)), at(CLOSE)]),
     Case("eigh, the exponential put together again", _of_symmetric,
-         _both("np.sum((np.linalg.eigh(a)[1] * np.exp(np.linalg.eigh(a)[0])) @ np.linalg.eigh(a)[1].T * w)"), [at(POSITIVE / 9),
+         _both("np.sum((np.linalg.eigh((a + a.T) / 2)[1] * np.exp(np.linalg.eigh((a + a.T) / 2)[0])) @ np.linalg.eigh((a + a.T) / 2)[1].T * w)"), [at(POSITIVE / 9),
          at(TWICE), at(np.eye(3)), at(CLOSE)]),
     Case("svd, the matrix put together again", _rebuilt,
          _both("np.sum((np.linalg.svd(a)[0] * np.linalg.svd(a)[1]) @ np.linalg.svd(a)[2] * w)"), [at(REGULAR), at(TWICE), at(np.eye(3)),
@@ -119,5 +119,5 @@ MATRICES: list[Case] = [
     Case("lu, U", lambda m, a: m.det(a) / a[0, 0], {"torch": "torch.linalg.lu(a)[2].diagonal()[1:].prod()",
          "jax": "jnp.prod(jnp.diag(jax.scipy.linalg.lu(a)[2])[1:])"}, [at(REGULAR)]),
     Case("eig, the eigenvalues", lambda m, a: m.trace(a), {"torch": "torch.linalg.eigvals(a).real.sum()",
-         "autograd": "np.sum(np.linalg.eig(a)[0])"}, [at(REGULAR), at(TWICE)]),
+         "autograd": "np.sum(np.real(np.linalg.eig(a)[0]))"}, [at(REGULAR), at(TWICE)]),
 ]  # fmt: skip

@@ -43,21 +43,10 @@ def by_matrix(function: Callable[..., Any]) -> Callable[..., Array]:
 
 
 class Functions:
-    """NumPy's names over mpmath: elementwise ones here, the rest are NumPy's own, which add and multiply objects."""
+    """NumPy's names over mpmath: functions of numbers and matrices by name, the rest are NumPy's own, which add and multiply objects."""
 
-    pi = property(lambda self: +mp.pi)
-    exp, log, sin, cos, tan = map(each, (mp.exp, mp.log, mp.sin, mp.cos, mp.tan))
-    sqrt, tanh, sinh, cosh = map(each, (mp.sqrt, mp.tanh, mp.sinh, mp.cosh))
-    log1p, expm1 = each(lambda x: mp.log(1 + x)), each(lambda x: mp.exp(x) - 1)
-    erf, erfc, ncdf, loggamma, digamma = map(
-        each, (mp.erf, mp.erfc, mp.ncdf, mp.loggamma, mp.digamma)
-    )
-    abs = each(lambda x: abs(x))
-    sigmoid = each(lambda x: 1 / (1 + mp.exp(-x)))
-    maximum, minimum = each(lambda a, b: a if a >= b else b), each(lambda a, b: a if a <= b else b)
-    power = each(lambda a, b: mp.mpf(1) if b == 0 else a**b)
-    det, inv, expm, sqrtm = map(by_matrix, (mp.det, mp.inverse, mp.expm, mp.sqrtm))
-    logm, cholesky = by_matrix(mp.logm), by_matrix(mp.cholesky)
+    def __init__(self, **named: Callable[..., Any]) -> None:
+        self.__dict__.update(named)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(np, name)
@@ -67,15 +56,7 @@ class Functions:
         return found.reshape(np.shape(b))
 
     def eigvalsh(self, a: Array) -> Array:
-        return np.array(list(mp.eigsy(_matrix(self._lower(a)), eigvals_only=True)), object)
-
-    def _lower(self, a: Array) -> Array:
-        a = np.asarray(a)
-        return np.tril(a) + np.tril(a, -1).T
-
-    def eigh(self, a: Array) -> tuple[Array, Array]:
-        w, v = mp.eigsy(_matrix(self._lower(a)))
-        return np.array(list(w), object), _array(v)
+        return np.array(list(mp.eigsy(_matrix((a + a.T) / 2), eigvals_only=True)), object)
 
     def svdvals(self, a: Array) -> Array:
         return np.array(list(mp.svd_r(_matrix(a), compute_uv=False)), object)
@@ -90,7 +71,14 @@ class Functions:
         return x - np.expand_dims(self.logsumexp(x, axis), axis)
 
 
-m = Functions()
+m = Functions(
+    **{name: each(getattr(mp, name)) for name in ("exp", "log", "sqrt", "erf", "erfc", "digamma")},
+    abs=each(lambda x: abs(x)),
+    sigmoid=each(lambda x: 1 / (1 + mp.exp(-x))),
+    power=each(lambda a, b: mp.mpf(1) if b == 0 else a**b),
+    **{name: by_matrix(getattr(mp, name)) for name in ("det", "expm", "sqrtm", "logm", "cholesky")},
+    inv=by_matrix(mp.inverse),
+)
 
 
 def numbers(x: Any) -> Array:
@@ -125,6 +113,8 @@ def value_and_gradient(
                 x = exact[i][k]
                 h = step * abs(x) if x else step
                 slope[k] = (at(i, k, x + h) - at(i, k, x - h)) / (2 * h)
+                if abs(slope[k]) < step:  # what is left of higher powers of the step
+                    slope[k] = mp.mpf(0) if not x else slope[k]
             found.append(slope)
         value = mp.mpf(np.asarray(f(m, *exact), object).item().real)
         return value, found

@@ -35,11 +35,12 @@ def torched(f: Any) -> Any:
     return on_arrays
 
 
-def same(name: str, *args: Any, torch_name: str | None = None, **kw: Any) -> Line:
+def same(name: str, *args: Any, torch_name: str | None = None, wrt: Any = None, **kw: Any) -> Line:
     ours, theirs = getattr(nnf, name), getattr(TF, torch_name or name)
+    tensors = {k: torch.tensor(v) if isinstance(v, np.ndarray) else v for k, v in kw.items()}
     return Line(
         f"{name}-{kw}-{[np.shape(a) for a in args]}",
-        lambda *a: ours(*a, **kw), torched(lambda *a: theirs(*a, **kw)), args, value=1e-12,
+        lambda *a: ours(*a, **kw), torched(lambda *a: theirs(*a, **tensors)), args, wrt, value=1e-12,
     )  # fmt: skip
 
 
@@ -55,6 +56,32 @@ LINES = [
     Line("prelu", nnf.prelu, torched(TF.prelu), (X2, np.array([0.1, 0.2, 0.3, 0.4]))),
     Line("prelu-1", nnf.prelu, torched(TF.prelu), (X2, np.array([0.1]))),
     Line("glu", lambda x: nnf.glu(x, 1), torched(lambda x: TF.glu(x, 1)), (X2,)),
+    *(same(f, N(3, 4), N(3, 4), reduction=r) for f in ("mse_loss", "l1_loss", "huber_loss", "smooth_l1_loss") for r in ("mean", "sum", "none")),
+    same("huber_loss", 3 * N(3, 4), N(3, 4), delta=0.7),
+    same("smooth_l1_loss", 3 * N(3, 4), N(3, 4), beta=0.3),
+    same("poisson_nll_loss", N(5), np.array([0.0, 0.5, 1.2, 3.0, 8.0]), full=True),
+    same("poisson_nll_loss", N(5) ** 2 + 0.1, N(5) ** 2, log_input=False),
+    same("gaussian_nll_loss", N(5), N(5), N(5) ** 2 + 0.2, full=True),
+    *(same("nll_loss", N(4, 3, 2), np.array([[0, 2], [1, 1], [-100, 0], [2, 2]]), weight=w, reduction=r)
+      for w in (None, np.array([0.2, 1.0, 3.0])) for r in ("mean", "sum", "none")),
+    same("nll_loss", N(3), np.array(1)),
+    *(same("cross_entropy", 5 * N(4, 3), np.array([0, 2, -100, 1]), weight=w, label_smoothing=a, reduction=r)
+      for w in (None, np.array([0.2, 1.0, 3.0])) for a in (0.0, 0.1) for r in ("mean", "none")),
+    same("cross_entropy", N(4, 3, 2), np.abs(N(4, 3, 2)), weight=np.array([0.2, 1.0, 3.0]), label_smoothing=0.2),
+    same("cross_entropy", N(3), np.array(1)),
+    same("binary_cross_entropy", np.array([0.1, 0.5, 0.9]), np.array([0.1, 0.3, 0.8]), weight=np.array([1.0, 2.0, 0.5])),
+    same("binary_cross_entropy_with_logits", ROW, np.array([0.0, 1.0, 0.3, 1.0, 0.0, 1.0, 1.0, 0.0]), pos_weight=np.array(2.5), reduction="sum"),
+    same("binary_cross_entropy_with_logits", ROW, np.array([0.0, 1.0, 0.3, 1.0, 0.0, 1.0, 1.0, 0.0])),
+    same("kl_div", -np.abs(N(2, 3)), np.array([[0.2, 0.1, 0.7], [0.3, 0.3, 0.4]]), reduction="batchmean"),
+    same("kl_div", -np.abs(N(2, 3)), -np.abs(N(2, 3)), log_target=True, reduction="sum"),
+    same("soft_margin_loss", ROW, np.sign(ROW[::-1].copy())),
+    same("hinge_embedding_loss", N(6), np.array([1, -1, 1, -1, 1, -1]), margin=0.8),
+    same("normalize", N(2, 3, 2)),
+    same("normalize", N(2, 3), p=3.0, dim=0),
+    same("cosine_similarity", N(2, 3), N(2, 3)),
+    same("pairwise_distance", N(2, 3), N(2, 3), keepdim=True),
+    same("cosine_embedding_loss", N(4, 3), N(4, 3), np.array([1, -1, -1, 1]), margin=-0.2),
+    *(same("triplet_margin_loss", N(4, 3), N(4, 3), N(4, 3), margin=4.0, swap=s) for s in (False, True)),
     Line("linear", nnf.linear, torched(TF.linear), (N(2, 3), N(4, 3), N(4))),
     Line("conv1d", nnf.conv1d, torched(TF.conv1d), (X1, N(5, 4, 3), N(5))),
     same("conv1d", X1, N(4, 2, 3), stride=2, padding=1, dilation=2, groups=2),

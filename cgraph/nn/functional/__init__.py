@@ -36,6 +36,26 @@ from cgraph.nn.functional.normalization import (
     layer_norm,
     rms_norm,
 )
+from cgraph.nn.functional.objectives import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cosine_embedding_loss,
+    cosine_similarity,
+    cross_entropy,
+    gaussian_nll_loss,
+    hinge_embedding_loss,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    mse_loss,
+    nll_loss,
+    normalize,
+    pairwise_distance,
+    poisson_nll_loss,
+    smooth_l1_loss,
+    soft_margin_loss,
+    triplet_margin_loss,
+)
 from cgraph.nn.functional.pooling import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -78,6 +98,7 @@ from cgraph.ops.softmax import log_softmax, softmax
 from cgraph.ops.structure import swapaxes
 
 soft_sign, logsoftmax = softsign, log_softmax  # MyGrad's names
+hardtanh, hardsigmoid, hardswish = hard_tanh, hard_sigmoid, hard_swish  # PyTorch's
 
 
 def linear(x: Any, weight: Any, bias: Any = None, *, name: str | None = None) -> Any:
@@ -90,10 +111,13 @@ def linear(x: Any, weight: Any, bias: Any = None, *, name: str | None = None) ->
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool_nd", "avg_pool1d", "avg_pool2d", "avg_pool_nd", "batch_norm",
-    "batchnorm", "conv1d", "conv2d", "conv3d", "conv_nd", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
-    "conv_transpose_nd", "dropout", "elu", "embedding", "focal_loss", "gelu", "glu", "group_norm", "gru", "gru_cell", "hard_sigmoid",
-    "hard_swish", "hard_tanh", "instance_norm", "layer_norm", "leaky_relu", "linear", "log_softmax", "logsoftmax", "lstm_cell",
-    "margin_ranking_loss", "max_pool", "max_pool1d", "max_pool2d", "max_pool_nd", "mish", "multiclass_hinge",
-    "negative_log_likelihood", "prelu", "relu", "relu6", "rms_norm", "rnn_cell", "scaled_dot_product_attention", "selu", "sigmoid",
-    "silu", "soft_sign", "softmax", "softmax_crossentropy", "softmax_focal_loss", "softplus", "softsign", "swish", "tanh",
+    "batchnorm", "binary_cross_entropy", "binary_cross_entropy_with_logits", "conv1d", "conv2d", "conv3d", "conv_nd",
+    "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "conv_transpose_nd", "cosine_embedding_loss", "cosine_similarity",
+    "cross_entropy", "dropout", "elu", "embedding", "focal_loss", "gaussian_nll_loss", "gelu", "glu", "group_norm", "gru", "gru_cell",
+    "hard_sigmoid", "hard_swish", "hard_tanh", "hardsigmoid", "hardswish", "hardtanh", "hinge_embedding_loss", "huber_loss",
+    "instance_norm", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear", "log_softmax", "logsoftmax", "lstm_cell",
+    "margin_ranking_loss", "max_pool", "max_pool1d", "max_pool2d", "max_pool_nd", "mish", "mse_loss", "multiclass_hinge",
+    "negative_log_likelihood", "nll_loss", "normalize", "pairwise_distance", "poisson_nll_loss", "prelu", "relu", "relu6", "rms_norm",
+    "rnn_cell", "scaled_dot_product_attention", "selu", "sigmoid", "silu", "smooth_l1_loss", "soft_margin_loss", "soft_sign",
+    "softmax", "softmax_crossentropy", "softmax_focal_loss", "softplus", "softsign", "swish", "tanh", "triplet_margin_loss",
 ]  # fmt: skip
