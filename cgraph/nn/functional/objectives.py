@@ -33,7 +33,8 @@ from cgraph.ops.elementwise import (
     where,
 )
 from cgraph.ops.losses import bce, stable_bce
-from cgraph.ops.reduction import log_softmax, mean, sum
+from cgraph.ops.reduction import mean, sum
+from cgraph.ops.softmax import log_softmax
 from cgraph.ops.structure import cast, expand_dims
 
 
