@@ -41,7 +41,7 @@ MOST_MULTIPLIED = 4096
 BLOCK = 1024
 MOST_INLINE = 6
 # Functions that come in a form for vectors, and entries from which on that is faster than libm's, which is quicker with a single number.
-VECTORS = ("exp", "log1p", "log")
+VECTORS = ("exp", "expm1", "log", "log1p", "tanh", "cosh")
 LEAST_VECTOR = 16
 
 WORDS: dict[str, str] = {

@@ -64,7 +64,7 @@ def plain(source: str, rows: dict[str, Any]) -> Any:
 
         def __exit__(self, *error: object) -> None: ...
 
-    ufuncs = {name: getattr(np, name) for name in ("exp", "log1p", "log")}
+    ufuncs = {name: getattr(np, name) for name in ("exp", "expm1", "log", "log1p", "tanh", "cosh")}
     scope = {
         **CAREFUL, **ufuncs, **rows, "plus": lambda a, b: a + b, "larger": np.maximum, "smaller": np.minimum,
         "float32": np.float32, "float64": np.float64, "inf": np.inf, "nan": np.nan, "objmode": Block(),
