@@ -7,7 +7,7 @@ from typing import Any, assert_type
 import numpy as np
 
 import cgraph as cg
-from cgraph import Node, Run
+from cgraph import Node, Run, testing
 
 x = cg.parameter("x", np.ones((2, 3)))
 w: Node = cg.input("w", shape=(3, None))
@@ -30,6 +30,9 @@ assert_type(cg.sum(x).backward(), Run)
 assert_type(cg.run(x), Run)
 assert_type(cg.draw(x), cg.Diagram)
 assert_type(cg.exp.name, str)
+
+assert_type(testing.check_gradients(cg.sum(x)), testing.Report)
+assert_type(cg.testing.check_op("exp"), testing.OpReport)
 
 cg.sigmoid(x, x)  # type: ignore[call-overload]
 cg.sigmoid(x, axis=0)  # type: ignore[call-overload]

@@ -1,4 +1,4 @@
-"""Write cgraph/__init__.pyi, what type checkers and editors see of `cgraph`: ``python tools/stubs.py``. A test keeps it up to date.
+"""Write what type checkers and editors see of `cgraph` and `cgraph.testing`: ``python tools/stubs.py``. A test keeps it up to date.
 
 At run time the names of `cg` come from the table of the ops, from lists of modules that load when they are touched, and from NumPy's other
 names; none of which can be read from the source. Here the same tables are written out: every op and function with its arguments and its
@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import cgraph as cg
+from cgraph import testing
 from cgraph.compile import compile
 from cgraph.draw import draw
 from cgraph.numpy_names import ALIASES
 from cgraph.op import Op
 
 PACKAGE = Path(cg.__file__).parent
-STUB = PACKAGE / "__init__.pyi"
+STUB, TESTING = PACKAGE / "__init__.pyi", PACKAGE / "testing" / "__init__.pyi"
 
 HEAD = '''\
 """cgraph: computational graphs you can build, see, check and differentiate."""
@@ -89,6 +90,18 @@ def text() -> str:
         if name in functions and other not in vars(cg)
     ]
     parts += [f"\n__version__: str\n__all__ = {sorted(cg.__all__)!r}\n"]
+    return "".join(parts)
+
+
+def testing_text() -> str:
+    """The stub of `cgraph.testing`, all of whose names load when they are touched."""
+    parts = [f'"""{testing.__doc__}"""\n\n# Made from the table by `python tools/stubs.py`.\n\n']
+    parts += [
+        f"from cgraph.testing.{module} import {name} as {name}\n"
+        for name, module in sorted(testing._WHERE.items())
+    ]
+    parts += ["from cgraph.testing.generate import strategies as strategies\n"]
+    parts += [f"\n__all__ = {testing.__all__!r}\n"]
     return "".join(parts)
 
 
@@ -179,4 +192,5 @@ def docstring(function: Any, indent: int) -> str:
 
 if __name__ == "__main__":
     STUB.write_text(text(), encoding="utf-8")
-    print(STUB)
+    TESTING.write_text(testing_text(), encoding="utf-8")
+    print(STUB, TESTING)
