@@ -34,7 +34,8 @@ def _concatenate_local(i: int, out: Any, *operands: Any, axis: int) -> LinearMap
 # fmt: off
 concatenate_op: Op = op(
     "concatenate", lambda *operands, axis: np.concatenate(operands, axis), _concatenate_local, variadic=True,
-    shape=lambda *operands, axis: shapes.concatenate(operands, axis), formula=F("[$a, $b, …]", "[$a, $b, \\dots]", "the part for $a"),
+    shape=lambda *operands, axis: shapes.concatenate(operands, axis),
+    formula=F("[$a, $b, …]", "[$a, $b, \\dots]", "the part for $a", adjoint="its part of UPSTREAM"),
 )
 # fmt: on
 

@@ -259,7 +259,8 @@ mean_op: Op = linear_op(
 )
 max = reduction(
     "max", lambda x, axes, keepdims: np.maximum.reduce(x, axis=axes, keepdims=keepdims), _shares, combine=maximum,
-    margin=_margin_of_extreme(largest=True), formula=F("max $a", r"\max $a", "1 at the maximum, ties share"),
+    margin=_margin_of_extreme(largest=True), formula=F("max $a", r"\max $a", "1 at the maximum, ties share",
+        adjoint="UPSTREAM where $a is the max"),
     doc="""The largest entry over `axis`; entries that tie share the gradient equally.
 
 >>> import cgraph as cg
@@ -270,7 +271,8 @@ array([0.5, 0. , 0.5])
 )
 min = reduction(
     "min", lambda x, axes, keepdims: np.minimum.reduce(x, axis=axes, keepdims=keepdims), _shares, combine=minimum,
-    margin=_margin_of_extreme(largest=False), formula=F("min $a", r"\min $a", "1 at the minimum, ties share"),
+    margin=_margin_of_extreme(largest=False), formula=F("min $a", r"\min $a", "1 at the minimum, ties share",
+        adjoint="UPSTREAM where $a is the min"),
     doc="""The smallest entry over `axis`; entries that tie share the gradient equally.
 
 >>> import cgraph as cg

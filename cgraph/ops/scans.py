@@ -172,7 +172,8 @@ def _cumsum_adjoint(u: Any, x: Any, axis: int) -> Any:
 # fmt: off
 cumsum_op: Op = linear_op(
     "cumsum", lambda x, axis: np.cumsum(x, axis=axis), _cumsum_adjoint, shape=lambda x, axis: x, dtype=_sum_dtype, family="reduction",
-    role="linear", formula=F("running sum of $a", r"\sum_{j \le i} {$a}_j", "1 from there on"),
+    role="linear", formula=F("running sum of $a", r"\sum_{j \le i} {$a}_j", "1 from there on",
+        adjoint="running sum of UPSTREAM from the end"),
 )
 # fmt: on
 

@@ -161,12 +161,12 @@ def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
 reshape_op: Op = op(
     "reshape", lambda x, *like, shape=None: np.reshape(x, target_shape(shape, like)), _reshape_local, None,
     shape=lambda x, *like, shape=None: like[0] if shape is None else shapes.reshape(x, shape), dtype=lambda x, *like: x,
-    formula=F("$a reshaped", "$a", "1", None),
+    formula=F("$a reshaped", "$a", "1", None, adjoint="UPSTREAM reshaped"),
 )
 transpose_op: Op = op(
     "transpose", lambda x, axes: np.transpose(x, axes),
     lambda out, x, axes: Rearrange(lambda t: transpose_op(t, axes=axes), lambda u: transpose_op(u, axes=_inverse(axes))),
-    shape=lambda x, axes: tuple(x[i] for i in axes), symbol="ᵀ", formula=F("$aᵀ", "$a^T", "1"),
+    shape=lambda x, axes: tuple(x[i] for i in axes), symbol="ᵀ", formula=F("$aᵀ", "$a^T", "1", adjoint="(UPSTREAM)ᵀ"),
 )
 # fmt: on
 

@@ -160,7 +160,7 @@ def value(node: Node, operands: Sequence[str]) -> str:
             text = MINUS + wrap(operands[0], 6)
         case "broadcast_to" | "sum_to" | "cast":
             text = operands[0]
-        case "concatenate" | "stack":
+        case "concatenate":
             shown = [*operands[:3], "…", operands[-1]] if len(operands) > 4 else operands
             text = f"[{', '.join(shown)}]"
         case "getitem":
@@ -331,23 +331,14 @@ def _index(node: Node) -> str:
 
 
 def adjoint(node: Node, operands: Sequence[str], out: str) -> str:
-    """What an op that is neither elementwise nor a product does with `UPSTREAM` on the way back."""
+    """What an op that is neither elementwise nor a product does with `UPSTREAM` on the way back: as its formula says, but where that takes
+    the axes or sizes of the node."""
     match node.op.name:
-        case "reshape" | "expand_dims" | "squeeze":
-            return "UPSTREAM reshaped"
-        case "transpose" | "swapaxes":
-            return "(UPSTREAM)ᵀ"
         case "getitem":
             return f"UPSTREAM put at [{_index(node)}]"
-        case "concatenate" | "stack":
-            return "its part of UPSTREAM"
-        case "max" | "min":
-            return f"UPSTREAM where {operands[0]} is the {node.op.name}"
         case "sum" | "mean":
             count = "" if node.op.name == "sum" else f"{fraction_of(node)} "
             return f"{count}UPSTREAM, repeated"
-        case "cumsum":
-            return "running sum of UPSTREAM from the end"
         case "softmax":
             return f"{out} ⊙ (UPSTREAM − Σ{along(node)}({out} ⊙ UPSTREAM))"
         case "log_softmax":

@@ -15,13 +15,9 @@ from cgraph.node import Node
 BROADCASTS = ("broadcast_to", "sum_to")
 _MOVES = (
     "transpose",
-    "swapaxes",
     "reshape",
     "getitem",
     "concatenate",
-    "stack",
-    "expand_dims",
-    "squeeze",
 )
 IMPLICIT = (*BROADCASTS, "cast")  # put in by cgraph where shapes and dtypes meet
 _ARITHMETIC = frozenset(
@@ -32,9 +28,7 @@ _ARITHMETIC = frozenset(
         "reciprocal",
         "sum",
         "mean",
-        "dot",
         "transpose",
-        "swapaxes",
         "reshape",
     }
 )
@@ -146,7 +140,7 @@ def is_linear(card: Card) -> bool:
             if not lends_shape(node, i)
         ]
         name = node.op.name
-        if name in ("multiply", "matmul", "dot") or (name == "divide" and operands[1] == (0, 0)):
+        if name in ("multiply", "matmul") or (name == "divide" and operands[1] == (0, 0)):
             powers[node] = (sum(a for a, _ in operands), sum(b for _, b in operands))
         elif node.op.role == "linear" or name in IMPLICIT or name in _MOVES:
             powers[node] = (

@@ -17,10 +17,10 @@ from cgraph.op import Op
 
 _UNNAMED = {"input": "in", "parameter": "par", "constant": "c"}
 _WORDS = {
-    "add": "sum", "subtract": "diff", "multiply": "prod", "divide": "quot", "negative": "neg", "matmul": "prod", "dot": "prod",
+    "add": "sum", "subtract": "diff", "multiply": "prod", "divide": "quot", "negative": "neg", "matmul": "prod",
     "power": "power", "square": "square", "reciprocal": "inverse", "sqrt": "root", "abs": "abs", "sum_to": "sum", "sigmoid": "σ",
-    "log": "ln", "broadcast_to": "repeated", "getitem": "part", "concatenate": "joined", "stack": "stacked", "transpose": "turned",
-    "swapaxes": "turned", "reshape": "reshaped", "relu": "ReLU", "bce": "BCE", "stable_bce": "BCE", "mse": "MSE", "cast": "cast",
+    "log": "ln", "broadcast_to": "repeated", "getitem": "part", "concatenate": "joined", "transpose": "turned",
+    "reshape": "reshaped", "relu": "ReLU", "bce": "BCE", "stable_bce": "BCE", "mse": "MSE", "cast": "cast",
     "stable_cross_entropy": "CE",
 }  # fmt: skip
 _LETTERED = re.compile(r"([^\W\d_]{1,3})_([a-z]{1,2})")
