@@ -324,7 +324,7 @@ def namesake_of_caller() -> str:
                 )
         except ImportError:
             pass
-    return f"{asked}.{name} takes numbers: give it node.value, or see what cg.special and cg.linalg have."
+    return f"{asked}.{name} takes numbers: give it node.value, or see what cg.special, cg.stats and cg.linalg have."
 
 
 def apply(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cgraph import shapes
-from cgraph.errors import DTypeError, ShapeError
+from cgraph.errors import DTypeError, ShapeError, UnsupportedError
 from cgraph.op import DType
 from cgraph.operators import Operators
 
@@ -36,6 +36,7 @@ def copied(value: Any, label: str, dtype: Any = None) -> Array:
     """A private copy of what was given; Python's whole numbers become float64, the dtype of a graph of numbers."""
     if isinstance(value, Operators):
         raise DTypeError(f"{label!r}: a value has to be numbers, not {value!r}; take node.value")
+    _not_masked(value, label)
     try:
         array = np.array(value)
     except ValueError as error:
@@ -44,6 +45,14 @@ def copied(value: Any, label: str, dtype: Any = None) -> Array:
     if dtype is not None:
         return array.astype(real_dtype(dtype, label))
     return array.astype(FLOAT64) if type(value) is int else array
+
+
+def _not_masked(value: Any, label: str) -> None:
+    """Refuse an array of `numpy.ma` that hides entries: here they would count."""
+    if value.__class__ is not np.ndarray and np.any(getattr(value, "_mask", False)):
+        raise UnsupportedError(
+            f"{label!r}: a masked array; give value.filled(...), and choose with cg.where(mask, ...) or where= what counts"
+        )
 
 
 def held(array: Array) -> Any:

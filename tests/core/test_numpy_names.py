@@ -151,6 +151,7 @@ def test_writing_into_an_array_with_a_node_is_refused() -> None:
         (lambda x: scipy.special.comb(x, 2), r"scipy\.special\.comb takes numbers"),
         (lambda x: scipy.special.huber(1.0, x), "the ufunc huber"),
         (lambda x: ~x, "invert: 'x' has dtype float64"),
+        (lambda x: x * np.ma.array([1.0, 2.0], mask=[False, True]), "masked array"),
         (lambda x: x & 1, "bitwise_and: 'x' has dtype float64"),
         (lambda x: x.norm(), r"cg\.linalg\.norm"),
         (lambda x: x.pow(2), r"cg\.power"),
