@@ -133,6 +133,8 @@ class _Draw(ModuleType):
             title, caption: instead of the ones made up.
             collapse: from how many boxes scopes are collapsed; None for never. force: draw above the limit of 300 boxes all the same.
             numbers: where the numbers of ops stand: on the "arrows" or in the "boxes"; "auto" puts them inside in large pictures.
+            detail: how much stands in the boxes where numbers stand there: "full" with local gradients, "compact" without, "tight" in as few
+                lines as possible; "auto" takes the first with which the picture can be read on a page.
             elsewhere: leaves that stand for what another part of a net computes; drawn as such, not as data.
             style: a function of each Box or Arrow (`cgraph.draw.model.diagram`), giving another one or None for no change.
 

@@ -25,10 +25,25 @@ def stubs() -> Any:
     return module
 
 
+def declared(text: str) -> str:
+    """What a stub says but for its docstrings: a better sentence in a docstring is taken over the next time the stub is made."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            node.body = [
+                part
+                for part in node.body
+                if not (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))
+            ]
+    return ast.dump(tree, indent=1)
+
+
 def test_the_stub_is_up_to_date(stubs: Any) -> None:
     made = {stubs.STUB: stubs.text(), stubs.TESTING: stubs.testing_text()}
     for path, text in made.items():
-        assert path.read_text(encoding="utf-8") == text, "run: python tools/stubs.py"
+        assert declared(path.read_text(encoding="utf-8")) == declared(text), (
+            "run: python tools/stubs.py"
+        )
 
 
 def test_every_name_is_there_and_no_other(stubs: Any) -> None:
