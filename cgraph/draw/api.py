@@ -198,7 +198,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 def draw(
     root: Node | Sequence[Node] | Run | Program | Profile, run: Run | None = None, *, step: int | str | None = None,
     focus: Node | None = None,
-    around: Node | None = None, hops: int = 2, dpi: int = DPI, **options: Any,
+    around: Node | None = None, hops: int = 2, open: Node | None = None, dpi: int = DPI, **options: Any,
 ) -> Diagram:  # fmt: skip
     """A diagram of everything that `root` depends on.
 
@@ -209,6 +209,7 @@ def draw(
         step: one moment of the backward pass: "forward", 0 for the seed, k for the k-th op that hands back its gradients.
         focus: show only the paths from this node to the root.
         around, hops: show only what is at most `hops` edges away from a node.
+        open: a loop or a branch (or what `cg.scan` and its kin gave): what is inside it is drawn, with a run the first step.
         dpi: of a PNG.
         view: "cards" folds unnamed arithmetic into named cards, "expanded" draws every op, "layers" frames scopes,
             "collapsed" makes one box of a scope, "neuron" one box of everything between leaves and loss, "health" marks
@@ -253,6 +254,11 @@ def draw(
     for name, node in (("focus", focus), ("around", around)):
         if not isinstance(node, Node | None):
             raise DrawError(f"{name}={node!r}: a node of the graph")
+    if open is not None:
+        from cgraph.draw.views.opened import inside
+
+        root, title = inside(open, run if run is not None else root if hasattr(root, "roots") else None)  # type: ignore[arg-type]
+        run, options = None, {"title": title, **options}
     if hops < 0:
         raise DrawError(f"hops={hops}: 0 or more")
     picture = compose(root, run, step, focus, around, hops, Options.of(options))

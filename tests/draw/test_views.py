@@ -325,3 +325,19 @@ def test_cross_entropy_over_classes_shows_the_softmax_it_bypasses() -> None:
         # The probabilities are softmax's, the gradient that is drawn is P − Y, shared over two examples.
         p = np.exp(z.value) / np.exp(z.value).sum(axis=1, keepdims=True)
         assert f"{p[0, 1]:.3f}" in shown and f"{abs((p[0, 0] - 1) / 2):.3f}" in shown
+
+
+def test_a_loop_opens():
+    w, xs = cg.parameter("w", 0.5), cg.input("xs", [1.0, 2.0, 3.0])
+    h, _ = cg.scan(lambda h, x: (cg.tanh(w * h + x), None), cg.parameter("h", 0.25), xs)
+    loss = cg.square(h, name="loss")
+    (loop,) = h.parents
+    for root, node in ((loss, h), (loss, loop), (loss.backward(), h)):
+        drawn = cg.draw(root, open=node)
+        assert "3 times" in drawn.title and any(b.symbol == "tanh" for b in drawn.picture.boxes)
+    first = {b.name: b.number for b in drawn.picture.boxes}
+    assert (first["w"], first["h"], first["x"]) == ("0.5", "0.25", "1")
+    branch = cg.cond(w > 0.0, lambda: w * 2.0, lambda: w * 3.0)
+    assert "branches" in cg.draw(branch, open=branch).title
+    with pytest.raises(DrawError, match="nothing is inside"):
+        cg.draw(loss, open=w)

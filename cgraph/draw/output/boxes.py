@@ -13,6 +13,7 @@ from cgraph.draw.output.markup import LEFT, WIDE, font, framed, mono, row, table
 from cgraph.draw.output.theme import SERIF, Palette
 
 _STRIP = 9  # points, for a value that comes in beside the chain
+_ROUND = 130.0  # points of text that a circle holds; a longer sum makes it a card
 SCOPE_TONES = ("parameter", "loss", "data")  # of a collapsed scope: a colour of its own
 MARKS = {"data": "●", "parameter": "■", "constant": "○", "elsewhere": "◌"}
 
@@ -39,7 +40,8 @@ class BoxWriter:
         if box.kind == "scope":
             return self.scope(box)
         if box.kind == "op":
-            return self.circle(box) if self.circles and not box.value else self.card(box)
+            long = any(text_width(words, 10) > _ROUND for words in (*box.total, box.total_note))
+            return self.circle(box) if self.circles and not box.value and not long else self.card(box)
         return self.leaf(box)
 
     def tones(self, box: Box) -> tuple[str, str]:
