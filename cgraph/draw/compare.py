@@ -88,7 +88,10 @@ def _one(first: Builder, second: Builder, options: Options, names: tuple[str, st
 
 
 def _box(a: Box, b: Box) -> Box:
-    changed = (a.total, a.total_note) != (b.total, b.total_note)  # a product of one run alone would mislead
+    changed = (a.total, a.total_note) != (
+        b.total,
+        b.total_note,
+    )  # a product of one run alone would mislead
     return replace(
         b, number=_number(a.number, b.number), value=_lines(a.value, b.value), total=_heading(a.total, b.total),
         total_note="" if changed else b.total_note,

@@ -41,7 +41,9 @@ class BoxWriter:
             return self.scope(box)
         if box.kind == "op":
             long = any(text_width(words, 10) > _ROUND for words in (*box.total, box.total_note))
-            return self.circle(box) if self.circles and not box.value and not long else self.card(box)
+            return (
+                self.circle(box) if self.circles and not box.value and not long else self.card(box)
+            )
         return self.leaf(box)
 
     def tones(self, box: Box) -> tuple[str, str]:

@@ -35,7 +35,9 @@ def inside(node: Any, run: Run | None) -> tuple[Node | Sequence[Node] | Run, str
         results = [out for body in loop.params["bodies"] for out in body.outputs]
         return list(dict.fromkeys(results)), "The branches: one of them is computed"
     body, many = loop.params["body"], loop.params["length"]
-    title = f"One step of a loop that is carried out {text.count(many)} time{'s' if many != 1 else ''}"
+    title = (
+        f"One step of a loop that is carried out {text.count(many)} time{'s' if many != 1 else ''}"
+    )
     results = list(dict.fromkeys(body.outputs))
     if run is None or loop not in set(run.order):
         return results, title
