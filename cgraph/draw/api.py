@@ -259,7 +259,7 @@ def draw(
 
         root, title = inside(
             open, run if run is not None else root if hasattr(root, "roots") else None
-        )  # type: ignore[arg-type]
+        )
         run, options = None, {"title": title, **options}
     if hops < 0:
         raise DrawError(f"hops={hops}: 0 or more")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cgraph.run import Run
 
 
-def inside(node: Any, run: Run | None) -> tuple[Node | Sequence[Node] | Run, str]:
+def inside(node: Any, run: Any) -> tuple[Node | Sequence[Node] | Run, str]:
     """What to draw of a loop or branch, or of what was taken out of one: its results or a Run of them, and a title.
 
     Raises:
@@ -49,4 +49,4 @@ def inside(node: Any, run: Run | None) -> tuple[Node | Sequence[Node] | Run, str
     for i, (leaf, operand) in enumerate(zip(body.leaves, loop.parents, strict=True)):
         value = np.asarray(run.value(operand))
         feeds[leaf] = (value[at] if start <= i < start + rows else value).astype(leaf.dtype)
-    return Run(results, feeds, None), f"{title}: the first"
+    return Run(tuple(results), feeds, None), f"{title}: the first"
