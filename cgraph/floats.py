@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -19,9 +19,22 @@ from cgraph.op import CONSTANT, FLOAT_ERRORS, Op
 from cgraph.ops import kernels
 from cgraph.ops.elementwise import multiply, sigmoid, tanh
 
-# What is done ahead, and on the way back. FIRST and SECOND: a product of which that operand alone gets a share; PASS and SCALE: the
-# share of the first (or only) operand is the upstream, or a number times it.
-ADD, MULTIPLY, UNARY, SUBTRACT, OTHER, FIRST, SECOND, PASS, SCALE, NOTHING = range(10)
+# What is done ahead, and on the way back. Where one operand alone gets a share: FIRST and SECOND, of a product; PASS and PASS_SECOND, the
+# upstream as it is; SCALE and SCALE_SECOND, a number times it.
+(
+    ADD,
+    MULTIPLY,
+    UNARY,
+    SUBTRACT,
+    OTHER,
+    FIRST,
+    SECOND,
+    PASS,
+    PASS_SECOND,
+    SCALE,
+    SCALE_SECOND,
+    NOTHING,
+) = range(12)
 _AHEAD: dict[Any, int] = {operator.add: ADD, operator.sub: SUBTRACT, operator.mul: MULTIPLY}
 _FACTORS = multiply.partials
 # Partials that call an op, taken without the call.
@@ -31,23 +44,9 @@ _DIRECT: dict[Any, Callable[[float, float], float]] = {
 }
 
 
-class Action(NamedTuple):
-    """What a row does.
-
-    Attributes:
-        ahead, function: the code, and what to call where the code says so.
-        back, partial: the same for the way back.
-        op: the row of the derivative tables.
-        shares: which operands get a share.
-    """
-
-    ahead: int
-    function: Any
-    back: int
-    partial: Any
-    op: Op
-    shares: tuple[int, ...]
-
+# What a row does: the code and the function ahead; the code and the partial on the way back; its op, and which operands get a share.
+# A plain tuple, which Python takes apart faster than one with names.
+Action = tuple[int, Any, int, Any, Op, tuple[int, ...]]
 
 _actions: dict[Op, list[Action]] = {}
 MOST_PLACES = 1000  # of larger graphs, where each node stands is found out when it is asked for
@@ -86,9 +85,11 @@ def _action(op: Op, bits: int) -> Action:
         back = ADD if constants[1] == 1.0 else SUBTRACT
     elif shares == (0,) and constants[0] is not None:
         back, partial = PASS if constants[0] == 1.0 else SCALE, constants[0]
+    elif shares == (1,) and constants[1] is not None:
+        back, partial = PASS_SECOND if constants[1] == 1.0 else SCALE_SECOND, constants[1]
     elif len(partials) == 1:
         back, partial = UNARY, _DIRECT.get(partials, partials[0])
-    return Action(ahead, function, back, partial, op, shares)
+    return ahead, function, back, partial, op, shares
 
 
 class Rows:
@@ -160,8 +161,12 @@ class Rows:
                         g[j] -= u
                     elif code == PASS:
                         g[i] += g[k]
+                    elif code == PASS_SECOND:
+                        g[j] += g[k]
                     elif code == SCALE:
                         g[i] += g[k] * partial
+                    elif code == SCALE_SECOND:
+                        g[j] += g[k] * partial
                     elif code == OTHER:
                         self._send_each(k, i, j, op, shares, x, g, float)
                 return
@@ -211,7 +216,7 @@ class FloatGraph(Rows):
             else:
                 self.leaves.append((k, node))
         self.zeros = [-0.0 if node.active else None for node in self.nodes]
-        if _gaps and not _gaps.isdisjoint([action.op for action in self.actions]):
+        if _gaps and not _gaps.isdisjoint([op for *_, op, _ in self.actions]):
             self._leave_out()
 
     def _read(self, roots: Sequence[Node], leaves: list[tuple[int, Node]]) -> dict[Node, int]:
@@ -293,11 +298,11 @@ class FloatGraph(Rows):
         reached = [False] * len(self.zeros)
         reached[-1] = True
         for r in range(len(self.actions) - 1, -1, -1):
-            k, action = self.at[r], self.actions[r]
+            k, (*_, op, shares) = self.at[r], self.actions[r]
             places = self.operands(k, self.first[r], self.second[r])
             if not reached[k]:
-                self.actions[r] = actions_of(action.op)[0]
+                self.actions[r] = actions_of(op)[0]
                 continue
-            for n in action.shares:
+            for n in shares:
                 reached[places[n]] = True
         self.zeros = [z if there else None for z, there in zip(self.zeros, reached, strict=True)]

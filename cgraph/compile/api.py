@@ -27,7 +27,8 @@ def compile(
         outputs: a node or a list of nodes; or a function, which is traced when it is called; or nothing, for a decorator with options.
         inputs: the leaves that a call takes values for, in order; by default the inputs that have no value. All other leaves keep
             their current values, which are read at each call.
-        gradients: nodes to differentiate the first output with respect to; it has to be a scalar.
+        gradients: nodes to differentiate the first output with respect to; it has to be a scalar. For a function, which arguments,
+            by position; a call then gives the value and the gradients, as `value_and_gradient` does.
         backend: "numpy"; or "jax" or "torch", for a function in that framework's words (`FrameworkProgram`), which takes none of the
             options below.
         accuracy: "full", or "fast" for forms that are a few per cent quicker and less exact in the tails, see docs/compiling.md.
@@ -55,6 +56,8 @@ def compile(
     ...     return cg.sqrt(cg.sum(cg.square(a - b)))
     >>> distance(np.array([0.0, 0.0]), np.array([3.0, 4.0]))
     np.float64(5.0)
+    >>> cg.compile(lambda a: a * a, gradients=0)(3.0)
+    (np.float64(9.0), np.float64(6.0))
     """
     options: dict[str, Any] = {
         "backend": backend,
@@ -63,7 +66,7 @@ def compile(
         "copy": copy,
     }
     if outputs is None:
-        return partial(compile, **options)
+        return partial(compile, gradients=gradients, **options)
     if isinstance(outputs, Callable) and not isinstance(outputs, Node):  # type: ignore[arg-type]
-        return CompiledFunction(outputs, options)
+        return CompiledFunction(outputs, options, gradients)
     return make_program(outputs, inputs, gradients, **options)

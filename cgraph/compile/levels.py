@@ -163,11 +163,8 @@ class Levels:
         self.stretches: list[Batch | Loop] = []
         for begin, end, heads in _stretches(level, starts, leaves):
             if heads is None:
-                self.stretches.append(
-                    Loop(
-                        table.ops, begin, end, kind[begin:end], [a[begin:end] for a in args], mask[begin:end], wanted[begin:end]
-                    )
-                )  # fmt: skip
+                columns = [arg[begin:end] for arg in args]
+                self.stretches.append(Loop(table.ops, begin, end, kind[begin:end], columns, mask[begin:end]))  # fmt: skip
                 continue
             for a, b in zip(heads, [*heads[1:], end], strict=True):
                 op = table.ops[kind[a]]

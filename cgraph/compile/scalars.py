@@ -69,44 +69,46 @@ def read(roots: Sequence[Node], targets: Sequence[Node] = ()) -> Scalars | None:
     more: list[tuple[int, list[int]]] = []  # operands from the third on
     level: list[int] = []
     active: list[bool] = []
-    get, code_of = at.get, codes.get
+    code_of = codes.get
     below = size = 0
     i: Any
     j: Any
     for root in [*roots, *targets]:
-        # Depth first, and flat: this loop is half of what compiling costs.
+        # The walk of `graph.order`; this loop is half of what compiling costs.
         stack = [root]
-        push = stack.append
+        push, pop = stack.append, stack.pop
         while stack:
-            node = stack[-1]
+            node = pop()
+            if node in at:
+                continue
             parents = node.parents
             n = len(parents)
             rest: Any = ()
             j = -1
             if n == 2:
                 a, b = parents
-                i = get(a)
-                if i is None:
+                if a not in at:
+                    push(node)
+                    push(b)
                     push(a)
                     continue
-                j = get(b)
-                if j is None:
+                if b not in at:
+                    push(node)
                     push(b)
                     continue
+                i, j = at[a], at[b]
             elif n == 1:
-                i = get(parents[0])
-                if i is None:
-                    push(parents[0])
+                a = parents[0]
+                if a not in at:
+                    push(node)
+                    push(a)
                     continue
+                i = at[a]
             elif n:
-                unknown = [p for p in parents if p not in at]
-                if unknown:
-                    stack += unknown
+                if not all([p in at for p in parents]):
+                    stack += [node, *reversed(parents)]
                     continue
                 i, j, *rest = [at[p] for p in parents]
-            stack.pop()
-            if node in at:
-                continue
             if node._dtype is not FLOAT64 and node._dtype != FLOAT64:
                 return None
             if not n:

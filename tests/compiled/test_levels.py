@@ -261,6 +261,31 @@ def test_calls_out_pickle_threads_and_messages() -> None:
         cg.compile(root, inputs=[], gradients=[w])
 
 
+def test_functions_with_their_gradients() -> None:
+    @cg.compile(gradients=0)
+    def total(p: Any, y: Any) -> Any:
+        result = p["a"] * y
+        for x in p["v"]:
+            result = result + cg.tanh(x) * x
+        return result
+
+    p, y = {"a": 2.0, "v": np.linspace(-1.0, 1.0, 40)}, 0.5
+    value, slopes = total(p, y)
+    assert isinstance(total.program, NumberProgram)
+    wanted, grads = cg.value_and_gradient(total.function)(p, y)
+    np.testing.assert_allclose(value, wanted, rtol=1e-14)
+    np.testing.assert_allclose(slopes["v"], grads["v"], rtol=1e-14)
+    assert slopes["a"] == grads["a"] == 0.5
+    value, (second, first) = cg.compile(lambda a, b: a * a, gradients=(1, 0))(3.0, np.ones(2))
+    assert value == 9.0 and first == 6.0 and second.tolist() == [0.0, 0.0]
+    with pytest.raises(cg.GradientError, match="argument 2"):
+        cg.compile(lambda a, b: a * b, gradients=2)(1.0, 2.0)
+    with pytest.raises(cg.GradientError, match="one scalar"):
+        cg.compile(lambda a: [a, a * a], gradients=0)(1.0)
+    with pytest.raises(cg.MissingValueError, match="'open'"):
+        cg.compile(lambda a: a * cg.input("open"))(1.0)
+
+
 def test_small_graphs_are_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     root, leaves = numbers(0, 30, 4, SMOOTH)
