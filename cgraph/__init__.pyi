@@ -165,7 +165,8 @@ class _Compile(ModuleType):
             outputs: a node or a list of nodes; or a function, which is traced when it is called; or nothing, for a decorator with options.
             inputs: the leaves that a call takes values for, in order; by default the inputs that have no value. All other leaves keep
                 their current values, which are read at each call.
-            gradients: nodes to differentiate the first output with respect to; it has to be a scalar.
+            gradients: nodes to differentiate the first output with respect to; it has to be a scalar. For a function, which arguments,
+                by position; a call then gives the value and the gradients, as `value_and_gradient` does.
             backend: "numpy"; or "jax" or "torch", for a function in that framework's words (`FrameworkProgram`), which takes none of the
                 options below.
             accuracy: "full", or "fast" for forms that are a few per cent quicker and less exact in the tails, see docs/compiling.md.
