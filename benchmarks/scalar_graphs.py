@@ -23,12 +23,14 @@ Recipe = list[tuple[str, int, int]]
 LEAVES = 10
 
 
-def recipe(n: int, seed: int = 0) -> Recipe:
+def recipe(n: int, seed: int = 0, near: int | None = 50) -> Recipe:
+    """Steps that take two of the last `near` results; of all, if None: a wide graph."""
     rng = random.Random(seed)
     steps = []
     for k in range(n):
         have = LEAVES + k
-        i, j = rng.randrange(max(0, have - 50), have), rng.randrange(max(0, have - 50), have)
+        low = 0 if near is None else max(0, have - near)
+        i, j = rng.randrange(low, have), rng.randrange(low, have)
         steps.append((rng.choice(["add", "add", "mul", "mul", "sub", "tanh", "relu"]), i, j))
     return steps
 
@@ -39,7 +41,9 @@ def carry_out(
     relu: Callable[[Any], Any],
     tanh: Callable[[Any], Any],
     minus: Callable[[Any, Any], Any] = operator.sub,
+    whole: bool = False,
 ) -> Any:
+    """The results of all steps, if `whole`; else one number made of the last forty."""
     have = list(leaves)
     for name, i, j in steps:
         a, b = have[i], have[j]
@@ -54,6 +58,8 @@ def carry_out(
         else:
             c = relu(a)
         have.append(c)
+    if whole:
+        return have
     out = have[-1]
     for x in have[-40:-1]:
         out = out + x * 0.01
@@ -63,19 +69,8 @@ def carry_out(
 STARTS = [0.1 * (k + 1) * (-1) ** k for k in range(LEAVES)]
 
 
-def contenders(n: int, others: bool) -> dict[str, Callable[[], object]]:
-    steps = recipe(n)
-
-    def by_cgraph() -> Any:
-        leaves = [cg.parameter(f"x{k}", x) for k, x in enumerate(STARTS)]
-        run = carry_out(steps, leaves, cg.relu, cg.tanh).backward()
-        return [float(run.grad(x)) if run.has_grad(x) else 0.0 for x in leaves]
-
-    found: dict[str, Callable[[], object]] = {"cgraph": by_cgraph}
-    kept_leaves = [cg.parameter(f"x{k}", x) for k, x in enumerate(STARTS)]
-    kept = carry_out(steps, kept_leaves, cg.relu, cg.tanh)
-    found["cgraph, graph kept"] = lambda: kept.backward()
-
+def micrograd_ops() -> tuple[Any, Any, Any]:
+    """relu, tanh and a difference for micrograd, each one node."""
     from micrograd.engine import Value
 
     def tanh(a: Value) -> Value:
@@ -98,9 +93,29 @@ def contenders(n: int, others: bool) -> dict[str, Callable[[], object]]:
         out._backward = _backward
         return out
 
+    return Value.relu, tanh, minus
+
+
+def contenders(n: int, others: bool) -> dict[str, Callable[[], object]]:
+    steps = recipe(n)
+
+    def by_cgraph() -> Any:
+        leaves = [cg.parameter(f"x{k}", x) for k, x in enumerate(STARTS)]
+        run = carry_out(steps, leaves, cg.relu, cg.tanh).backward()
+        return [float(run.grad(x)) if run.has_grad(x) else 0.0 for x in leaves]
+
+    found: dict[str, Callable[[], object]] = {"cgraph": by_cgraph}
+    kept_leaves = [cg.parameter(f"x{k}", x) for k, x in enumerate(STARTS)]
+    kept = carry_out(steps, kept_leaves, cg.relu, cg.tanh)
+    found["cgraph, graph kept"] = lambda: kept.backward()
+
+    from micrograd.engine import Value
+
+    relu, tanh, minus = micrograd_ops()
+
     def by_micrograd() -> Any:
         leaves = [Value(x) for x in STARTS]
-        carry_out(steps, leaves, Value.relu, tanh, minus).backward()
+        carry_out(steps, leaves, relu, tanh, minus).backward()
         return [x.grad for x in leaves]
 
     found["micrograd"] = by_micrograd
@@ -149,29 +164,81 @@ def contenders(n: int, others: bool) -> dict[str, Callable[[], object]]:
     return found
 
 
+def joined(steps: Recipe, have: list[Any]) -> Any:
+    """One number of all results that nobody uses, in a tree of sums."""
+    used = {k for name, i, j in steps for k in ((i,) if name in ("tanh", "relu") else (i, j))}
+    loose = [x for k, x in enumerate(have) if k not in used]
+    while len(loose) > 1:
+        rest = loose[len(loose) // 2 * 2 :]
+        loose = [a + b for a, b in zip(loose[::2], loose[1::2], strict=False)] + rest
+    return loose[0]
+
+
+def compiled(n: int, near: int | None, title: str) -> list[str]:
+    """Building, compiling and one call, against micrograd's building and one backward; and a call of the program again."""
+    steps = recipe(n, near=near)
+    relu, tanh, minus = micrograd_ops()
+    from micrograd.engine import Value
+
+    def by_micrograd() -> Any:
+        leaves = [Value(x) for x in STARTS]
+        joined(steps, carry_out(steps, leaves, relu, tanh, minus, whole=True)).backward()
+        return [x.grad for x in leaves]
+
+    def built() -> Any:
+        leaves = [cg.parameter(f"x{k}", x) for k, x in enumerate(STARTS)]
+        root = joined(steps, carry_out(steps, leaves, cg.relu, cg.tanh, whole=True))
+        return cg.compile(root, gradients=leaves)
+
+    def function(*leaves: Any) -> Any:
+        return joined(steps, carry_out(steps, list(leaves), cg.relu, cg.tanh, whole=True))
+
+    def traced() -> Any:
+        return cg.compile(function, gradients=tuple(range(LEAVES)))(*STARTS)[1]
+
+    program = built()
+    size = program.levels.size
+    for found in (program()[1], traced()):
+        for mine, theirs in zip(found, by_micrograd(), strict=True):
+            assert abs(mine - theirs) <= 1e-9 * max(1.0, abs(theirs)), (mine, theirs)
+    ways = {
+        "micrograd": by_micrograd,
+        "cgraph, built, compiled, called": lambda: built()(),
+        "cgraph, traced, compiled, called": traced,
+        "cgraph, called again": program,
+    }
+    return table(
+        title, interleaved(ways, rounds=3, seconds=0.0), "micrograd", per=size, unit="node"
+    )
+
+
 def report() -> list[str]:
     lines = ["## Graphs of numbers: build + run + backward, per node", ""]
     for n, rounds in ((30, 20), (300, 15), (3000, 10)):
         timings = interleaved(contenders(n, others=n <= 300), rounds)
         lines += table(f"{n} operations", timings, "micrograd", per=n + 80, unit="node")
-    lines += large(100_000)
+    n = 100_000
+    lines += with_a_deep_stack(
+        lambda: table(
+            f"{n} operations",
+            interleaved(contenders(n, others=False), rounds=3, seconds=0.0),
+            "micrograd",
+            per=n,
+            unit="node",
+        )
+    )
+    lines += ["## Graphs of numbers compiled: value and gradients, per node", ""]
+    lines += with_a_deep_stack(lambda: compiled(n, None, f"{n} operations, wide"))
+    lines += with_a_deep_stack(lambda: compiled(n, 50, f"{n} operations, deep and thin"))
     return lines
 
 
-def large(n: int) -> list[str]:
+def with_a_deep_stack(measured: Callable[[], list[str]]) -> list[str]:
     """Micrograd recurses, so it gets a stack and a limit that let it through; cgraph needs neither."""
     found: list[str] = []
 
     def work() -> None:
-        found.extend(
-            table(
-                f"{n} operations",
-                interleaved(contenders(n, others=False), rounds=3, seconds=0.0),
-                "micrograd",
-                per=n,
-                unit="node",
-            )
-        )
+        found.extend(measured())
 
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(2_000_000)

@@ -233,8 +233,8 @@ class Node(Operators):
         """Assign a value without copying it: an array that nobody else writes to, as an optimizer has just computed it."""
         if (
             value.__class__ is np.ndarray
-            and value.shape == self.shape
-            and value.dtype is self.dtype
+            and value.shape == self._shape
+            and value.dtype is self._dtype
             and self.op is PARAMETER
         ):
             self._value = held(value)

@@ -24,6 +24,7 @@ from cgraph.node import Node, found_in, require_scalar, why_no_gradient
 from cgraph.op import PARAMETER, Formula, Op
 from cgraph.operators import PUBLIC, public
 from cgraph.plan import SMALL_NODES, plan_of
+from cgraph.quiet import restore, silence
 from cgraph.values import Array, capture, readonly
 
 Keep = Literal["all", "leaves"]
@@ -78,9 +79,11 @@ class Run:
         elif quiet:
             self._forward(again, keep == "leaves")
         else:
-            # What is not finite is traced by check="nan", with the name of the node.
-            with np.errstate(all="ignore"):
+            before = silence()
+            try:
                 self._forward(again, keep == "leaves")
+            finally:
+                restore(before)
         if check == "nan":
             check_values(self)
 
@@ -198,6 +201,11 @@ class Run:
         plan = self._plan
         small = plan.small if plan.floats is None else len(plan.nodes) < SMALL_NODES
         g, at = self._g, self._grads_by_node
+        if small and g is not None:
+            for node, grad in zip(plan.nodes, g):  # noqa: B905  (the last node comes below)
+                node._grad = grad  # None where none passes, and none ever does
+            self._last._grad = g[-1]
+            return
         nodes, active = self.order, plan.active(self._last)
         if g is None and small and at is not None and len(at) == len(active):
             for node, grad in at.items():
@@ -260,8 +268,11 @@ class Run:
         if self._floats:
             self._differentiate(upstream, keep == "leaves")
         else:
-            with np.errstate(all="ignore"):
+            before = silence()
+            try:
                 self._differentiate(upstream, keep == "leaves")
+            finally:
+                restore(before)
         if self._check == "nan":
             check_gradients(self)
         return self
@@ -595,9 +606,12 @@ def _backward(root: Node, feeds: Any, upstream: Any, keep: Keep) -> Run:
         raise ValueError(f"keep={keep!r}: it is 'all' or 'leaves'")
     if root.floats:
         return Run((root,), feeds, None).backward(upstream, keep)
-    with np.errstate(all="ignore"):
+    before = silence()
+    try:
         run = Run((root,), feeds, None, keep, quiet=True)
         run._differentiate(upstream, keep == "leaves")
+    finally:
+        restore(before)
     return run
 
 

@@ -6,7 +6,6 @@ import itertools
 import linecache
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from cgraph.compile.allocate import ALIGNMENT
 from cgraph.compile.ir import ELEMENTWISE
 from cgraph.compile.numbers import CAREFUL, FAST
 from cgraph.errors import CgraphError, ShapeError
+from cgraph.quiet import restore as restore, silence as silence
 
 
 @dataclass
@@ -108,28 +108,3 @@ def load(source: str, namespace: Mapping[str, Any], name: str = "program") -> tu
         exec(code, scope)
         found.append(scope[name])
     return found[0], found[1], filename
-
-
-class _Quiet:
-    """``np.errstate(all="ignore")``, a microsecond cheaper where NumPy lets us keep its setting."""
-
-    def __init__(self) -> None:
-        from numpy._core import umath
-
-        with np.errstate(all="ignore"):
-            self.setting = umath._extobj_contextvar.get()
-        self.set = umath._extobj_contextvar.set
-        self.reset = umath._extobj_contextvar.reset
-
-
-def _put_back(before: Any) -> None:
-    np.seterr(**before)
-
-
-silence: Callable[[], Any]
-restore: Callable[[Any], None]
-try:
-    _quiet = _Quiet()
-    silence, restore = partial(_quiet.set, _quiet.setting), _quiet.reset
-except (ImportError, AttributeError):  # another NumPy: its public way
-    silence, restore = partial(np.seterr, all="ignore"), _put_back
