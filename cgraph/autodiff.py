@@ -521,10 +521,10 @@ def _graph_jacobian(root: Node, target: Node) -> Node:
     n = n_in if forward else n_out
     many, answer = _directions(root, target, n, forward)
     basis = constant(np.eye(n, dtype=many.dtype).reshape(many.shape))
-    (rows,) = substitute([answer], {many: basis})
+    (rows,) = folded(substitute([answer], {many: basis}), order(root))
     if forward:
-        rows = transpose(reshape(rows, (n_in, n_out)))
-    jacobian: Node = reshape(rows, shape)
+        rows = transpose(rows if rows.shape == (n_in, n_out) else reshape(rows, (n_in, n_out)))
+    jacobian: Node = rows if rows.shape == shape else reshape(rows, shape)
     return jacobian
 
 

@@ -63,6 +63,9 @@ class _Folding:
             self.new[node] = node
             if node.op is CONSTANT:
                 self._note(node)
+                if node.weak and node.name is None and node in self.uniform:
+                    value = self.uniform[node]
+                    self.known.setdefault(("number", value.dtype, value.tobytes()), node)
             elif node.parents and (key := _key(node.op.name, node.parents, node.params)):
                 self.known.setdefault(key, node)
 

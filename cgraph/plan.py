@@ -184,6 +184,10 @@ def _filled(shape: tuple[int, ...], dtype: Any) -> Function:
     return broadcast_to
 
 
+def _reshaped(shape: tuple[int, ...]) -> Function:
+    return lambda x: x.reshape(shape)
+
+
 def _mean(axes: tuple[int, ...], keepdims: bool, n: float) -> Function:
     reduce: Function = np.add.reduce
     return lambda x: reduce(x, axes, None, None, keepdims) / n
@@ -224,6 +228,8 @@ def _known(node: Node) -> Function | None:
     name, params = node.op.name, node.params
     if name == "broadcast_to" and len(node.shape) <= 2 and x.shape != node.shape and not x.weak:
         return _filled(node.shape, x.dtype)  # type: ignore[arg-type]
+    if name == "reshape" and x.ndim:
+        return _reshaped(node.shape)  # type: ignore[arg-type]
     if name == "sum" and x.ndim:
         return _sum(params["axes"], params["keepdims"])
     if name == "mean" and x.dtype.kind == "f" and x.ndim and x.size:
@@ -315,6 +321,17 @@ def _constant(node: Node) -> Any:
     return np.float64(value) if value.__class__ is float and not node.weak else value
 
 
+def _of_constants(node: Node, known: Mapping[Node, Any]) -> Any:
+    """The value of a small node that depends on constants alone, as the loop computes it; None for any other."""
+    if not all([p in known for p in node.parents]) or (node.size or SMALL_ENTRIES) >= SMALL_ENTRIES:
+        return None
+    try:
+        with np.errstate(all="ignore"):
+            return node.op.forward(*[known[p] for p in node.parents], **node.params)
+    except Exception:  # the loop will say what it was
+        return None
+
+
 def _dropped(
     lines: list[str], reads: list[list[str]], writes: list[str], kept: Iterable[str]
 ) -> list[str]:
@@ -340,9 +357,10 @@ class Forward:
         self.leaves: list[tuple[int, Node, bool]] = []
         self.blank: list[Any] = [None] * len(nodes)
         fetched = []
+        known: dict[Node, Any] = {}  # the same in every evaluation
         for i, node in enumerate(nodes):
             if node.op is CONSTANT:
-                self.blank[i] = _constant(node)
+                self.blank[i] = known[node] = _constant(node)
                 place = f"v[{i}]"
                 writer.text[node] = (
                     writer.name("c", self.blank[i]) if node.weak or not node.shape else place
@@ -358,6 +376,9 @@ class Forward:
                     fetched.append(f"v[{i}] = {f'float64({value})' if number else value}")
                 if node.op is INPUT and number:
                     fetched[-1] = f"v[{i}] = float64(got({value}))"
+                writer.text[node] = f"v[{i}]"
+            elif (value := _of_constants(node, known)) is not None:
+                self.blank[i] = known[node] = value
                 writer.text[node] = f"v[{i}]"
             else:
                 writer.size = i

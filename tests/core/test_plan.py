@@ -449,3 +449,20 @@ def test_keep_leaves_needs_less_memory() -> None:
 
     for _ in range(2):  # the first time and again
         assert peak("leaves") < 0.45 * peak("all")
+
+
+def test_what_depends_on_constants_alone_is_computed_once_and_is_no_different() -> None:
+    x = cg.parameter("x", np.linspace(-1.0, 1.0, 5))
+    hessian = cg.hessian(cg.sum((x[1:] - x[:-1] ** 2) ** 2), x)
+    first = cg.run(hessian)
+    second, third = cg.run(hessian), cg.run(hessian)
+    shared = 0
+    for node in first.order:
+        np.testing.assert_array_equal(first.value(node), second.value(node))
+        if node.parents and np.shares_memory(second.value(node), third.value(node)):
+            shared += 1
+    assert shared >= 3
+    x.value = x.value + 1.0
+    moved = cg.run(hessian)
+    assert not np.array_equal(moved.value(hessian), first.value(hessian))
+    np.testing.assert_array_equal(third.value(hessian), first.value(hessian))
