@@ -17,7 +17,8 @@ from cgraph.compile.program import Program
 from cgraph.compile.report import Plan, Profile, Stats
 from cgraph.compile.runtime import restore, silence
 from cgraph.compile.scalars import Scalars, read
-from cgraph.errors import CgraphError, GradientError, ShapeError
+from cgraph.compile.specialize import Specialized
+from cgraph.errors import CgraphError, GradientError, ShapeError, UnsupportedError
 from cgraph.node import Node, require_scalar
 from cgraph.op import CONSTANT
 from cgraph.values import Array, capture
@@ -174,6 +175,17 @@ class NumberProgram(Program):
         """What is carried out, in words, a line a step: there is no source to read of so many numbers."""
         head = f"{self.levels.size:,} numbers in {self.levels.depth:,} levels"
         return "".join(f"# {line}\n" for line in (head, *map(_described, self.levels.stretches)))
+
+    @property
+    def special(self) -> Specialized:
+        """There is none.
+
+        Raises:
+            UnsupportedError: as nobody could read a picture of so many numbers.
+        """
+        raise UnsupportedError(
+            f"a program of {self.levels.size:,} numbers has no statements to be drawn; print(program.source) says what it does"
+        )
 
     @property
     def plan(self) -> Plan:

@@ -249,6 +249,8 @@ def test_calls_out_pickle_threads_and_messages() -> None:
     assert many == [program(a) for a in np.linspace(0, 1, 200).tolist()]
     assert program.stats().statements == 1 and "a loop over" in program.source
     assert "loop" in str(program.profile(0.5, repeats=2)) and program.plan.steps == 1
+    with pytest.raises(cg.UnsupportedError, match="print"):
+        cg.draw(program)
     with pytest.raises(cg.CgraphError, match="takes 1 values"):
         program()
     with pytest.raises(cg.ShapeError, match="'x'"):

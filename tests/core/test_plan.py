@@ -466,3 +466,10 @@ def test_what_depends_on_constants_alone_is_computed_once_and_is_no_different() 
     moved = cg.run(hessian)
     assert not np.array_equal(moved.value(hessian), first.value(hessian))
     np.testing.assert_array_equal(third.value(hessian), first.value(hessian))
+
+
+def test_a_fault_of_the_driver_is_seen_in_graphs_of_numbers() -> None:
+    x = cg.parameter("x", 3.0)
+    with testing.plant("engine:overwrite"):
+        assert (x * x).backward().grad(x) == 3.0
+    assert (x * x).backward().grad(x) == 6.0
