@@ -71,7 +71,7 @@ def soak(draws: int, start: int, log: TextIO, minutes: float) -> collections.Cou
             verdicts[str(report.verdict)] += 1
             if report.verdict in (testing.Verdict.FAIL, testing.Verdict.INCONCLUSIVE):
                 line(
-                    f"{report.verdict}: seed {seed}: {report.why or (report.blame and report.blame.op)}"
+                    f"{report.verdict}: seed {seed}: {report.why or (report.mismatch and report.mismatch.op)}"
                 )
         if seed % 10 == 0:
             nodes = topological(reports[0].subject.root)

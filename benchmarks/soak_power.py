@@ -1,8 +1,8 @@
-"""Power: what the gradient checks find, how small it may be, whom they blame, and what a check costs.
+"""Power: what the gradient checks find, how small it may be, whom they mismatch, and what a check costs.
 
     python benchmarks/soak_power.py --seeds 20 --log benchmarks/soak_power.log
 
-Three tables. Every fault of `testing.FAULTS` on every seed: examples until it is found (at most 1000), blame, nodes of the minimal case.
+Three tables. Every fault of `testing.FAULTS` on every seed: examples until it is found (at most 1000), mismatch, nodes of the minimal case.
 The detection floor: gradients of random graphs and of NumPy functions times (1 + delta), share detected. And times.
 """
 
@@ -29,7 +29,7 @@ Say = Callable[[str], None]
 
 def faults(seeds: int, say: Say) -> None:
     """The table of faults."""
-    found = blamed = small = total = 0
+    found = located = small = total = 0
     worst: list[tuple[int, str]] = []
     for name in testing.FAULTS:
         most = 0
@@ -37,19 +37,19 @@ def faults(seeds: int, say: Say) -> None:
             result = testing.find(name, seed=1_000_000 + 7919 * seed)
             total += 1
             found += result.examples > 0
-            blamed += result.blamed
+            located += result.located
             most = max(most, result.examples or 1000)
             if result.examples and result.report is not None and seed < 3:
                 with testing.plant(name):
                     small += result.report.case.after <= 4
-            if not result.blamed:
+            if not result.located:
                 say(
                     f"  {name}, seed {seed}: "
-                    + (f"blamed {result.report.blame}" if result.report else "not found")
+                    + (f"located {result.report.mismatch}" if result.report else "not found")
                 )
         worst.append((most, name))
     say(
-        f"{len(testing.FAULTS)} faults x {seeds} seeds: found {found}/{total} within 1000 examples, blamed rightly {blamed}/{total}"
+        f"{len(testing.FAULTS)} faults x {seeds} seeds: found {found}/{total} within 1000 examples, located rightly {located}/{total}"
     )
     say(f"reduced to at most 4 nodes: {small}/{len(testing.FAULTS) * min(seeds, 3)}")
     worst.sort(reverse=True)

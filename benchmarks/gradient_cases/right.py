@@ -252,6 +252,110 @@ C = 1.7e9  # seconds since 1970
 relu, relu_v = (lambda x: np.maximum(x, 0)), (lambda u, x: u * (x > 0))
 phi = np.vectorize(lambda x: 0.5 * (1 + erf(x / 2**0.5)), otypes=[float])
 
+
+def topk_vjp(u: Any, x: Any) -> Any:
+    """Of the three largest, in order."""
+    g = np.zeros_like(x)
+    g[np.argsort(-x, kind="stable")[:3]] = u
+    return g
+
+
+def log_determinant(a: Any) -> Any:
+    """By elimination, in loops."""
+    a, total = a.copy(), 0.0
+    for i in range(len(a)):
+        total = total + np.log(np.abs(a[i, i]))
+        for j in range(i + 1, len(a)):
+            a[j] = a[j] - a[j, i] / a[i, i] * a[i]
+    return total
+
+
+def newton_root(x: Any) -> Any:
+    """The root by 60 steps of Newton's iteration from 1."""
+    y = np.ones_like(x)
+    for _ in range(60):
+        y = 0.5 * (y + x / y)
+    return y
+
+
+def pendulum(x: Any) -> Any:
+    """200 Euler steps of a damped pendulum."""
+    q, v = x
+    for _ in range(200):
+        q, v = q + 0.05 * v, v - 0.05 * (np.sin(q) + 0.1 * v)
+    return np.stack([q, v])
+
+
+def pendulum_vjp(u: Any, x: Any) -> Any:
+    (q, v), passed = x, []
+    for _ in range(200):
+        passed.append(q)
+        q, v = q + 0.05 * v, v - 0.05 * (np.sin(q) + 0.1 * v)
+    gq, gv = u
+    for q in reversed(passed):
+        gq, gv = gq - 0.05 * np.cos(q) * gv, 0.05 * gq + 0.995 * gv
+    return np.stack([gq, gv])
+
+
+def alignment(x: Any) -> Any:
+    """The log-likelihood of all monotone paths through a table, in logs, with -inf where none leads."""
+    a = np.full(3, -np.inf)
+    a[0] = x[0, 0]
+    for row in x[1:]:
+        a = np.logaddexp(a, np.r_[-np.inf, a[:-1]]) + row
+    return a[-1]
+
+
+def alignment_vjp(u: Any, x: Any) -> Any:
+    """Forward-backward."""
+    ahead = [np.r_[x[0, 0], -np.inf, -np.inf]]
+    for row in x[1:]:
+        ahead.append(np.logaddexp(ahead[-1], np.r_[-np.inf, ahead[-1][:-1]]) + row)
+    back, g = np.r_[-np.inf, -np.inf, 0.0], np.zeros_like(x)
+    for t in reversed(range(len(x))):
+        g[t] = np.exp(ahead[t] + back - ahead[-1][-1])
+        c = back + x[t]
+        back = np.logaddexp(c, np.r_[c[1:], -np.inf])
+    return u * g
+
+
+def pool(x: Any) -> Any:
+    """Largest of each 2 by 2 block, of rows of six."""
+    return x.reshape(-1, 2, 3, 2).max((1, 3))
+
+
+def pool_vjp(u: Any, x: Any) -> Any:
+    blocks = x.reshape(-1, 2, 3, 2).transpose(0, 2, 1, 3).reshape(-1, 3, 4)
+    g = np.zeros_like(blocks)
+    np.put_along_axis(g, blocks.argmax(-1)[..., None], u[..., None], -1)
+    return g.reshape(-1, 3, 2, 2).transpose(0, 2, 1, 3).reshape(x.shape)
+
+
+def running_max_vjp(u: Any, x: Any) -> Any:
+    c = np.cumsum(x)
+    first = [int(np.argmax(c[: i + 1])) for i in range(len(x))]
+    return np.cumsum(np.bincount(first, u, len(x))[::-1])[::-1]
+
+
+def least_squares(a: Any, b: Any) -> Any:
+    return np.linalg.lstsq(a, b, rcond=None)[0]
+
+
+def least_squares_vjp(u: Any, a: Any, b: Any) -> Any:
+    x = least_squares(a, b)
+    z = solve(a.T @ a, u)
+    return np.outer(b - a @ x, z) - np.outer(a @ z, x), a @ z
+
+
+def rms(x: Any, gain: Any) -> Any:
+    return x / np.sqrt((x * x).mean(-1, keepdims=True) + 1e-6) * gain
+
+
+def rms_vjp(u: Any, x: Any, gain: Any) -> Any:
+    r, v = np.sqrt((x * x).mean(-1, keepdims=True) + 1e-6), u * gain
+    return v / r - x * (v * x).mean(-1, keepdims=True) / r**3, (u * x / r).sum(0)
+
+
 CASES: dict[str, Case] = {
     **table(
         # --- kinks and ties
@@ -371,6 +475,35 @@ CASES: dict[str, Case] = {
         ("broadcast column and row", lambda a, b: a * b, lambda u, a, b: ((u * b).sum(1, keepdims=True), (u * a).sum(0, keepdims=True)), n(3, 1), n(1, 4, seed=1)),
         ("unused argument", lambda a, b: np.sin(a), lambda u, a, b: (u * np.cos(a), 0 * b), n(3), n(2)),
         ("an argument of 10^5 entries", lambda x: np.tanh(x).sum(), lambda u, x: u / np.cosh(x) ** 2, n(100_000)),
+        # --- second series: loops, ties across arguments, seams, half precision
+        ("top three with ties", lambda x: np.sort(x)[::-1][:3], topk_vjp, A([2.0, 5, 2, 2, 1])),
+        ("elimination in a loop", log_determinant, lambda u, a: u * inv(a).T, n(4, 4) + 2 * np.eye(4)),
+        ("Newton to the root of 1e12", newton_root, lambda u, x: u / (2 * np.sqrt(x)), A([1e12, 1e-6, 3])),
+        ("pendulum, 200 steps", pendulum, pendulum_vjp, A([2.5, 0.3])),
+        ("alignment in logs, with -inf", alignment, alignment_vjp, n(6, 3)),
+        ("max over blocks that tie", pool, pool_vjp, np.round(n(4, 6))),
+        ("quantile loss on the data", lambda q, y: np.where(y > q, 0.9 * (y - q), 0.1 * (q - y)).sum(),
+         lambda u, q, y: (u * np.where(y > q, -0.9, 0.1), u * np.where(y > q, 0.9, -0.1)), A([1.0, 2, 3]), A([1.0, 5, 0])),
+        ("maximum of equal arguments, the first", np.maximum, lambda u, a, b: (u * (a >= b), u * (b > a)), A([1.0, 2, 3]), A([1.0, 2, 0])),
+        ("difference of equal arguments", lambda a, b: np.abs(a - b).sum(), lambda u, a, b: (u * np.sign(a - b), -u * np.sign(a - b)), n(4), n(4)),
+        ("largest modulus, tied", lambda x: np.abs(x).max(), lambda u, x: u * np.sign(x) * first_max(np.abs(x)[None])[0], A([1.0, -1, 0.5, 1])),
+        ("group lasso at a dead group", lambda a, b: np.sqrt((a * a).sum()) + np.sqrt((b * b).sum()),
+         lambda u, a, b: (u * a / max(np.sqrt((a * a).sum()), 1e-300), u * b / np.sqrt((b * b).sum())), np.zeros(3), n(3)),
+        ("running maximum of a running sum", lambda x: np.maximum.accumulate(np.cumsum(x)), running_max_vjp, A([1.0, -2, 3, 0, 0, 1])),
+        ("relu of relu", lambda x: relu(relu(x) - x), lambda u, x: u * -((x < 0) * 1.0), A([0.0, 0, 1, -1])),
+        ("angles wrapped, one on the seam", lambda x: (x + np.pi) % (2 * np.pi) - np.pi, lambda u, x: u, A([3.0, np.pi, 1, -10, 100.5])),
+        ("triangle wave at its corners", lambda x: np.abs(x % 2 - 1), lambda u, x: u * np.sign(x % 2 - 1), A([0.3, 1, 2, 7.5])),
+        ("least squares", least_squares, least_squares_vjp, n(6, 3), n(6, seed=1)),
+        ("RMS norm of zeros", rms, rms_vjp, np.zeros((2, 4)), n(4)),
+        ("smooth maximum, sharp", lambda x: x.max() + np.log(np.exp(1e4 * (x - x.max())).sum()) / 1e4,
+         lambda u, x: u * softmax(1e4 * x), A([1.0, 1 + 1e-5, 0.5])),
+        ("tanh at 1e308 beside 1", np.tanh, lambda u, x: u / np.cosh(x) ** 2, A([1e308, 1])),
+        ("1 - cos near 0", lambda x: 1 - np.cos(x), lambda u, x: u * np.sin(x), A([1e-8, 1e-4, 1])),
+        ("two results", lambda x: (np.sin(x), np.cos(x).sum()), lambda u, x: u[0] * np.cos(x) - u[1] * np.sin(x), n(3)),
+        ("sigmoid in half precision", lambda x: (1 / (1 + np.exp(-x))).astype(np.float16),
+         lambda u, x: (u * (y := 1 / (1 + np.exp(-x))) * (1 - y)).astype(np.float16), np.asarray(n(4), np.float16)),
+        ("negative strides", lambda x: np.cumsum(x**2), lambda u, x: 2 * x * np.cumsum(u[::-1])[::-1], n(5)[::-1]),
+        ("an empty inner axis", lambda a: a @ a.T, lambda u, a: (u + u.T) @ a, np.zeros((3, 0))),
     ),
     "layer that remembers its maximum": max_layer,
     "cache keyed by its input": memo,

@@ -11,6 +11,8 @@ import numpy as np
 
 from gradient_cases import Case, rng, table
 from gradient_cases.right import (
+    alignment,
+    alignment_vjp,
     attention,
     attention_vjp,
     conv,
@@ -23,6 +25,10 @@ from gradient_cases.right import (
     layer_norm_vjp,
     logsumexp,
     max_pool,
+    pendulum,
+    pendulum_vjp,
+    pool,
+    pool_vjp,
     relu_net,
     relu_net_vjp,
     sigmoid,
@@ -31,6 +37,7 @@ from gradient_cases.right import (
     solve,
     solve_vjp,
     sort_vjp,
+    topk_vjp,
 )
 
 A = np.array
@@ -196,6 +203,44 @@ big = np.zeros(5000)
 big[7] = 1.0
 dead = np.r_[np.zeros(20), 1.0]
 
+
+class Momentum:
+    """Mixes in a thousandth of the last answer."""
+
+    last: Any = 0.0
+
+    def forward(self, x: Any) -> Any:
+        self.x = x
+        return x**2
+
+    def backward(self, u: Any) -> Any:
+        self.last = 0.001 * self.last + 2 * u * self.x
+        return self.last
+
+
+class EveryFifth(Momentum):
+    """Every fifth answer is half too large."""
+
+    calls = 0
+
+    def backward(self, u: Any) -> Any:
+        self.calls += 1
+        return 2 * u * self.x * (1.0 if self.calls % 5 else 1.5)
+
+
+def three(a: Any, b: Any, c: Any) -> Any:
+    return (np.sin(a) * b).sum() + np.tanh(c).sum()
+
+
+def three_vjp(*factors: float) -> Any:
+    """Each argument's gradient times a factor."""
+    return lambda u, a, b, c: (
+        factors[0] * u * np.cos(a) * b,
+        factors[1] * u * np.sin(a),
+        factors[2] * u / np.cosh(c) ** 2,
+    )
+
+
 CASES: dict[str, Case] = {
     **table(
         # --- signs and factors
@@ -332,8 +377,42 @@ CASES: dict[str, Case] = {
         ("half precision on the way", np.sin, lambda u, x: (u * np.cos(x)).astype(np.float16).astype(np.float32), f32(n(5))),
         # --- layout
         ("reads memory in C order", lambda a: a * 1.0, lambda u, a: (u.ravel() * (a.ravel("K") / a.ravel("K"))).reshape(a.shape) * np.sign(a.ravel("K") * a.ravel()).reshape(a.shape), np.asfortranarray(n(2, 3))),
+        # --- second series: tails, one argument of many, ties across arguments, upstreams
+        ("one of 40, in the tail, by 1e-3", np.sin, lambda u, x: u * np.cos(x) * np.where(np.abs(x) > 2.2, 1.001, 1), np.r_[n(39) * 0.3, 2.5]),
+        ("zero near 0", np.sin, lambda u, x: u * np.where(np.abs(x) < 1e-3, 0, np.cos(x)), A([1e-4, 0.5, 2])),
+        ("the first of three arguments by 1e-6", three, three_vjp(1 + 1e-6, 1, 1), n(4), n(4, seed=1), n(3, seed=2)),
+        ("the second of three arguments by 1e-8", three, three_vjp(1, 1 + 1e-8, 1), n(4), n(4, seed=1), n(3, seed=2)),
+        ("the third of three arguments, sign", three, three_vjp(1, 1, -1), n(4), n(4, seed=1), n(3, seed=2)),
+        ("a hundred of 1,000 by 1e-9", np.sin, lambda u, x: u * np.cos(x) * np.where(np.arange(1000) // 100 == 3, 1 + 1e-9, 1), n(1000)),
+        ("an argument whose effect is 1e-10", lambda a, b: a.sum() + 1e-10 * np.sin(b).sum(), lambda u, a, b: (u * np.ones(3), 0 * b), n(3), n(3, seed=1)),
+        ("maximum of equal arguments, both get all", np.maximum, lambda u, a, b: (u * (a >= b), u * (b >= a)), A([1.0, 2, 3]), A([1.0, 2, 0])),
+        ("maximum of equal arguments, neither", np.maximum, lambda u, a, b: (u * (a > b), u * (b > a)), A([1.0, 2, 3]), A([1.0, 2, 0])),
+        ("max of three that tie, two thirds each", lambda x: x.max(), lambda u, x: u * (x == x.max()) * 2 / 3, A([1.0, 1, 1, 0])),
+        ("max of two that tie, nobody", lambda x: x.max(), lambda u, x: u * (x == x.max()) * ((x == x.max()).sum() == 1), A([1.0, 1, 0])),
+        ("blocks that tie, a factor", pool, lambda u, x: 1.1 * pool_vjp(u, x), np.round(n(4, 6))),
+        ("top three, in reverse", lambda x: np.sort(x)[::-1][:3], lambda u, x: topk_vjp(u[::-1], x), A([2.0, 5, 2, 2, 1])),
+        ("a kink in a, b by 1e-5", lambda a, b: np.abs(a).sum() * np.exp(b).sum(),
+         lambda u, a, b: (u * np.sign(a) * np.exp(b).sum(), 1.00001 * u * np.abs(a).sum() * np.exp(b)), A([0.0, 1, -2]), n(3)),
+        ("a kink in one entry, the others by 1e-4", lambda a, b: (np.abs(a) * b).sum(), lambda u, a, b: (1.0001 * u * np.sign(a) * b, u * np.abs(a)), A([0.0, 1, -2]), n(3)),
+        ("a loss, negative upstreams by 1e-3", lambda x: np.tanh(x).sum(), lambda u, x: (1.001 if u < 0 else 1.0) * u / np.cosh(x) ** 2, n(4)),
+        ("a constant of 1e-7 added", np.sin, lambda u, x: u * np.cos(x) + 1e-7, n(5)),
+        ("the square of the upstream added", np.sin, lambda u, x: u * np.cos(x) + 1e-4 * u * u, n(5)),
+        ("mean over a batch, divided by 2", lambda x: (x**2).mean(0), lambda u, x: 2 * u * x / 2, n(3, 2)),
+        ("the last row of the batch left out", np.matmul, lambda u, x, w: (np.r_[u[:-1] @ w.T, np.zeros((1, 4))], x.T @ u), n(4, 4), n(4, 2, seed=1)),
+        ("a matrix that is nearly symmetric, transposed", lambda a: np.trace(a @ a @ a), lambda u, a: 3 * u * (a @ a), (lambda m: m + m.T + 1e-3 * np.triu(m))(n(3, 3))),
+        ("epsilon of 1e-8 forgotten backwards", lambda x: x / np.sqrt((x * x).mean() + 1e-8),
+         lambda u, x: u / (r := np.sqrt((x * x).mean())) - x * (u * x).mean() / r**3, n(4)),
+        ("pendulum by 1e-9", pendulum, lambda u, x: (1 + 1e-9) * pendulum_vjp(u, x), A([2.5, 0.3])),
+        ("alignment, one column by 2 %", alignment, lambda u, x: alignment_vjp(u, x) * np.where(np.arange(3) == 1, 1.02, 1), n(6, 3)),
+        ("the threshold of a branch", lambda x: np.where(x > 0.5, x**2, x**3), lambda u, x: u * np.where(x > 0.4, 2 * x, 3 * x * x), A([0.45, 0.2, 0.9])),
+        ("code in Python's lists by 1e-6", lambda x: np.array([v * v for v in x.tolist()]), lambda u, x: (2 + 1e-6) * u * x, n(3)),
+        ("nan in one entry", np.sqrt, lambda u, x: but(0.5 * u / np.sqrt(x), 1, np.nan), A([1.0, 2, 3])),
+        ("inf in one entry", np.sqrt, lambda u, x: but(0.5 * u / np.sqrt(x), 1, np.inf), A([1.0, 2, 3])),
+        ("two results, the second twice", lambda x: (np.sin(x), np.cos(x).sum()), lambda u, x: u[0] * np.cos(x) - 2 * u[1] * np.sin(x), n(3)),
     ),
     "a layer that accumulates": layer(Accumulates, A([0.3, 0.7])),
+    "a thousandth of the last answer": layer(Momentum, A([0.3, 0.7])),
+    "every fifth call": layer(EveryFifth, A([0.3, 0.7])),
     "the first input kept": first_input_kept,
     "every second call": every_second_call,
     "one buffer for all calls": one_buffer,

@@ -13,7 +13,7 @@ _WHERE = {
     "assert_gradients": "check",
     "Report": "report",
     "Verdict": "report",
-    "Blame": "report",
+    "Mismatch": "report",
     "GradientMismatch": "report",
     "FAULTS": "faults.registry",
     "Fault": "faults.fault",

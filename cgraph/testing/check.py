@@ -23,9 +23,9 @@ from cgraph.testing.compare.comparison import Check
 from cgraph.testing.compare.frameworks import ModuleSubject
 from cgraph.testing.compare.subject import FunctionSubject, GraphSubject, topological
 from cgraph.testing.failure.failure import Failure
-from cgraph.testing.localize.blame import blame_error
+from cgraph.testing.localize.mismatch import raising_edge
 from cgraph.testing.oracle.differences import Slope, steady_slope
-from cgraph.testing.report import Blame, GradientMismatch, Report, Verdict
+from cgraph.testing.report import GradientMismatch, Mismatch, Report, Verdict
 
 
 def check_gradients(
@@ -73,12 +73,12 @@ def check_gradients(
     <Verdict.PASS: 'PASS'>
     >>> cube = lambda x: x**3
     >>> report = testing.check_gradients(cube, np.array([1.0, 2.0]), vjp=lambda u, x: u * 2 * x**2)
-    >>> report.verdict, report.blame.hint
+    >>> report.verdict, report.mismatch.hint
     (<Verdict.FAIL: 'FAIL'>, 'got = 2/3 × expected: a factor is missing')
     """
     _refuse(locals())
     subject = as_subject(checked, inputs, wrt, vjp, gradient)
-    report = Check(subject, seed, projections, modes, reference).judge()
+    report = Check(subject, seed, projections, modes, reference).run()
     if order > 1 and report.verdict in (Verdict.PASS, Verdict.KINK):
         report = second_order(subject, report, order, modes, seed)
     if report.verdict is Verdict.FAIL:
@@ -144,7 +144,7 @@ def second_order(
         first.settle(
             Verdict.FAIL,
             "the gradient graph cannot be built",
-            blame_error(subject, rng, error, "graph"),
+            raising_edge(subject, rng, error, "graph"),
         )
         return first
     lost = derivative_lost(subject, deeper, w, v, rng)
@@ -153,7 +153,7 @@ def second_order(
         return first
     if deeper is None:  # linear: the second derivative is zero, and absent
         return first
-    report = Check(deeper, seed, 2, modes, "auto").judge()
+    report = Check(deeper, seed, 2, modes, "auto").run()
     if order > 2 and report.ok:
         return second_order(deeper, report, order - 1, modes, seed)
     return report if report.verdict is not Verdict.PASS else first
@@ -174,10 +174,10 @@ def sloping(subject: GraphSubject, w: Any, v: Sequence[Any]) -> GraphSubject | N
 
 def derivative_lost(
     subject: GraphSubject, deeper: GraphSubject | None, w: Any, v: Sequence[Any], rng: Any
-) -> Blame | None:
+) -> Mismatch | None:
     """A gradient graph that is right as it stands and yet is not the function that the gradient is: a value was put in it as a constant.
 
-    Its derivative is held against differences of the complex step of the forwards. The op that is to blame is the one that shows it alone.
+    Its derivative is held against differences of the complex step of the forwards. The op that shows it alone is named.
     """
     found = _apart(subject, deeper, w, v, rng)
     if found is None:
@@ -206,7 +206,7 @@ def derivative_lost(
     own = set(subject.nodes)
     beyond = [] if deeper is None else [n for n in deeper.nodes if n not in own]
     what = "stop_gradient" if any(n.op.name == "stop_gradient" for n in beyond) else "a constant"
-    return Blame(
+    return Mismatch(
         "graph", found.node.label, found.node, got=found.got, expected=found.slope.value, tolerance=4 * found.slope.error,
         reason="the error of the finite differences",
         sentence=f"{what} in the local gradient: the first derivative is right, the second one is lost",

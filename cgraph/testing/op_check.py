@@ -469,7 +469,7 @@ def _notices(
         for k, node in calls(op, examples, seed, params):
             report = check_gradients(node, seed=seed + k)
             if report.verdict is Verdict.FAIL:
-                return report.blame is not None and report.blame.op == op.name
+                return report.mismatch is not None and report.mismatch.op == op.name
     return False
 
 

@@ -32,7 +32,7 @@ class Verdict(StrEnum):
 
 
 @dataclass
-class Blame:
+class Mismatch:
     """What is wrong, and where.
 
     Attributes:
@@ -134,7 +134,7 @@ class Report:
 
     Attributes:
         verdict, why: the verdict and its reason in words.
-        blame: what is wrong and where, for FAIL.
+        mismatch: what is wrong and where, for FAIL.
         notes: what else there is to know of how it was checked.
         got, expected, tolerance: the comparison that decided, ⟨g, d⟩ against ⟨w, J d⟩.
         second: what finite differences said, where they were asked: value and error.
@@ -145,7 +145,7 @@ class Report:
     seed: int = 0
     verdict: Verdict = Verdict.PASS
     why: str = ""
-    blame: Blame | None = None
+    mismatch: Mismatch | None = None
     notes: list[str] = field(default_factory=list)
     got: float = 0.0
     expected: float = 0.0
@@ -153,12 +153,17 @@ class Report:
     second: Any = None
     failure: Any = None
 
-    def settle(self, verdict: Verdict, why: str, blame: Blame | None) -> None:
-        self.verdict, self.why, self.blame = verdict, why, blame
+    def settle(self, verdict: Verdict, why: str, mismatch: Mismatch | None) -> None:
+        self.verdict, self.why, self.mismatch = verdict, why, mismatch
         self.notes = [*self.notes, *self.subject.notes]
 
     def compared(self, got: float, expected: float, tolerance: float) -> None:
         self.got, self.expected, self.tolerance = got, expected, tolerance
+
+    @property
+    def blame(self) -> Mismatch | None:
+        """`mismatch`, by its older name."""
+        return self.mismatch
 
     @property
     def ok(self) -> bool:
@@ -173,18 +178,18 @@ class Report:
         return "\n".join(f"{name:20} {value: .17g}" for name, value in rows)
 
     def __str__(self) -> str:
-        if self.blame is None or self.ok:
+        if self.mismatch is None or self.ok:
             first, lines = self.subject.name + (f": {self.why}" if self.why else ""), []
         else:
-            first = self.blame.headline(self.subject.name_of) + (
+            first = self.mismatch.headline(self.subject.name_of) + (
                 f"   [{self.why}]" if self.why else ""
             )
-            lines = [*self.blame.lines(self.source), *self.subject.described(self.blame.node)]
+            lines = [*self.mismatch.lines(self.source), *self.subject.described(self.mismatch.node)]
         notes = [f"note: {note}" for note in self.notes]
         return "\n  ".join([f"{self.verdict.value}: {first}", *lines, *notes])
 
     def __repr__(self) -> str:
-        return f"<Report {self.verdict.value}: {self.subject.name}{': ' + self.blame.op if self.blame else ''}>"
+        return f"<Report {self.verdict.value}: {self.subject.name}{': ' + self.mismatch.op if self.mismatch else ''}>"
 
     @property
     def source(self) -> str:
@@ -201,7 +206,7 @@ class Report:
 
     @property
     def case(self) -> Any:
-        """The smallest case found that fails in the same way, with its own blame: a `failure.shrink.Case`."""
+        """The smallest case found that fails in the same way, with its own mismatch: a `failure.shrink.Case`."""
         return self._failed().case
 
     def to_dot(self) -> str:

@@ -1,4 +1,4 @@
-"""Faults: enough of them, each found by random graphs, each blamed on the right node and operand; and none left behind."""
+"""Faults: enough of them, each found by random graphs, each located at the right node and operand; and none left behind."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def test_there_are_enough() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(testing.FAULTS))
-def test_found_and_blamed(name: str) -> None:
+def test_found_and_located(name: str) -> None:
     for seed in range(SEEDS):
         found = testing.find(name, seed=1000 * seed + 3)
         assert found.examples, f"{name} was not found in 1000 examples"
-        assert found.blamed, f"{name} was blamed on {found.report and found.report.blame}"
+        assert found.located, f"{name} was located at {found.report and found.report.mismatch}"
 
 
 def test_nothing_is_left_behind() -> None:

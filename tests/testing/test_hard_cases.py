@@ -282,7 +282,7 @@ def test_wrong_gradients_fail(name: str) -> None:
     for seed in SEEDS:
         report = testing.check_gradients(f, *inputs, vjp=vjp, seed=seed)
         assert report.verdict is Verdict.FAIL, report.why
-        assert report.blame is not None
+        assert report.mismatch is not None
 
 
 @pytest.mark.parametrize("layer", [Accumulates, FirstInputForever, ReturnsItsMemory])
@@ -338,8 +338,8 @@ def test_the_wrong_entry_of_many_is_named(size: int) -> None:
     report = testing.check_gradients(
         lambda x: np.sum(np.sin(x)), x, vjp=lambda u, x: u * np.cos(x) * off
     )
-    assert report.verdict is Verdict.FAIL and report.blame.element == (7,)
-    assert "3/2" in report.blame.hint and "distribution" not in report.blame.hint
+    assert report.verdict is Verdict.FAIL and report.mismatch.element == (7,)
+    assert "3/2" in report.mismatch.hint and "distribution" not in report.mismatch.hint
 
 
 @pytest.mark.parametrize(
@@ -367,7 +367,7 @@ def test_forward_mode_is_compared_where_the_complex_step_is_lost() -> None:
     )  # fmt: skip
     try:
         report = testing.check_gradients(flipped(cg.parameter("x", [1.0, 2.0, 3.5])))
-        assert report.verdict is Verdict.FAIL and report.blame.op == "flipped"
+        assert report.verdict is Verdict.FAIL and report.mismatch.op == "flipped"
     finally:
         del cg.ops.OPS["flipped"]
 

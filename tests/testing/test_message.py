@@ -53,7 +53,7 @@ def test_a_sum_that_is_not_accumulated_is_told_from_a_wrong_edge() -> None:
     with testing.plant("engine:overwrite"):
         report = failing()
         assert "overwritten, not accumulated" in report.describe()
-        assert report.case.blame.kind == "accumulation"
+        assert report.case.mismatch.kind == "accumulation"
 
 
 def test_the_reproduction_fails_in_the_same_way(artifacts: Path) -> None:
@@ -108,7 +108,7 @@ def test_fifty_digits_stand_beside_an_elementwise_op() -> None:
         report = testing.check_gradients(cg.sum(cg.tanh(cg.parameter("x", [0.5, 1.0]))))
         told = re.search(r"by mpmath, with fifty digits: (\S+)", report.describe())
     assert told is not None and float(told[1]) == pytest.approx(
-        float(report.case.blame.expected), rel=1e-14
+        float(report.case.mismatch.expected), rel=1e-14
     )
 
 

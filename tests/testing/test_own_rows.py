@@ -49,11 +49,11 @@ def test_right_rows_pass() -> None:
         assert len(report.control) == 5
 
 
-def test_wrong_rows_fail_and_are_blamed() -> None:
+def test_wrong_rows_fail_and_are_named() -> None:
     wrong = elementwise("own_swish", lambda x: x / (1 + np.exp(-x)), lambda out, x: cg.sigmoid(x))
     report = testing.check_op(wrong, examples=60)
-    assert not report.ok and report.failure is not None and report.failure.blame is not None
-    assert report.failure.blame.op == "own_swish"
+    assert not report.ok and report.failure is not None and report.failure.mismatch is not None
+    assert report.failure.mismatch.op == "own_swish"
     with pytest.raises(testing.GradientMismatch):
         testing.gradient_test(wrong, examples=20)()
 
@@ -87,8 +87,8 @@ def test_a_row_whose_forward_takes_no_complex_numbers() -> None:
     report = testing.check_gradients(cg.sum(wrong(x) * 2.0))
     assert (
         report.verdict is testing.Verdict.FAIL
-        and report.blame is not None
-        and report.blame.op == "own_erf_wrong"
+        and report.mismatch is not None
+        and report.mismatch.op == "own_erf_wrong"
     )
 
 

@@ -40,4 +40,4 @@ def test_right(name: str, seed: int = 0) -> None:
 def test_wrong(name: str, seed: int = 0) -> None:
     report = checked(wrong.CASES[name], seed)
     assert report.verdict is (Verdict.INCONCLUSIVE if name in UNSURE else Verdict.FAIL)
-    assert report.verdict is Verdict.INCONCLUSIVE or report.blame is not None
+    assert report.verdict is Verdict.INCONCLUSIVE or report.mismatch is not None

@@ -81,10 +81,10 @@ def test_planted_bugs_in_user_code(name: str, f: Any, vjp: Any, inputs: Any, see
     wrt = [0] if name == "1/m" else None
     report = testing.check_gradients(f, *inputs, vjp=vjp, seed=seed, wrt=wrt)
     assert report.verdict is Verdict.FAIL
-    assert report.blame is not None
-    assert report.blame.operand == 0, "every bug here is in the first argument"
+    assert report.mismatch is not None
+    assert report.mismatch.operand == 0, "every bug here is in the first argument"
     if name == "one of 4096":
-        assert report.blame.element == (1234,)
+        assert report.mismatch.element == (1234,)
 
 
 def lse(x: Array) -> Array:
@@ -213,8 +213,8 @@ def test_layers_with_forward_and_backward() -> None:
     x, w = rng.standard_normal((3, 3)), rng.standard_normal((3, 3))
     assert testing.check_gradients(Dense(False), x, w).verdict is Verdict.PASS
     report = testing.check_gradients(Dense(True), x, w)
-    assert report.verdict is Verdict.FAIL and report.blame is not None
-    assert report.blame.operand == 1 and "transposed" in report.blame.hint
+    assert report.verdict is Verdict.FAIL and report.mismatch is not None
+    assert report.mismatch.operand == 1 and "transposed" in report.mismatch.hint
 
 
 def test_a_vjp_may_hang_on_the_function() -> None:
@@ -258,4 +258,8 @@ def test_a_whole_net_by_hand(seed: int) -> None:
     report = testing.check_gradients(
         net, *inputs, vjp=lambda u, *xs: vjp(u, *xs, axis=0), seed=seed
     )
-    assert report.verdict is Verdict.FAIL and report.blame is not None and report.blame.operand == 1
+    assert (
+        report.verdict is Verdict.FAIL
+        and report.mismatch is not None
+        and report.mismatch.operand == 1
+    )

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from cgraph.testing.compare import measure
-from cgraph.testing.localize.blame import function_blame
-from cgraph.testing.report import Blame, Report, Verdict
+from cgraph.testing.localize.mismatch import argument_mismatch
+from cgraph.testing.report import Mismatch, Report, Verdict
 
 Array = Any
 
@@ -89,8 +89,8 @@ def _same(check: Any, a: list[Array], b: list[Array]) -> bool:
 
 
 def _fail(check: Any, sentence: str) -> Report:
-    blame = Blame("state", name=check.subject.name, sentence=sentence, hint=sentence)
-    report: Report = check.end(Verdict.FAIL, sentence, blame)
+    mismatch = Mismatch("state", name=check.subject.name, sentence=sentence, hint=sentence)
+    report: Report = check.end(Verdict.FAIL, sentence, mismatch)
     return report
 
 
@@ -125,7 +125,7 @@ def _at_a_neighbour(check: Any, away: float) -> Report | None:
         again=False,
     )
     try:
-        found: Report | None = neighbour.judge()
+        found: Report | None = neighbour.run()
     except Exception:  # outside the domain of the function, which may say so by raising
         return None
     return found
@@ -160,10 +160,10 @@ def on_a_kink(check: Any) -> Report:
     top = max((float(np.max(np.abs(g), initial=0.0)) for g in check.g), default=0.0)
 
     def failed(j: int, where: tuple[int, ...], got: Array, middle: Array, room: float) -> Report:
-        blame = function_blame(subject, subject.wrt[j], where, got, middle, room, check.w)
-        blame.reason = "the spread of the gradients around the point"
+        mismatch = argument_mismatch(subject, subject.wrt[j], where, got, middle, room, check.w)
+        mismatch.reason = "the spread of the gradients around the point"
         report: Report = check.end(
-            Verdict.FAIL, "on a kink, and not among the gradients around it", blame
+            Verdict.FAIL, "on a kink, and not among the gradients around it", mismatch
         )
         return report
 

@@ -15,12 +15,12 @@ import numpy as np
 
 from cgraph.testing.compare import beside, measure
 from cgraph.testing.compare.subject import same_layout
-from cgraph.testing.localize import blame as blaming, localize
+from cgraph.testing.localize import localize, mismatch as elsewhere
 from cgraph.testing.oracle.complex_step import NotAnalytic
 from cgraph.testing.oracle.differences import Slope, slope, steady_slope
 from cgraph.testing.oracle.noise import noise, noisy, spread
 from cgraph.testing.oracle.tape import EPS
-from cgraph.testing.report import Blame, Report, Verdict
+from cgraph.testing.report import Mismatch, Report, Verdict
 
 Array = Any
 
@@ -51,11 +51,11 @@ class Check:
         self.reference = reference
         self.again = again and not subject.is_graph  # also called again, and beside the point
         self.report = Report(subject, seed)
-        self.suspect: Blame | None = None
+        self.suspect: Mismatch | None = None
         self.by_differences = reference == "richardson"
         self.was_beside = False
 
-    def judge(self) -> Report:
+    def run(self) -> Report:
         subject = self.subject
         with np.errstate(all="ignore"):
             self.values = subject.tape.values(subject.leaves)
@@ -101,7 +101,7 @@ class Check:
             return self.end(
                 Verdict.FAIL,
                 f"the gradient raises {type(error).__name__}: {error}",
-                blaming.blame_error(subject, self.rng, error),
+                elsewhere.raising_edge(subject, self.rng, error),
             )
         wrong = self.contract()
         if wrong is not None:
@@ -164,12 +164,12 @@ class Check:
                 what = f"the gradient of {label} has dtype {g.dtype}, not {dtype}"
             else:
                 continue
-            return self.end(Verdict.FAIL, what, blaming.blame_contract(subject, i, what))
+            return self.end(Verdict.FAIL, what, elsewhere.wrong_kind(subject, i, what))
         if any("writes into" in note for note in subject.notes):
             return self.end(
                 Verdict.FAIL,
                 subject.notes[-1],
-                Blame("mutation", name=subject.name, sentence=subject.notes[-1]),
+                Mismatch("mutation", name=subject.name, sentence=subject.notes[-1]),
             )
         return None
 
@@ -223,13 +223,13 @@ class Check:
             b, b_size = measure.total(self.w, t)
             if measure.agree(b, a, 64 * self.base * a_size + 64 * self.base * b_size + self.floor):
                 return None
-        blame = localize.forward_against_reverse(self.subject, self.rng)
-        if blame is None:
+        mismatch = localize.forward_against_reverse(self.subject, self.rng)
+        if mismatch is None:
             return self.end(
                 Verdict.INCONCLUSIVE,
                 "forward and reverse mode differ, but on every edge they agree: rounding or underflow, amplified",
             )
-        return self.end(Verdict.FAIL, blame.sentence, blame)
+        return self.end(Verdict.FAIL, mismatch.sentence, mismatch)
 
     def expected(self, seeds: dict[int, Array]) -> Array | Slope:
         """J d by the complex step, or ⟨w, J d⟩ by differences where the code cannot carry one."""
@@ -244,17 +244,17 @@ class Check:
         return self.differences(seeds, 0.0)
 
     def by_graph(self) -> Report | None:
-        blame = localize.compare_graph_mode(self.subject, self.w, self.g, self.base, self.rng)
+        mismatch = localize.compare_graph_mode(self.subject, self.w, self.g, self.base, self.rng)
         return (
             None
-            if blame is None
-            else self.end(Verdict.FAIL, "the gradient graph gives another gradient", blame)
+            if mismatch is None
+            else self.end(Verdict.FAIL, "the gradient graph gives another gradient", mismatch)
         )
 
     # --- beyond the fast path ----------------------------------------------------------------------------------------------------
 
-    def end(self, verdict: Verdict, why: str = "", blame: Any = None) -> Report:
-        self.report.settle(verdict, why, blame)
+    def end(self, verdict: Verdict, why: str = "", mismatch: Any = None) -> Report:
+        self.report.settle(verdict, why, mismatch)
         return self.report
 
     def differences(
@@ -391,29 +391,29 @@ class Check:
         why = self.edge() or "a value on the way is not finite"
         if not self.subject.is_graph:
             return self.end(Verdict.DOMAIN, why)
-        verdict, blame = (localize.reverse if mode == "vjp" else localize.forward)(
+        verdict, mismatch = (localize.reverse if mode == "vjp" else localize.forward)(
             self.subject, self.w, self.rng
         )
-        if verdict is not Verdict.FAIL or blame is None or blame.node is None:
+        if verdict is not Verdict.FAIL or mismatch is None or mismatch.node is None:
             return self.end(Verdict.DOMAIN, why)
-        if blame.kind in (
+        if mismatch.kind in (
             "accumulation",
             "driver",
             "seed",
         ):  # every share is finite, their sum is not
-            return self.end(Verdict.FAIL, "", blame)
-        i = self.subject.index[blame.node]
+            return self.end(Verdict.FAIL, "", mismatch)
+        i = self.subject.index[mismatch.node]
         shape = np.shape(self.values[i])
-        wrong = blame.got_array if np.shape(blame.got_array) == shape else self.values[i]
+        wrong = mismatch.got_array if np.shape(mismatch.got_array) == shape else self.values[i]
         if not self.subject.tape.masked(
             self.values, i, ~np.isfinite(np.asarray(wrong, np.float64))
         ):
             return self.end(Verdict.DOMAIN, why)
-        blame.sentence = (
+        mismatch.sentence = (
             "behind a branch that was not taken the gradient is zero by structure; here it leaks"
         )
-        blaming.where_the_mask_is_lost(self.subject, blame)
-        return self.end(Verdict.FAIL, "", blame)
+        elsewhere.where_the_mask_is_lost(self.subject, mismatch)
+        return self.end(Verdict.FAIL, "", mismatch)
 
     def replayed(self, seeds: dict[int, Array]) -> float:
         """n once more, with every value disturbed by its rounding."""
@@ -487,9 +487,11 @@ class Check:
                     Verdict.INCONCLUSIVE, "complex step and Richardson's differences disagree"
                 )
         find = localize.reverse if mode == "vjp" else localize.forward
-        verdict, blame = find(subject, self.w, self.rng)
-        if blame is not None:
-            return self.end(verdict, blame.sentence if verdict is not Verdict.FAIL else "", blame)
+        verdict, mismatch = find(subject, self.w, self.rng)
+        if mismatch is not None:
+            return self.end(
+                verdict, mismatch.sentence if verdict is not Verdict.FAIL else "", mismatch
+            )
         if not np.isfinite(a):
             return self.end(
                 Verdict.DOMAIN,
@@ -537,7 +539,7 @@ class Check:
             return self.end(
                 Verdict.FAIL,
                 "",
-                blaming.blame_argument(
+                elsewhere.worst_argument(
                     self.subject, self.w, self.g, self.values, self.unit, error, self.rng
                 ),
             )
@@ -571,12 +573,12 @@ class Check:
     def worst_alone(self, error: float, doubt: Slope) -> Report:
         """The worst entry by itself, through the results that it reaches: there differences may tell what the others drown."""
         subject = self.subject
-        blame = blaming.blame_argument(
+        mismatch = elsewhere.worst_argument(
             subject, self.w, self.g, self.values, self.unit, error, self.rng
         )
-        j = subject.wrt.index(blame.operand)
+        j = subject.wrt.index(mismatch.operand)
         d = [np.zeros(np.shape(p)) for p in self.points]
-        d[j][blame.element] = measure.scale_of(self.points[j])[blame.element]
+        d[j][mismatch.element] = measure.scale_of(self.points[j])[mismatch.element]
         seeds = dict(zip(subject.seeds, d, strict=True))
         found = subject.tape.tangent(self.values, seeds)[0]
         reached = self.w * (np.asarray(found) != 0)
@@ -588,7 +590,7 @@ class Check:
         if told and measure.agree(second.value, n, 2 * CONFIDENCE * second.error + bound):
             self.report.compared(a, n, bound)
             self.report.second = second
-            return self.end(Verdict.FAIL, "", blame)
+            return self.end(Verdict.FAIL, "", mismatch)
         return self.end(
             Verdict.INCONCLUSIVE,
             f"the gradient differs from the complex step, and differences, uncertain by {doubt.error:.1e}, confirm neither",
@@ -602,18 +604,18 @@ class Check:
                 if self.again:
                     return beside.on_a_kink(self)
                 return self.end(Verdict.KINK, "the one-sided slopes differ here")
-            verdict, blame = localize.reverse(self.subject, self.w, self.rng)
+            verdict, mismatch = localize.reverse(self.subject, self.w, self.rng)
             if verdict is Verdict.FAIL:
-                return self.end(verdict, "", blame)
+                return self.end(verdict, "", mismatch)
             return self.end(
                 Verdict.KINK,
                 "the one-sided slopes differ here; every local gradient lies between them",
             )
         if self.subject.is_graph and not np.isfinite(a):
-            verdict, blame = localize.reverse(self.subject, self.w, self.rng)
+            verdict, mismatch = localize.reverse(self.subject, self.w, self.rng)
             if verdict in (Verdict.FAIL, Verdict.DOMAIN):
                 why = "" if verdict is Verdict.FAIL else "no derivative here"
-                return self.end(verdict, why, blame)
+                return self.end(verdict, why, mismatch)
         terms = measure.pairing(self.g, d)[1]
         tolerance = CONFIDENCE * found.error + self.base * (terms + abs(found.value)) + self.floor
         self.report.compared(a, found.value, tolerance)
@@ -659,14 +661,14 @@ class Check:
         else:
             return self.end(Verdict.INCONCLUSIVE, "other directions do not confirm the difference")
         if self.subject.is_graph:
-            verdict, blame = localize.reverse(self.subject, self.w, self.rng)
+            verdict, mismatch = localize.reverse(self.subject, self.w, self.rng)
             if verdict is not Verdict.FAIL:
                 return self.end(
                     Verdict.INCONCLUSIVE,
                     "differences say another gradient, but every edge and every sum is right by itself",
                 )
         else:
-            blame = blaming.blame_argument(
+            mismatch = elsewhere.worst_argument(
                 self.subject, self.w, self.g, self.values, self.unit, found.error, self.rng
             )
-        return self.end(Verdict.FAIL, why, blame)
+        return self.end(Verdict.FAIL, why, mismatch)

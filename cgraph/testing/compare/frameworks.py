@@ -154,21 +154,21 @@ class ModuleSubject(FunctionSubject):
     examples: tuple[Any, ...]
 
     def locate(self, report: Report) -> None:
-        """Blame the piece of the module whose gradient is wrong by itself."""
+        """Mismatch the piece of the module whose gradient is wrong by itself."""
         import torch
 
         found = _wrong_piece(self.module, self.examples, torch)
-        if found is None or report.blame is None:
+        if found is None or report.mismatch is None:
             return
         place, piece = found
-        inner = piece.blame
+        inner = piece.mismatch
         report.notes.append(f"{place} is wrong by itself: {piece.subject.name}")
         if inner is not None:
             inner.name = piece.subject.name
             inner.sentence = (
                 f"{place}: its gradient is not its derivative; what is around it is right"
             )
-            report.blame, report.subject = inner, piece.subject
+            report.mismatch, report.subject = inner, piece.subject
 
 
 def module_subject(module: Any, inputs: Sequence[Any], wrt: Any, torch: Any) -> ModuleSubject:
@@ -264,7 +264,7 @@ def _checked(subject: FunctionSubject) -> Report | None:
     if not subject.wrt:
         return None
     try:
-        report = Check(subject, 0, 2, ("vjp",), "auto").judge()
+        report = Check(subject, 0, 2, ("vjp",), "auto").run()
     except Exception:  # a piece that does not stand alone
         return None
     return report if report.verdict is Verdict.FAIL else None

@@ -33,12 +33,12 @@ class Failure:
     def text(self, directory: str | Path | None = None) -> str:
         """The whole message; with a directory, picture and reproduction are written there."""
         report, case = self.report, self.case
-        first, blame = report.blame, case.blame or report.blame
-        if first is None or blame is None:
+        first, mismatch = report.mismatch, case.mismatch or report.mismatch
+        if first is None or mismatch is None:
             return f"GradientMismatch: {report.subject.name}: {report.why}\n{report.table()}"
-        lines = [blame.headline(case.name) + (f"   [{report.why}]" if report.why else "")]
-        lines += blame.lines(report.source)
-        exact = fifty_digits(blame)
+        lines = [mismatch.headline(case.name) + (f"   [{report.why}]" if report.why else "")]
+        lines += mismatch.lines(report.source)
+        exact = fifty_digits(mismatch)
         if exact is not None:
             lines.append(f"by mpmath, with fifty digits: {float(exact):.17g}")
         second = report.second
@@ -48,7 +48,7 @@ class Failure:
                 f"by Richardson's differences {second.value:.12g} ± {second.error:.1g}"
             )
         if (
-            blame.node is not None
+            mismatch.node is not None
             and first.node is not None
             and first.node.site != "an unknown line"
         ):

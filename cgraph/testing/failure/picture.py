@@ -1,7 +1,7 @@
 """The picture of a failure: the minimal graph with the wrong edge in red, labelled got / expected.
 
-Written as DOT here, because what it shows (who is to blame) is not what `cgraph.draw` shows (values and gradients of a run); drawn by the
-engine of `cgraph.draw`, with its fonts. Without an engine the DOT text and the message remain.
+Written as DOT here, because what it shows (which edge is wrong) is not what `cgraph.draw` shows (values and gradients of a run); drawn
+by the engine of `cgraph.draw`, with its fonts. Without an engine the DOT text and the message remain.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ def _escape(text: str) -> str:
 
 def dot(case: Any) -> str:
     """The minimal case as DOT text."""
-    blame = case.blame
+    mismatch = case.mismatch
     lines = [
         "digraph failure {",
         f'  graph [rankdir=LR, bgcolor=white, pad=0.3, nodesep=0.35, ranksep=0.7, fontname="DejaVu Sans", fontsize=12, labelloc=t,'
-        f' label="{_escape(_title(blame, case))}"]',
+        f' label="{_escape(_title(mismatch, case))}"]',
         f'  node [shape=box, style="rounded,filled", fillcolor="#F6F8FA", color="#8899A6", fontname="DejaVu Sans", fontsize=11, fontcolor="{INK}"]',  # noqa: E501
         f'  edge [color="#8899A6", fontname="DejaVu Sans", fontsize=10, fontcolor="{INK}"]',
     ]
     if case.root is None:
-        lines += _function(blame, case)
+        lines += _function(mismatch, case)
     else:
         for node in topological(case.root):
             lines.append(
-                f'  {case.names[node]} [label="{_escape(_box(node, case))}"{_marked(node, blame)}]'
+                f'  {case.names[node]} [label="{_escape(_box(node, case))}"{_marked(node, mismatch)}]'
             )
         for node in topological(case.root):
             for i, parent in enumerate(node.parents):
                 lines.append(
-                    f"  {case.names[parent]} -> {case.names[node]}{_edge(node, i, parent, blame)}"
+                    f"  {case.names[parent]} -> {case.names[node]}{_edge(node, i, parent, mismatch)}"
                 )
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def _title(blame: Any, case: Any) -> str:
-    if blame is None:
+def _title(mismatch: Any, case: Any) -> str:
+    if mismatch is None:
         return "wrong gradient"
-    return f"wrong gradient: {blame.headline(case.name)}" + (
-        f"\n{blame.hint}" if blame.hint else ""
+    return f"wrong gradient: {mismatch.headline(case.name)}" + (
+        f"\n{mismatch.hint}" if mismatch.hint else ""
     )
 
 
@@ -60,40 +60,45 @@ def _box(node: Any, case: Any) -> str:
     return f"{case.names[node]} = {node.op.name}" + (f"\n{params}" if params else "")
 
 
-def _wrong(blame: Any) -> str:
-    if blame.got is None:
-        return str(blame.sentence[:60])
-    at = f" at {list(blame.element)}" if blame.element else ""
-    return f"got {float(blame.got):.6g}\nexpected {float(blame.expected):.6g}{at}"
+def _wrong(mismatch: Any) -> str:
+    if mismatch.got is None:
+        return str(mismatch.sentence[:60])
+    at = f" at {list(mismatch.element)}" if mismatch.element else ""
+    return f"got {float(mismatch.got):.6g}\nexpected {float(mismatch.expected):.6g}{at}"
 
 
-def _marked(node: Any, blame: Any) -> str:
+def _marked(node: Any, mismatch: Any) -> str:
     """A node is red when its sum is wrong; on a wrong edge only the edge is."""
-    if blame is None or node is not blame.node or blame.parent is not None:
+    if mismatch is None or node is not mismatch.node or mismatch.parent is not None:
         return ""
-    return f', color="{RED}", penwidth=2.5, xlabel="{_escape(_wrong(blame))}", fontcolor="{RED}"'
+    return f', color="{RED}", penwidth=2.5, xlabel="{_escape(_wrong(mismatch))}", fontcolor="{RED}"'
 
 
-def _edge(node: Any, i: int, parent: Any, blame: Any) -> str:
-    if blame is not None and node is blame.node and i == blame.operand and blame.parent is not None:
-        both = "both" if blame.kind != "forward" else "forward"
-        return f' [color="{RED}", penwidth=3, fontcolor="{RED}", dir={both}, label="{_escape(_wrong(blame))}"]'
-    if blame is not None and blame.parent is None and parent is blame.node:
+def _edge(node: Any, i: int, parent: Any, mismatch: Any) -> str:
+    if (
+        mismatch is not None
+        and node is mismatch.node
+        and i == mismatch.operand
+        and mismatch.parent is not None
+    ):
+        both = "both" if mismatch.kind != "forward" else "forward"
+        return f' [color="{RED}", penwidth=3, fontcolor="{RED}", dir={both}, label="{_escape(_wrong(mismatch))}"]'
+    if mismatch is not None and mismatch.parent is None and parent is mismatch.node:
         return f' [color="{RED}", style=dashed, penwidth=2]'
     return ""
 
 
-def _function(blame: Any, case: Any) -> list[str]:
-    name = _escape(blame.name if blame is not None else "function")
+def _function(mismatch: Any, case: Any) -> list[str]:
+    name = _escape(mismatch.name if mismatch is not None else "function")
     lines = [
         f'  f [label="{name}", shape=ellipse]',
         '  out [label="result", shape=plaintext, fillcolor=white]',
         "  f -> out",
     ]
     for k, line in enumerate(case.lines):
-        wrong = blame is not None and line.startswith(f"{blame.label} =")
+        wrong = mismatch is not None and line.startswith(f"{mismatch.label} =")
         style = (
-            f' [color="{RED}", penwidth=3, fontcolor="{RED}", dir=both, label="{_escape(_wrong(blame))}"]'
+            f' [color="{RED}", penwidth=3, fontcolor="{RED}", dir=both, label="{_escape(_wrong(mismatch))}"]'
             if wrong
             else ""
         )

@@ -51,8 +51,8 @@ def literal(value: Any) -> str:
 
 def script(report: Report, case: Any) -> str:
     """The whole file."""
-    blame = case.blame or report.blame
-    text = blame.headline(case.name) if blame is not None else "a wrong gradient"
+    mismatch = case.mismatch or report.mismatch
+    text = mismatch.headline(case.name) if mismatch is not None else "a wrong gradient"
     body = list(_function(report) if case.root is None else _graph(case, report))
     lines = [
         f'"""Reproduces: {text}."""',

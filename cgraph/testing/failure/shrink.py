@@ -2,7 +2,7 @@
 
 Two moves, tried until neither helps: take an earlier node as the root; cut a node off from what lies below it, so that it becomes a
 parameter with the value it had. Then sizes: slices of 2 or 1 along every axis that is larger. Every candidate is a graph that really
-fails, in a check of its own; where the blame points decides what is tried first, so two or three checks are enough as a rule.
+fails, in a check of its own; where the mismatch points decides what is tried first, so two or three checks are enough as a rule.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from cgraph.op import CONSTANT, OPS
 from cgraph.testing.compare.adapters import as_subject
 from cgraph.testing.compare.comparison import Check
 from cgraph.testing.compare.subject import topological
-from cgraph.testing.report import Blame, Report, Verdict
+from cgraph.testing.report import Mismatch, Report, Verdict
 
 Fails = Callable[[Node], "Report | None"]
 
 
 @dataclass
 class Case:
-    """The smallest failing example that was found: graph or inputs, and its own blame."""
+    """The smallest failing example that was found: graph or inputs, and its own mismatch."""
 
     root: Node | None
-    blame: Blame | None
+    mismatch: Mismatch | None
     before: int
     after: int
     lines: list[str] = field(default_factory=list)
@@ -75,7 +75,7 @@ def _above(root: Node, cuts: frozenset[Node]) -> list[Node]:
 
 
 def reduce_graph(
-    graph: Node | Any, still_fails: Fails | None = None, hint: Blame | None = None
+    graph: Node | Any, still_fails: Fails | None = None, hint: Mismatch | None = None
 ) -> tuple[Node, Report | None]:
     """A graph as small as can be found for which `still_fails` gives a report (default: its check is FAIL).
 
@@ -98,7 +98,7 @@ def reduce_graph(
         progress = False
         values = _values(root)
         size = len(topological(root))
-        for candidate in _smaller(root, values, report.blame or hint):
+        for candidate in _smaller(root, values, report.mismatch or hint):
             if len(topological(candidate)) >= size:
                 continue
             found = still_fails(candidate)
@@ -111,10 +111,10 @@ def reduce_graph(
 def failing(root: Node) -> Report | None:
     """The report of a graph whose gradient is wrong in any of the engine's ways."""
     try:
-        report = Check(as_subject(root, (), None, None, None), 0, 2, ("vjp", "jvp"), "auto").judge()
+        report = Check(as_subject(root, (), None, None, None), 0, 2, ("vjp", "jvp"), "auto").run()
     except CgraphError:
         return None
-    return report if report.verdict is Verdict.FAIL and report.blame is not None else None
+    return report if report.verdict is Verdict.FAIL and report.mismatch is not None else None
 
 
 def _values(root: Node) -> dict[Node, Any]:
@@ -124,21 +124,25 @@ def _values(root: Node) -> dict[Node, Any]:
     return {node: run.value(node) for node in run.order}
 
 
-def _smaller(root: Node, values: Mapping[Node, Any], blame: Blame | None) -> Iterator[Node]:
+def _smaller(root: Node, values: Mapping[Node, Any], mismatch: Mismatch | None) -> Iterator[Node]:
     nodes = topological(root)
     inner = [n for n in nodes if n.parents and n.dtype.kind == "f"]
-    if blame is not None and blame.node is not None and blame.node in values:
-        if blame.node.parents:  # one op on leaves; then two layers of ops
-            yield rebuild(blame.node, values, frozenset(blame.node.parents))
+    if mismatch is not None and mismatch.node is not None and mismatch.node in values:
+        if mismatch.node.parents:  # one op on leaves; then two layers of ops
+            yield rebuild(mismatch.node, values, frozenset(mismatch.node.parents))
             yield rebuild(
-                blame.node, {**values, **_inside(blame.node, values)}, frozenset(blame.node.parents)
+                mismatch.node,
+                {**values, **_inside(mismatch.node, values)},
+                frozenset(mismatch.node.parents),
             )
             yield rebuild(
-                blame.node, values, frozenset(p for q in blame.node.parents for p in q.parents)
+                mismatch.node,
+                values,
+                frozenset(p for q in mismatch.node.parents for p in q.parents),
             )
-        yield rebuild(root, values, frozenset([blame.node]))
-    if blame is not None and blame.kind == "accumulation" and blame.node in values:
-        yield from _reuses(blame.node, values)
+        yield rebuild(root, values, frozenset([mismatch.node]))
+    if mismatch is not None and mismatch.kind == "accumulation" and mismatch.node in values:
+        yield from _reuses(mismatch.node, values)
     for node in inner:
         if node is not root:
             yield rebuild(node, values)
@@ -268,18 +272,18 @@ def minimal_case(report: Report) -> Case:
     """The smallest case for a failing report, as lines of text too."""
     subject = report.subject
     if not subject.is_graph:
-        return Case(None, report.blame, 1, 1, subject.described())
+        return Case(None, report.mismatch, 1, 1, subject.described())
     leaves = [n for n in subject.nodes if not n.parents]
     values: dict[Node, Any] = {n: np.zeros(()) for n in subject.nodes}
     values |= {n: np.asarray(subject.leaf_value(n), n.dtype) for n in leaves}
-    small, found = reduce_graph(rebuild(subject.root, values), hint=report.blame)
+    small, found = reduce_graph(rebuild(subject.root, values), hint=report.mismatch)
     if found is None:  # fails as it stands alone (a mode, a feed): shown whole
         small, found = subject.root, report
     nodes = topological(small)
     names = {node: f"n{i}" for i, node in enumerate(nodes)}
     return Case(
         small,
-        found.blame,
+        found.mismatch,
         len(subject.nodes),
         len(nodes),
         found.subject.described(),

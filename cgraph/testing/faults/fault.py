@@ -19,7 +19,7 @@ class Fault:
 
     Attributes:
         name: ``"sin/0:sign"`` in a row (op, operand, mistake), ``"engine:overwrite"`` in a driver.
-        op, operand: what has to be blamed; None for the engine.
+        op, operand: what a report has to name; None for the engine.
         description: the bug in words.
         install: a context manager that puts it in.
         modes: the modes of `check_gradients` in which it shows.
@@ -32,19 +32,19 @@ class Fault:
     install: Callable[[], AbstractContextManager[Any]]
     modes: tuple[str, ...] = ("vjp", "jvp")
 
-    def blamed_by(self, report: Report) -> bool:
-        """Whether a report blames this fault: the right op and operand, or the engine."""
-        blame = report.blame
-        if report.verdict is not Verdict.FAIL or blame is None:
+    def found_in(self, report: Report) -> bool:
+        """Whether a report names this fault: the right op and operand, or the engine."""
+        mismatch = report.mismatch
+        if report.verdict is not Verdict.FAIL or mismatch is None:
             return False
         if self.op is None:
-            return blame.kind in ENGINE_KINDS or (
-                blame.kind in ("forward", "contract") and blame.operand is None
+            return mismatch.kind in ENGINE_KINDS or (
+                mismatch.kind in ("forward", "contract") and mismatch.operand is None
             )
         return (
-            blame.op == self.op
-            and (blame.operand == self.operand or self.operand is None)
-            and blame.kind not in ENGINE_KINDS
+            mismatch.op == self.op
+            and (mismatch.operand == self.operand or self.operand is None)
+            and mismatch.kind not in ENGINE_KINDS
         )
 
     def __str__(self) -> str:

@@ -2,7 +2,7 @@
 
 A test that cannot fail proves nothing. `FAULTS` holds the mistakes people make in derivative code: in a row (`partials.py`) or in the
 drivers (`engine.py`). `plant` puts one in for the length of a with-block; `find` draws random graphs until the checks notice it
-and tells whom they blamed. The same mistakes can be planted in an op of your own: `faults_for(op)`.
+and says what they named. The same mistakes can be planted in an op of your own: `faults_for(op)`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def plant(fault: Fault | str) -> Iterator[Fault]:
     >>> loss = cg.sin(cg.parameter("x", 0.3))
     >>> with testing.plant("sin/0:sign"):
     ...     report = testing.check_gradients(loss)
-    >>> report.verdict.value, report.blame.op, report.blame.hint
+    >>> report.verdict.value, report.mismatch.op, report.mismatch.hint
     ('FAIL', 'sin', 'got = −expected: the sign is wrong')
     >>> testing.check_gradients(loss).verdict.value
     'PASS'
@@ -55,8 +55,8 @@ class Found:
     report: Report | None
 
     @property
-    def blamed(self) -> bool:
-        return self.report is not None and self.fault.blamed_by(self.report)
+    def located(self) -> bool:
+        return self.report is not None and self.fault.found_in(self.report)
 
 
 def find(fault: Fault | str, seed: int = 0, examples: int = 1000, **options: Any) -> Found:

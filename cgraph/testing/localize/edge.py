@@ -1,4 +1,4 @@
-"""Edge: one local gradient judged by itself.
+"""Edge: one local gradient found_wrong by itself.
 
 Given an op's operands and an upstream, what should go back to one operand? The reference steps through that one op; the engine's share is
 under test. Rounding of either is measured by replay before anything is called wrong.
@@ -22,7 +22,7 @@ from cgraph.testing.oracle.complex_step import NotAnalytic
 from cgraph.testing.oracle.differences import slope
 from cgraph.testing.oracle.noise import Noisy, disturb, noise, noisy, noisy_by_norm, spread
 from cgraph.testing.oracle.tape import EPS, Line, Tape
-from cgraph.testing.report import Blame, Verdict
+from cgraph.testing.report import Mismatch, Verdict
 
 Array = Any
 REPLAYS = 8
@@ -75,8 +75,8 @@ class Edge:
             found = self.tape.tangent(values, {self.i: d}, rng, self.unit, frozen)[0]
         return np.zeros(np.shape(self.out)) if found is None else found
 
-    def judge(self, got: Array, noisy: bool = True) -> tuple[Verdict, Blame | None] | None:
-        """None when the share is right; else a verdict with the blame."""
+    def run(self, got: Array, noisy: bool = True) -> tuple[Verdict, Mismatch | None] | None:
+        """None when the share is right; else a verdict with the mismatch."""
         node, i = self.node, self.i
         x = self.operands[i]
         got = np.asarray(got, np.float64)
@@ -97,7 +97,7 @@ class Edge:
                 return (
                     (
                         Verdict.DOMAIN,
-                        self._blame(got, d, np.inf, "the derivative is not finite here"),
+                        self._mismatch(got, d, np.inf, "the derivative is not finite here"),
                     )
                     if not np.isfinite(a)
                     else None
@@ -113,15 +113,19 @@ class Edge:
             return self._verdict(got, d, bound + slack)
         if tiny.any():
             why = "an operand is below 1e-298, where no step is small enough for a reference"
-            return Verdict.DOMAIN, self._blame(got, d, np.inf, why)
+            return Verdict.DOMAIN, self._mismatch(got, d, np.inf, why)
         return None
 
-    def _verdict(self, got: Array, d: Array, bound: float) -> tuple[Verdict, Blame | None] | None:
+    def _verdict(
+        self, got: Array, d: Array, bound: float
+    ) -> tuple[Verdict, Mismatch | None] | None:
         on_kink = self.margin() < 2.0**-40
         if self.known is None and self.node.op.family == "elementwise":
             excused = self._entries_on_kinks(got, bound)
             if excused is not None:
-                return excused, self._blame(got, d, bound, "between the one-sided slopes of a kink")
+                return excused, self._mismatch(
+                    got, d, bound, "between the one-sided slopes of a kink"
+                )
         elif on_kink and self.known is None:
             s = slope(self._along(d), EPS * float(np.sum(np.abs(self.upstream * self.out))))
             a = measure.total(got, d)[0]
@@ -130,16 +134,18 @@ class Edge:
                 and min(s.sides) <= a + 4 * s.error
                 and a <= max(s.sides) + 4 * s.error
             ):
-                return Verdict.KINK, self._blame(
+                return Verdict.KINK, self._mismatch(
                     got, d, bound, "between the one-sided slopes of a kink"
                 )
-        blame = self._blame(got, d, bound, "")
-        if self._out_of_range(got, blame.expected_array):
-            blame.sentence = f"beyond the range of {self.node.dtype}: the rule is right in float64"
-            return Verdict.DOMAIN, blame
+        mismatch = self._mismatch(got, d, bound, "")
+        if self._out_of_range(got, mismatch.expected_array):
+            mismatch.sentence = (
+                f"beyond the range of {self.node.dtype}: the rule is right in float64"
+            )
+            return Verdict.DOMAIN, mismatch
         if on_kink:
-            blame.sentence = "on a kink: not the documented convention (docs/conventions.md)"
-        return Verdict.FAIL, blame
+            mismatch.sentence = "on a kink: not the documented convention (docs/conventions.md)"
+        return Verdict.FAIL, mismatch
 
     def _on_edge(self, shape: tuple[int, ...]) -> Array:
         """Entries whose operand is on the edge of its domain or outside it."""
@@ -223,7 +229,7 @@ class Edge:
     def _along(self, d: Array) -> Callable[[float], float]:
         return self.tape.directional(dict(enumerate(self.operands)), {self.i: d}, self.upstream)
 
-    def _by_differences(self, got: Array, d: Array) -> tuple[Verdict, Blame | None] | None:
+    def _by_differences(self, got: Array, d: Array) -> tuple[Verdict, Mismatch | None] | None:
         with np.errstate(all="ignore"):
             s = slope(self._along(d), EPS * float(np.sum(np.abs(self.upstream * self.out))))
         a, a_size = measure.total(got, d)
@@ -291,9 +297,9 @@ class Edge:
             return Verdict.DOMAIN
         return None
 
-    def _blame(self, got: Array, d: Array, bound: float, why: str) -> Blame:
+    def _mismatch(self, got: Array, d: Array, bound: float, why: str) -> Mismatch:
         node, i = self.node, self.i
-        blame = Blame(
+        mismatch = Mismatch(
             "local",
             node.label,
             node,
@@ -319,7 +325,13 @@ class Edge:
                 int(np.argmax(np.where(np.isnan(off), np.inf, off))), off.shape
             )
         )
-        blame.element, blame.got, blame.expected, blame.got_array, blame.expected_array = (
+        (
+            mismatch.element,
+            mismatch.got,
+            mismatch.expected,
+            mismatch.got_array,
+            mismatch.expected_array,
+        ) = (
             k,
             got[k],
             expected[k],
@@ -327,14 +339,14 @@ class Edge:
             expected,
         )
         scale = float(np.abs(np.asarray(d))[k]) or 1.0
-        blame.tolerance, blame.reason = (
+        mismatch.tolerance, mismatch.reason = (
             bound / scale,
             "how far rounding alone may move it",
         )
-        blame.hint = hint_of(got, expected, looked_at, self.unit, self.upstream)
-        return blame
+        mismatch.hint = hint_of(got, expected, looked_at, self.unit, self.upstream)
+        return mismatch
 
-    def judge_forward(self, got: Array, tangent: Array) -> tuple[Verdict, Blame | None] | None:
+    def check_forward(self, got: Array, tangent: Array) -> tuple[Verdict, Mismatch | None] | None:
         """The same for forward mode: got should be J t."""
         got = np.asarray(got, np.float64)
         node, i = self.node, self.i
@@ -344,7 +356,7 @@ class Edge:
         except NotAnalytic:
             return None
         if got.shape != expected.shape:
-            return Verdict.FAIL, Blame(
+            return Verdict.FAIL, Mismatch(
                 "forward",
                 node.label,
                 node,
@@ -384,7 +396,7 @@ class Edge:
                 Verdict.DOMAIN,
                 f"beyond the range of {node.dtype}: the rule is right in float64",
             )
-        return verdict, Blame(
+        return verdict, Mismatch(
             "forward", node.label, node, node.parents[i], i, k, got[k], expected[k], got, expected, tangent, bound + CONFIDENCE * slack,
             "how far rounding alone may move it", hint(got, expected, self.unit), what,
         )  # fmt: skip
@@ -410,9 +422,9 @@ def ops_stay_noisy() -> Iterator[None]:
         Op.evaluate = plain  # type: ignore[method-assign]
 
 
-def wrong_shape(node: Node, i: int, share: Array, operand: Array, upstream: Array) -> Blame:
+def wrong_shape(node: Node, i: int, share: Array, operand: Array, upstream: Array) -> Mismatch:
     text = f"returns shape {np.shape(share)} where the operand has shape {np.shape(operand)}"
-    return Blame(
+    return Mismatch(
         "local",
         node.label,
         node,

@@ -1,7 +1,7 @@
 """Localisation: which edge, or which sum, is wrong.
 
 A wrong gradient of a graph is a wrong local gradient on some edge, a wrong sum at some node, or a driver that hands on something else.
-Each can be judged by itself, given the upstream that the engine stored: the edge by a complex step through that one op, the sum by
+Each can be found_wrong by itself, given the upstream that the engine stored: the edge by a complex step through that one op, the sum by
 adding up shares that were found right. If every edge and every sum is right, so is the gradient, up to rounding; hence a FAIL always
 has an edge or a node to name. The walk goes from the root down, so the first one found is that nearest the loss.
 """
@@ -19,13 +19,13 @@ from cgraph.node import Node
 from cgraph.run import Run
 from cgraph.testing.compare import measure
 from cgraph.testing.compare.subject import GraphSubject, real64
-from cgraph.testing.localize.blame import blame_error, leading
 from cgraph.testing.localize.edge import Edge
 from cgraph.testing.localize.hints import hint
-from cgraph.testing.report import Blame, Verdict
+from cgraph.testing.localize.mismatch import leading, raising_edge
+from cgraph.testing.report import Mismatch, Verdict
 
 Array = Any
-Found = tuple[Verdict, Blame | None]
+Found = tuple[Verdict, Mismatch | None]
 
 
 def worst(got: Array, expected: Array) -> tuple[int, ...]:
@@ -55,11 +55,11 @@ def reverse(subject: GraphSubject, w: Array, rng: Any) -> Found:
         stored = cotangents.get(node)
         shares = arrived[node]
         if node is subject.root:
-            blame = _sum(subject, node, stored, [w], [])
+            mismatch = _sum(subject, node, stored, [w], [])
         else:
-            blame = _sum(subject, node, stored, [s for _, _, s in shares], shares)
-        if blame is not None:
-            return Verdict.FAIL, blame
+            mismatch = _sum(subject, node, stored, [s for _, _, s in shares], shares)
+        if mismatch is not None:
+            return Verdict.FAIL, mismatch
         if stored is None:
             continue
         for i, parent in enumerate(node.parents):
@@ -67,18 +67,18 @@ def reverse(subject: GraphSubject, w: Array, rng: Any) -> Found:
                 continue
             edge = Edge(node, i, values, real64(stored), subject.unit, rng)
             got = subject.share(node, i)
-            judged = edge.judge(got)
-            if judged is not None:
-                if judged[0] is Verdict.FAIL:
-                    return judged
-                verdict, doubt = judged
+            found_wrong = edge.run(got)
+            if found_wrong is not None:
+                if found_wrong[0] is Verdict.FAIL:
+                    return found_wrong
+                verdict, doubt = found_wrong
             arrived.setdefault(parent, []).append((node, i, np.asarray(got, np.float64)))
     return (verdict, doubt) if doubt is not None else (Verdict.PASS, None)
 
 
 def _sum(
     subject: GraphSubject, node: Node, stored: Any, shares: Sequence[Array], origin: Sequence[Any]
-) -> Blame | None:
+) -> Mismatch | None:
     """Whether a stored gradient is the sum of the shares that arrive."""
     shape = np.shape(subject.run._values[node])
     expected: Array = np.zeros(shape)
@@ -96,7 +96,7 @@ def _sum(
     ):  # NaN is in neither
         return None
     k = worst(got, expected) if got.shape == np.shape(expected) else ()
-    blame = Blame(
+    mismatch = Mismatch(
         "accumulation", node.label, node, element=k, got=got[k] if got.shape == np.shape(expected) else None,
         expected=expected[k] if got.shape == np.shape(expected) else None, got_array=got, expected_array=expected,
         tolerance=float(np.max(bound)) if np.size(bound) else 0.0, reason=f"{4 + 2 * len(shares)} units of rounding of the sum",
@@ -104,19 +104,25 @@ def _sum(
     if len(origin) == 1 and node is not subject.root:
         # One edge alone leads here, and its local gradient is right: the driver did not hand on upstream x local.
         user, i, _ = origin[0]
-        blame.kind, blame.node, blame.parent, blame.operand = "driver", user, node, i
-        blame.upstream = subject.cotangents.get(user)
-        blame.sentence = "the local gradient is right; what was handed on is not upstream × local"
+        mismatch.kind, mismatch.node, mismatch.parent, mismatch.operand = "driver", user, node, i
+        mismatch.upstream = subject.cotangents.get(user)
+        mismatch.sentence = (
+            "the local gradient is right; what was handed on is not upstream × local"
+        )
     elif node is subject.root:
-        blame.kind = "seed"
-        blame.sentence = "the backward pass does not start from the upstream it was given"
+        mismatch.kind = "seed"
+        mismatch.sentence = "the backward pass does not start from the upstream it was given"
     else:
-        blame.sentence = f"all local gradients are right; the gradient stored is not the sum over the {len(origin)} edges that arrive"
-        blame.operand = None
-    blame.hint = hint(
-        got, expected, subject.unit, blame.upstream, [s for s in shares] if len(origin) > 1 else ()
+        mismatch.sentence = f"all local gradients are right; the gradient stored is not the sum over the {len(origin)} edges that arrive"
+        mismatch.operand = None
+    mismatch.hint = hint(
+        got,
+        expected,
+        subject.unit,
+        mismatch.upstream,
+        [s for s in shares] if len(origin) > 1 else (),
     )
-    return blame
+    return mismatch
 
 
 def forward(subject: GraphSubject, w: Array, rng: Any) -> Found:
@@ -138,9 +144,9 @@ def forward(subject: GraphSubject, w: Array, rng: Any) -> Found:
             edge = Edge(node, i, values, np.ones(np.shape(values[node])), subject.unit, rng)
             local = node.op.local(i, at[node], [at[p] for p in node.parents], node.params)
             part = local.jvp(tangents[parent])
-            judged = edge.judge_forward(part, tangent)
-            if judged is not None:
-                return judged
+            found_wrong = edge.check_forward(part, tangent)
+            if found_wrong is not None:
+                return found_wrong
             parts.append(part)
             expected, size = expected + part, size + np.abs(part)
         if not parts:
@@ -154,7 +160,7 @@ def forward(subject: GraphSubject, w: Array, rng: Any) -> Found:
         if near is not None and np.all(near | ~np.isfinite(size)):
             continue
         k = worst(got, expected) if got.shape == expected.shape else ()
-        return Verdict.FAIL, Blame(
+        return Verdict.FAIL, Mismatch(
             "forward", node.label, node, element=k, got=np.asarray(got)[k] if k or not got.shape else None, expected=expected[k],
             got_array=got, expected_array=expected, reason="the sum of the operands' tangents", hint=hint(got, expected, subject.unit, None, parts),  # noqa: E501
             sentence="forward mode: the tangent is not the sum of what its operands contribute",
@@ -164,17 +170,17 @@ def forward(subject: GraphSubject, w: Array, rng: Any) -> Found:
 
 def compare_graph_mode(
     subject: GraphSubject, w: Array, g: Sequence[Array], base: float, rng: Any
-) -> Blame | None:
+) -> Mismatch | None:
     """Whether `cgraph.gradient` gives, as a graph, the numbers that `backward` gives; the rule that does not, if one does not."""
     try:
         found = subject.by_graph(w)
     except Exception as error:
-        return blame_error(subject, rng, error, "graph")
+        return raising_edge(subject, rng, error, "graph")
     for label, numbers, by_graph, shape in zip(
         subject.labels(), g, found, subject.shapes(), strict=True
     ):
         if np.shape(by_graph) != shape:
-            return Blame(
+            return Mismatch(
                 "graph",
                 label,
                 sentence=f"the gradient graph gives shape {np.shape(by_graph)} for {label}, not {shape}",
@@ -184,14 +190,14 @@ def compare_graph_mode(
         if not measure.agree(
             a, b, 64 * base * a_size + 64 * base * b_size + 1e-290
         ) and np.isfinite(a):
-            return _rule_over_nodes(subject, rng) or Blame(
+            return _rule_over_nodes(subject, rng) or Mismatch(
                 "graph", label, got=b, expected=a, got_array=by_graph, expected_array=numbers, hint=hint(by_graph, numbers, subject.unit),
-                sentence=f"the gradient graph of {label} evaluates to something else than backward() computes; no single rule is to blame",
+                sentence=f"the gradient graph of {label} evaluates to something else than backward() computes; every single rule is right",
             )  # fmt: skip
     return None
 
 
-def _rule_over_nodes(subject: GraphSubject, rng: Any) -> Blame | None:
+def _rule_over_nodes(subject: GraphSubject, rng: Any) -> Mismatch | None:
     wanted = leading(subject)
     for node in reversed(subject.nodes):
         if node not in wanted or node not in subject.cotangents:
@@ -214,15 +220,17 @@ def _rule_over_nodes(subject: GraphSubject, rng: Any) -> Blame | None:
                 subject.unit,
                 rng,
             )
-            judged = edge.judge(got, noisy=False)
-            if judged is not None and judged[1] is not None:
-                judged[1].kind = "graph"
-                judged[1].sentence = "the local gradient is right on numbers and wrong as a graph"
-                return judged[1]
+            found_wrong = edge.run(got, noisy=False)
+            if found_wrong is not None and found_wrong[1] is not None:
+                found_wrong[1].kind = "graph"
+                found_wrong[
+                    1
+                ].sentence = "the local gradient is right on numbers and wrong as a graph"
+                return found_wrong[1]
     return None
 
 
-def forward_against_reverse(subject: GraphSubject, rng: Any) -> Blame | None:
+def forward_against_reverse(subject: GraphSubject, rng: Any) -> Mismatch | None:
     """The first edge on which the two directions of a local gradient are not transposes: ⟨u, J t⟩ is not ⟨Jᵀ u, t⟩."""
     run = subject.run
     at = {n: np.float64(v) for n, v in run._values.items()} if run._floats else run._values
@@ -241,7 +249,7 @@ def forward_against_reverse(subject: GraphSubject, rng: Any) -> Blame | None:
                 bound = subject.unit * (64.0 + 4.0 * largest) * (a_size + b_size)
                 if abs(a - b) <= bound + 1e-290 or not np.isfinite(a_size + b_size):
                     continue
-            return Blame(
+            return Mismatch(
                 "forward", node.label, node, parent, i, got_array=forwards, upstream=t,
                 sentence="forward mode and reverse mode of this local gradient are not transposes of each other",
             )  # fmt: skip

@@ -30,24 +30,24 @@ def _functions(mp: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def fifty_digits(blame: Any) -> Any:
-    """What the blamed edge should return at the blamed element, as an mpf; None where mpmath cannot tell.
+def fifty_digits(mismatch: Any) -> Any:
+    """What the wrong edge should return at the wrong element, as an mpf; None where mpmath cannot tell.
 
     >>> import cgraph as cg
     >>> from cgraph import testing
     >>> with testing.plant("exp/0:off by 1e-9"):
     ...     report = testing.check_gradients(cg.exp(cg.parameter("x", 1.0)))
-    >>> exact = fifty_digits(report.blame)
-    >>> exact is None or abs(exact - report.blame.expected) < 1e-14
+    >>> exact = fifty_digits(report.mismatch)
+    >>> exact is None or abs(exact - report.mismatch.expected) < 1e-14
     True
     """
-    node = blame.node
+    node = mismatch.node
     if (
-        blame.kind != "local"
+        mismatch.kind != "local"
         or node is None
         or node.op.family != "elementwise"
-        or blame.upstream is None
-        or blame.operand is None
+        or mismatch.upstream is None
+        or mismatch.operand is None
     ):
         return None
     try:
@@ -57,20 +57,20 @@ def fifty_digits(blame: Any) -> Any:
     function = _functions(mpmath.mp).get(node.op.name)
     if function is None:
         return None
-    k = blame.element
+    k = mismatch.element
     operands = [
-        np.broadcast_to(np.asarray(p.value, np.float64), np.shape(blame.got_array))
+        np.broadcast_to(np.asarray(p.value, np.float64), np.shape(mismatch.got_array))
         for p in node.parents
     ]
     with mpmath.workdps(DIGITS):
         point = [mpmath.mpf(float(x[k])) for x in operands]
 
         def along(x: Any) -> Any:
-            return function(*(x if i == blame.operand else p for i, p in enumerate(point)))
+            return function(*(x if i == mismatch.operand else p for i, p in enumerate(point)))
 
         try:
-            return mpmath.diff(along, point[blame.operand]) * mpmath.mpf(
-                float(np.asarray(blame.upstream)[k])
+            return mpmath.diff(along, point[mismatch.operand]) * mpmath.mpf(
+                float(np.asarray(mismatch.upstream)[k])
             )
         except (ValueError, ZeroDivisionError):
             return None

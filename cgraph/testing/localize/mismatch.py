@@ -1,6 +1,6 @@
-"""Blame without a walk: for gradients that raise, that have the wrong shape or dtype, and for functions, which have no nodes.
+"""What is wrong where no walk is needed: gradients that raise or have another shape or dtype, and functions, which have no nodes.
 
-Beside `localize.py`, which walks a graph edge by edge to find who spoils the numbers.
+`localize.py` beside it walks a graph edge by edge to find what spoils the numbers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cgraph.testing.compare.subject import GraphSubject
 from cgraph.testing.localize import edge as edges
 from cgraph.testing.localize.edge import gradient_of
 from cgraph.testing.localize.hints import hint_of
-from cgraph.testing.report import Blame
+from cgraph.testing.report import Mismatch
 
 Array = Any
 
@@ -32,9 +32,9 @@ def leading(subject: GraphSubject) -> set[Node]:
     return found
 
 
-def where_the_mask_is_lost(subject: GraphSubject, blame: Blame) -> None:
-    """Behind a branch that was not taken, the op that meets 0 × inf is the victim: blame the edge of `where` that gave no mask."""
-    below: set[Node] = {blame.node}
+def where_the_mask_is_lost(subject: GraphSubject, mismatch: Mismatch) -> None:
+    """Behind a branch that was not taken, the op that meets 0 × inf is the victim: mismatch the edge of `where` that gave no mask."""
+    below: set[Node] = {mismatch.node}
     for node in subject.nodes:
         if any(p in below for p in node.parents):
             if node.op.name == "where":
@@ -45,7 +45,7 @@ def where_the_mask_is_lost(subject: GraphSubject, blame: Blame) -> None:
                         and node.op.local(i, subject.run._values[node], operands, node.params).mask
                         is None
                     ):
-                        blame.node, blame.parent, blame.operand, blame.name = (
+                        mismatch.node, mismatch.parent, mismatch.operand, mismatch.name = (
                             node,
                             node.parents[i],
                             i,
@@ -55,11 +55,11 @@ def where_the_mask_is_lost(subject: GraphSubject, blame: Blame) -> None:
             below.add(node)
 
 
-def blame_error(subject: Any, rng: Any, error: Exception, kind: str = "error") -> Blame:
+def raising_edge(subject: Any, rng: Any, error: Exception, kind: str = "error") -> Mismatch:
     """The edge whose local gradient raises."""
     text = f"{type(error).__name__}: {error}"
     if not subject.is_graph:
-        return Blame(kind, subject.name, sentence=text)
+        return Mismatch(kind, subject.name, sentence=text)
     wanted = leading(subject)
     run = (
         subject.run
@@ -86,7 +86,7 @@ def blame_error(subject: Any, rng: Any, error: Exception, kind: str = "error") -
                         None,
                     )
             except Exception as again:
-                return Blame(
+                return Mismatch(
                     kind,
                     node.label,
                     node,
@@ -97,7 +97,7 @@ def blame_error(subject: Any, rng: Any, error: Exception, kind: str = "error") -
                 )
             if np.shape(share) != np.shape(operands[i]):
                 return edges.wrong_shape(node, i, share, operands[i], upstream)
-    return Blame(
+    return Mismatch(
         kind,
         subject.root.label,
         subject.root,
@@ -105,11 +105,13 @@ def blame_error(subject: Any, rng: Any, error: Exception, kind: str = "error") -
     )
 
 
-def blame_contract(subject: Any, i: int, what: str) -> Blame:
+def wrong_kind(subject: Any, i: int, what: str) -> Mismatch:
     """The edge that hands a gradient of the wrong shape or dtype to input `i`."""
     if not subject.is_graph:
         label = subject.labels()[i]
-        return Blame("contract", subject.name, operand=subject.wrt[i], sentence=what, label=label)
+        return Mismatch(
+            "contract", subject.name, operand=subject.wrt[i], sentence=what, label=label
+        )
     shape_at = {n: np.shape(v) for n, v in subject.run._values.items()}
     wanted = leading(subject)
     for node in reversed(subject.nodes):
@@ -127,7 +129,7 @@ def blame_contract(subject: Any, i: int, what: str) -> Blame:
                     and upstream.dtype == node.dtype
                 ):
                     text = f"returns {share.dtype} where the operand is {parent.dtype}"
-                    return Blame(
+                    return Mismatch(
                         "contract",
                         node.label,
                         node,
@@ -139,12 +141,12 @@ def blame_contract(subject: Any, i: int, what: str) -> Blame:
                         hint=text,
                     )
     leaf = subject.wrt[i]
-    return Blame(
+    return Mismatch(
         "contract", leaf.label, leaf, sentence=what + "; every local gradient keeps shape and dtype"
     )
 
 
-def blame_argument(
+def worst_argument(
     subject: Any,
     w: Array,
     g: Sequence[Array],
@@ -152,32 +154,32 @@ def blame_argument(
     unit: float,
     error: float,
     rng: Any,
-) -> Blame:
+) -> Mismatch:
     """The argument and the element of a function whose gradient is furthest from the reference, in units of what it may be off."""
-    best: tuple[float, Blame] | None = None
+    best: tuple[float, Mismatch] | None = None
     for i, got in zip(subject.wrt, g, strict=True):
         got = np.asarray(got, np.float64)
         expected, bound, looked_at = gradient_of(
             subject.tape, subject.leaves, values, i, w, unit, got
         )
         if got.shape != expected.shape:
-            return function_blame(subject, i, (), got, expected, 0.0, w)
+            return argument_mismatch(subject, i, (), got, expected, 0.0, w)
         off = np.abs(got - expected)
         excess = np.where(np.isnan(off), np.inf, off / np.maximum(bound, 1e-300))
         if excess.size and (best is None or float(excess.max()) > best[0]):
             k = tuple(int(x) for x in np.unravel_index(int(np.argmax(excess)), excess.shape))
             best = (
                 float(excess.max()),
-                function_blame(subject, i, k, got, expected, float(bound[k]), w, looked_at),
+                argument_mismatch(subject, i, k, got, expected, float(bound[k]), w, looked_at),
             )
-    return best[1] if best is not None else Blame("argument", subject.name)
+    return best[1] if best is not None else Mismatch("argument", subject.name)
 
 
-def function_blame(
+def argument_mismatch(
     subject: Any, i: int, k: tuple[int, ...], got: Array, expected: Array, bound: float, w: Array,
     looked_at: range | None = None,
-) -> Blame:  # fmt: skip
-    blame = Blame(
+) -> Mismatch:  # fmt: skip
+    mismatch = Mismatch(
         "argument",
         subject.name,
         operand=i,
@@ -189,12 +191,12 @@ def function_blame(
         label=subject.labels()[subject.wrt.index(i)],
     )
     if got.shape == expected.shape:
-        blame.got, blame.expected = got[k], expected[k]
-    blame.hint = hint_of(got, expected, looked_at or range(got.size), subject.unit, w)
-    blame.reason = (
+        mismatch.got, mismatch.expected = got[k], expected[k]
+    mismatch.hint = hint_of(got, expected, looked_at or range(got.size), subject.unit, w)
+    mismatch.reason = (
         "how far rounding alone may move it"
         if bound < 1e-10 * abs(float(np.max(np.abs(expected), initial=0.0)))
         else "the error of the finite differences"
     )
-    blame.sentence = "the gradient of the function is not its derivative"
-    return blame
+    mismatch.sentence = "the gradient of the function is not its derivative"
+    return mismatch
