@@ -110,7 +110,7 @@ class _Draw(ModuleType):
     animate = staticmethod(_draw_animate)
     compare = staticmethod(_draw_compare)
     frames = staticmethod(_draw_frames)
-    def __call__(self, root: Any, run: Run | None = None, *, step: int | str | None = None, focus: Node | None = None, around: Node | None = None, hops: int = 2, dpi: int = 144, **options: Any) -> _draw_Diagram:
+    def __call__(self, root: Any, run: Run | None = None, *, step: int | str | None = None, focus: Node | None = None, around: Node | None = None, hops: int = 2, open: Node | None = None, dpi: int = 144, **options: Any) -> _draw_Diagram:
         """A diagram of everything that `root` depends on.
 
         Args:
@@ -120,6 +120,7 @@ class _Draw(ModuleType):
             step: one moment of the backward pass: "forward", 0 for the seed, k for the k-th op that hands back its gradients.
             focus: show only the paths from this node to the root.
             around, hops: show only what is at most `hops` edges away from a node.
+            open: a loop or a branch (or what `cg.scan` and its kin gave): what is inside it is drawn, with a run the first step.
             dpi: of a PNG.
             view: "cards" folds unnamed arithmetic into named cards, "expanded" draws every op, "layers" frames scopes,
                 "collapsed" makes one box of a scope, "neuron" one box of everything between leaves and loss, "health" marks

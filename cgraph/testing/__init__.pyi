@@ -6,11 +6,11 @@ Everything but the strategies works without hypothesis; nothing is imported befo
 
 # Made from the table by `python tools/stubs.py`.
 
-from cgraph.testing.report import Mismatch as Mismatch
 from cgraph.testing.faults.registry import FAULTS as FAULTS
 from cgraph.testing.faults.fault import Fault as Fault
 from cgraph.testing.report import GradientMismatch as GradientMismatch
 from cgraph.testing.generate.state_machine import GraphMachine as GraphMachine
+from cgraph.testing.report import Mismatch as Mismatch
 from cgraph.testing.op_check import OpReport as OpReport
 from cgraph.testing.generate.random_graphs import RandomDraw as RandomDraw
 from cgraph.testing.generate.random_graphs import RandomGraph as RandomGraph
@@ -36,4 +36,4 @@ from cgraph.testing.generate.random_graphs import random_graph as random_graph
 from cgraph.testing.failure.shrink import reduce_graph as reduce_graph
 from cgraph.testing.generate import strategies as strategies
 
-__all__ = ['Mismatch', 'FAULTS', 'Fault', 'GradientMismatch', 'GraphMachine', 'OpReport', 'RandomDraw', 'RandomGraph', 'Report', 'Verdict', 'arrays_in', 'assert_detects', 'assert_gradients', 'attrs_for', 'check_gradients', 'check_op', 'coincident_shapes', 'cotangents_like', 'faults_for', 'find', 'gradient_test', 'graph_with_inputs', 'graphs', 'op_calls', 'ops', 'plant', 'random_graph', 'reduce_graph']
+__all__ = ['FAULTS', 'Fault', 'GradientMismatch', 'GraphMachine', 'Mismatch', 'OpReport', 'RandomDraw', 'RandomGraph', 'Report', 'Verdict', 'arrays_in', 'assert_detects', 'assert_gradients', 'attrs_for', 'check_gradients', 'check_op', 'coincident_shapes', 'cotangents_like', 'faults_for', 'find', 'gradient_test', 'graph_with_inputs', 'graphs', 'op_calls', 'ops', 'plant', 'random_graph', 'reduce_graph']
