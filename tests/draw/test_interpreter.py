@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 from functools import reduce
 from itertools import product
@@ -332,3 +333,32 @@ def test_what_is_refused():
     with pytest.raises(NotLive, match="no numbers"):
         program(cg.draw(neuron()).picture.builder)
     assert flat(np.array([np.nan, np.inf, -np.inf, 1.5])) == ["NaN", "Infinity", "-Infinity", 1.5]
+
+
+def test_numbers_are_written_with_as_many_digits_as_in_the_pictures():
+    """Sums and products of random numbers, ties and what is not finite: the same digits, or "≈", as Python's rule says."""
+    rng = np.random.default_rng(6)
+    rows = [list(rng.normal(scale=s, size=n)) for s in (0.01, 1.0, 300.0) for n in (2, 3, 4, 7) for _ in range(40)]  # fmt: skip
+    rows += [list(rng.integers(-40, 40, 3) / 16) for _ in range(60)]
+    rows += [[0.0625, 0.25], [1e-9, 3.0], [2e4, 0.123456], [np.inf, 1.0], [0.0, 7.0]]
+    script = (
+        f"const N=require({json.dumps(str(INTERPRETER.with_name('number.js')))});"
+        + """
+    process.stdout.write(JSON.stringify(JSON.parse(require('fs').readFileSync(0)).map(function(row){
+      return [[0,function(a,b){return a+b;}],[1,function(a,b){return a*b;}]].map(function(by){
+        var values=row[0].map(Number);
+        function attempt(d){return [values.map(v=>d===Infinity?v:N.parse(N(v,d,'',2.3e-16))).reduce(by[1],by[0])];}
+        return N.enough(attempt,[row[1][by[0]]],3);});})))"""
+    )
+    wholes = [[text.number(float(f(row))) for f in (sum, math.prod)] for row in rows]
+    asked_ = [[list(map(str, row)), whole] for row, whole in zip(rows, wholes, strict=True)]
+    words = json.dumps(asked_).replace('"inf"', '"Infinity"')
+    done = subprocess.run([NODE, "-e", script], input=words, capture_output=True, text=True, check=True)  # fmt: skip
+    found = set()
+    for row, whole, digits in zip(rows, wholes, json.loads(done.stdout), strict=True):
+        for f, shown, mine in zip((sum, math.prod), whole, digits, strict=True):
+            theirs = text.enough(row, f, shown)
+            assert (mine < 0) == (theirs is None), (row, shown)
+            assert theirs is None or theirs == [text.number(v, mine) for v in row], (row, shown)
+            found.add(mine)
+    assert found == {-1, 3, 4, 5}

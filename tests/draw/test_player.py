@@ -13,6 +13,7 @@ from draw.browser import CLICKS, browser, click
 from draw.nets import batch, mlp, neuron, random_graph, xor
 
 import cgraph as cg
+from cgraph.draw.model import text
 from cgraph.draw.model.text import parse_number
 from cgraph.draw.output.player import film
 from cgraph.errors import DrawError
@@ -222,6 +223,82 @@ def test_the_chain_rule_and_one_entry_of_a_matrix(tmp_path):
     assert sorted(lit) == sorted(["0.125", "0.161", "0.131", "−0.083", "0", "0", "1", "1"])
 
 
+def evaluated(parts):
+    """What a line of arithmetic gives, its matrices and numbers as they are printed."""
+    numbers = [np.atleast_2d([[parse_number(v) for v in row] for row in p]) for p in parts if isinstance(p, list)]  # fmt: skip
+    numbers = iter(m if m.size > 1 else m.item() for m in numbers)
+    code, names = "", {}
+    for p in parts:
+        if isinstance(p, list):
+            names[f"n{len(names)}"] = next(numbers)
+            code += f" n{len(names) - 1} "
+        else:
+            code += p
+    code = re.sub(
+        r"Σ(₁?)\s*(n\d+)", lambda m: f"np.sum({m[2]}, axis={'1' if m[1] else 'None'})", code
+    )
+    for sign, python in (("ᵀ", ".T"), ("⊙", "*"), ("−", "-")):
+        code = code.replace(sign, python)
+    matrices = sum(isinstance(m, np.ndarray) for m in names.values())
+    code = code.replace("·", "@" if matrices > 1 and "-" not in code else "*").replace(" .T", ".T")
+    return np.ravel(eval(code, {"np": np} | names))
+
+
+@pytest.mark.slow
+@browser
+@pytest.mark.parametrize(
+    ("net", "leaf", "values"),
+    [(xor, "W₂", (-1.0, 0.77, 0.3)), (lambda: random_graph(117), "w₀", (0.5, -1.234))],
+)
+def test_what_is_printed_adds_up(tmp_path, net, leaf, values):
+    """Each step's arithmetic done again from what stands there: it gives the result that stands there, or the sign is ≈."""
+    path = cg.animate(net().backward(), tmp_path / "x.html", update=0.7)
+    steps = """function cells(e){return [].map.call(e.querySelectorAll('tr'),function(r){
+    return [].map.call(r.querySelectorAll('td'),function(d){return d.textContent;});});}
+    function lines(){[].forEach.call(r.querySelectorAll('.worked .line'),function(l){
+    seen.push([].slice.call(l.children,1).filter(function(e){return e.className!=='words';}).map(function(e){
+    return e.querySelector('table')?cells(e):/value/.test(e.className)?[[e.textContent.replace(/[()]/g,'')]]:e.textContent;}));});}
+    function every(){key('Home');for(var k=0;k<12;k++){lines();key('ArrowRight');}}seen=[];every();"""
+    steps += "".join(
+        f"[].filter.call(r.querySelectorAll('.numbers label'),function(l){{return l.textContent.indexOf({leaf!r})===0;}})"
+        f".slice(0,1).forEach(function(l){{var f=l.querySelector('input');f.value={v};f.dispatchEvent(new Event('input'));}});every();"
+        for v in values
+    )
+    signs = []
+    for line in click(path, tmp_path, steps):
+        *parts, sign, result = line if len(line) > 2 else ("", "", [])
+        formula = "".join(p for p in parts if isinstance(p, str))
+        if len(line) < 3 or re.search(r"[^\s=⊙·ᵀΣ₁−+]", formula):
+            continue  # σ(...), of which the interpreter is asked
+        given = evaluated(parts[1:] if parts[0] == " = " else parts)
+        shown = [v for row in result for v in row]
+        places = [3 if "·" in s else max(3, len(s.partition(".")[2])) for s in shown]
+        exact = all(map(text.same, given, shown, places))
+        np.testing.assert_allclose(given, [*map(parse_number, shown)], atol=0.004)
+        signs.append(sign.strip())
+        assert exact or sign == " ≈ ", (parts, sign, result)
+    assert signs.count("=") > 10 and ("≈" in signs or net is not xor)
+
+
+@pytest.mark.slow
+@browser
+def test_the_sum_behind_an_entry_adds_up(tmp_path):
+    path = cg.animate(xor().backward(), tmp_path / "xor.html")
+    steps = """seen=[];key('End');[].forEach.call(r.querySelectorAll('.stage [data-q]'),function(t){
+    t.dispatchEvent(new MouseEvent('mouseover',{bubbles:true}));seen.push(r.querySelector('.sum').textContent);});"""
+    signs = []
+    for words in filter(None, click(path, tmp_path, steps)):
+        terms, sign, shown = re.fullmatch(r".*\] = (.*) ([=≈]) (\S+)", words).groups()
+        given = sum(
+            np.prod([parse_number(v.strip("()")) for v in term.split(" × ")])
+            for term in terms.split(" + ")
+        )
+        assert sign == "≈" or text.same(given, shown), words
+        assert abs(given - parse_number(shown)) < 4e-3, words
+        signs.append(sign)
+    assert signs.count("=") > 40
+
+
 @pytest.mark.slow
 @browser
 def test_it_learns_as_the_engine_does(tmp_path):
@@ -339,7 +416,7 @@ def test_what_cannot_be_computed_in_the_page_stands_still(tmp_path):
         del OPS["strange_op"], PUBLIC["strange_op"]
     assert '"o":"strange_op"' in page
     wide = cg.frames(cg.sum(cg.parameter("w", np.zeros(20_000))).backward()).html()
-    assert "the graph has 2 nodes with 20,001 numbers" in wide and len(wide) < 100_000
+    assert "the graph has 2 nodes with 20,001 numbers" in wide and len(wide) < 110_000
     half = cg.frames(cg.square(cg.parameter("w", np.float16(2.0))).backward()).html()
     assert "the page computes in float64 and float32" in half
 

@@ -7,8 +7,9 @@ has not computed: what is not there comes back empty.
 from __future__ import annotations
 
 import linecache
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -151,26 +152,23 @@ class Facts:
 
     def multiplied(self, upstream: Array, local: Array, share: Array) -> str:
         """`2 × 0.25`, with as many digits as it takes to give the product that is shown; else with ≈ in front."""
-        shown = self.number(share)
-        for digits in range(self.options.precision, self.options.precision + 3):
-            factors = [
-                text.number(np.asarray(a).reshape(())[()], digits) for a in (upstream, local)
-            ]
-            given = text.parse_number(factors[0]) * text.parse_number(factors[1])
-            if text.same(given, shown, self.options.precision):
-                return f" {text.TIMES} ".join(factors)
-        factors = [self.number(a) for a in (upstream, local)]
-        return "≈ " + f" {text.TIMES} ".join(factors)
+        factors = self.enough((upstream, local), math.prod, share)
+        if factors is not None:
+            return f" {text.TIMES} ".join(factors)
+        return "≈ " + f" {text.TIMES} ".join(map(self.number, (upstream, local)))
 
     def added(self, shares: Sequence[Array], whole: Array) -> str:
         """`3 + 3 + 1 = 7`, with as many digits as it takes to add up; else with ≈ for the last sign."""
-        shown = self.number(whole)
-        terms = [self.number(s) for s in shares]
-        for digits in range(self.options.precision, self.options.precision + 3):
-            tried = [text.number(np.asarray(s).reshape(())[()], digits) for s in shares]
-            if text.same(sum(map(text.parse_number, tried)), shown, self.options.precision):
-                return f"{' + '.join(map(text.bracketed, tried))} = {shown}"
-        return f"{' + '.join(map(text.bracketed, terms))} ≈ {shown}"
+        terms = self.enough(shares, sum, whole)
+        sign = "=" if terms is not None else "≈"
+        terms = terms if terms is not None else [self.number(s) for s in shares]
+        return f"{' + '.join(map(text.bracketed, terms))} {sign} {self.number(whole)}"
+
+    def enough(
+        self, parts: Sequence[Array], combine: Callable[[Sequence[float]], float], whole: Array
+    ) -> list[str] | None:
+        numbers = [np.asarray(part).reshape(())[()] for part in parts]
+        return text.enough(numbers, combine, self.number(whole), self.options.precision)
 
     def lines(self, array: Array) -> tuple[str, ...]:
         lines = tuple(text.tensor(array, self.options.precision))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape as _html_escape
 from typing import Any
 
@@ -90,8 +90,8 @@ def parse_number(text: str) -> float:
     return float(text)
 
 
-def same(value: float, shown: str, precision: int = 3) -> bool:
-    """Whether `value`, rounded to the decimals of the picture, is the number that is shown.
+def same(value: float, shown: str, precision: int = 3, slack: float = 0.50001) -> bool:
+    """Whether `value`, rounded to the decimals of the picture, is the number that is shown, with `slack` in units of the last.
 
     >>> same(0.4998, "0.500"), same(0.51, "0.5"), same(2.1e-7, "2.1·10⁻⁷")
     (True, False, True)
@@ -100,7 +100,30 @@ def same(value: float, shown: str, precision: int = 3) -> bool:
         return number(value) == shown
     power = re.search(r"10[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+$", shown)
     unit = 10.0**-precision * (parse_number(power[0]) if power else 1.0)
-    return abs(value - parse_number(shown)) <= 0.50001 * unit
+    return abs(value - parse_number(shown)) <= slack * unit
+
+
+def enough(
+    values: Sequence[Any],
+    combine: Callable[[Sequence[float]], float],
+    shown: str,
+    precision: int = 3,
+) -> list[str] | None:
+    """`values` written with as many digits, up to two more than `precision`, as it takes for `combine` of what is written to be the
+    number that is shown; None where that is not enough, and "≈" belongs in place of "=".
+
+    >>> enough([0.0914, 0.0914], sum, "0.183"), enough([0.123456, 1000.0], math.prod, "123.456")
+    (['0.0914', '0.0914'], None)
+    """
+    exact = combine([float(value) for value in values])
+    for digits in range(precision, precision + 3):
+        words = [number(value, digits) for value in values]
+        given = combine([parse_number(w) for w in words])
+        # Half-way between two numbers a reader takes either, unless that is where the whole lies.
+        slack = 0.50001 if math.isclose(given, exact, rel_tol=1e-9) else 0.49999
+        if same(given, shown, precision, slack):
+            return words
+    return None
 
 
 def bracketed(words: str) -> str:

@@ -338,20 +338,31 @@ var CGraphInterpreter = (function () {
       nodes.forEach(function (node, k) { if (node.w && !G[k]) G[k] = zeros(V[k].length); });
     }
     var kept = {};
-    function card(c, seed, key) {
-      if (kept[key + c]) return kept[key + c];
+    function through(c, seed) {
       var inside = {};
       program.cards[c].n.forEach(function (m) { inside[m] = true; });
-      return (kept[key + c] = back(program.cards[c].r, seed, inside));
+      return back(program.cards[c].r, seed, inside);
     }
+    function card(c, seed, key) { return kept[key + c] || (kept[key + c] = through(c, seed)); }
     return {
       V: V, G: G,
       // of a card: its local gradient for an operand (applied to ones), and what it hands to it
       local: function (c, j) { return card(c, zeros(V[program.cards[c].r].length).fill(1), 'l')[j]; },
+      handed: function (c, j, u) { return through(c, Float64Array.from(u))[j]; },
       share: function (c, j) { var u = G[program.cards[c].r]; return u && card(c, Float64Array.from(u), 's')[j]; },
       localAt: function (m, i) { return share(nodes, m, i, zeros(V[m].length).fill(1), V); },
       shareAt: function (m, i) { return G[m] && share(nodes, m, i, G[m], V); }
     };
+  }
+  // A card once more with other numbers, such as those that are printed: what it computes, or, of an upstream gradient `u`, what it hands
+  // to an operand. `given` are values of its operands, and of its result where its derivative is written with that.
+  function replay(program, c, model, given, u, operand) {
+    var card = program.cards[c], r = card.r, node = program.nodes[r], change = model.V.slice(), inverse = { sigmoid: ELEMENTWISE.logit[0], tanh: Math.atanh }[node.o];
+    card.n.forEach(function (m) { change[m] = undefined; });
+    for (var k in given) change[k] = given[k];
+    if (given[r] && inverse && !given[node.p[0]]) change[node.p[0]] = given[r].map(inverse);
+    var again = compute({ nodes: program.nodes, cards: program.cards, exact: true }, change);
+    return u ? again.handed(c, operand, u) : again.V[r];
   }
   // What a program needs and this file has no rule for.
   function missing(program) {
@@ -372,6 +383,6 @@ var CGraphInterpreter = (function () {
     var wide = (at(h) - at(-h)) / (2 * h), narrow = (at(h / 2) - at(-h / 2)) / h, best = narrow + (narrow - wide) / 3;
     return { value: best, error: abs(best - narrow) + 4e-16 * abs(at(0)) / h };
   }
-  return { compute: compute, missing: missing, difference: difference, ELEMENTWISE: ELEMENTWISE, RULES: RULES };
+  return { compute: compute, replay: replay, missing: missing, difference: difference, ELEMENTWISE: ELEMENTWISE, RULES: RULES };
 })();
 if (typeof module !== 'undefined') module.exports = CGraphInterpreter;

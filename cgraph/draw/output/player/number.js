@@ -1,4 +1,4 @@
-// A number as the pictures write it: what `number` in cgraph/draw/model/text.py says, in the page. tests/draw/test_interpreter.py holds the
+// A number as the pictures write it: what `number` and `enough` in cgraph/draw/model/text.py say, in the page. tests/draw/test_interpreter.py holds the
 // two against each other.
 'use strict';
 var CGraphNumber = (function () {
@@ -21,7 +21,7 @@ var CGraphNumber = (function () {
   }
   function raised(exponent) { return '10' + (exponent < 0 ? '⁻' : '') + String(Math.abs(exponent)).replace(/\d/g, function (c) { return RAISED[+c]; }); }
   // style "f3": three decimals, come what may, as in the rows of a matrix
-  return function (v, digits, style, noise) {
+  function number(v, digits, style, noise) {
     if (v !== v) return 'NaN';
     if (!isFinite(v)) return v < 0 ? '−∞' : '∞';
     if (v === 0) v = 0;
@@ -37,6 +37,30 @@ var CGraphNumber = (function () {
     }
     if (/^-0\.?0*$/.test(s)) s = s.slice(1);
     return s.replace('-', '−');
+  }
+  number.parse = function (s) {  // the inverse, up to the rounding
+    s = s.replace('−', '-').replace('∞', 'Infinity');
+    var power = /^(-?)(?:([\d.]+)·)?10([⁻⁰¹²³⁴-⁹]+)$/.exec(s);
+    return +(power ? power[1] + (power[2] || 1) + 'e' + power[3].replace('⁻', '-').replace(/[⁰¹²³⁴-⁹]/g, function (c) { return RAISED.indexOf(c); }) : s);
   };
+  function same(v, shown, digits, slack) {  // whether v, rounded as the picture rounds, is the number that is shown
+    var power = /10[⁻⁰¹²³⁴-⁹]+$/.exec(shown);
+    return isFinite(v) ? Math.abs(v - number.parse(shown)) <= slack * Math.pow(10, -digits) * (power ? number.parse(power[0]) : 1) : number(v) === shown;
+  }
+  // How many digits, up to two more than usual, it takes for what is written to give what is shown; -1 where that is not enough and "≈"
+  // belongs in place of "=". `attempt(digits)` says what the numbers give as they are written, with all their digits for Infinity;
+  // `shown` are of `decimals`.
+  number.enough = function (attempt, shown, digits, decimals) {
+    var exact = attempt(Infinity);
+    function fits(given) {
+      return shown.every(function (s, k) {  // half-way between two numbers a reader takes either, unless that is where the whole lies
+        var close = Math.abs(given[k] - exact[k]) <= 1e-9 * Math.max(Math.abs(given[k]), Math.abs(exact[k]));
+        return same(given[k], s, decimals === undefined ? digits : decimals, close ? 0.50001 : 0.49999);
+      });
+    }
+    for (var d = digits; d < digits + 3; d++) if (fits(attempt(d))) return d;
+    return -1;
+  };
+  return number;
 })();
 if (typeof module !== 'undefined') module.exports = CGraphNumber;

@@ -21,6 +21,19 @@ function CGraphPlayer(root, wholePage) {
 
   // --- numbers as the pictures write them ---------------------------------------------------------------------------------------
   function number(v, digits, style) { return CGraphNumber(v, digits === undefined ? live.digits || 3 : digits, style, single ? 1.2e-7 : 2.3e-16); }
+  var usual = live.digits || 3;
+  function format(a, decimals) {  // one style for all entries of an array: as many decimals as the largest needs
+    var largest = Math.max.apply(null, [].map.call(a, Math.abs));
+    if (a.length < 2 || [].every.call(a, Number.isInteger) || !(largest >= 1e-7 && largest < 1e4)) return '';
+    return 'f' + (decimals + Math.max(0, -2 - Math.floor(Math.log10(largest))));
+  }
+  function printed(a, decimals) { var style = format(a, decimals); return [].map.call(a, function (v) { return number(v, decimals, style); }); }
+  function read(a, decimals) { return decimals === Infinity ? a : printed(a, decimals).map(CGraphNumber.parse); }
+  // The digits with which `attempt` of the numbers as they are printed gives the result as it is printed, and the sign between the two.
+  function settled(attempt, result) {
+    var d = CGraphNumber.enough(attempt, printed(result, usual), usual, +format(result, usual).slice(1) || usual);
+    return { digits: d < 0 ? usual : d, sign: d < 0 ? ' ≈ ' : ' = ' };
+  }
   function bracketed(words) { return words[0] === '−' ? '(' + words + ')' : words; }
 
   // --- the graph, its values now, and the numbers that stand for them ---------------------------------------------------------------
@@ -62,6 +75,7 @@ function CGraphPlayer(root, wholePage) {
     switch (key[0]) {
       case 'v': return now.V[a[0]];
       case 'g': return now.G[a[0]];
+      case 'r': return [live.rate];
       case 'u': return now.V[a[0]].map(function (v, k) { return v - live.rate * now.G[a[0]][k]; });
       case 'q': return now.V[a[0]].map(function (v) { return CGraphInterpreter.ELEMENTWISE.sigmoid[0](v); });
       case 'l': return now.local(a[0], a[1]);
@@ -329,14 +343,11 @@ function CGraphPlayer(root, wholePage) {
     var a = array(key);
     if (a.length > 48 || s.length > 2) return null;
     if (a.length === 1) return digits(a[0]);
-    var largest = Math.max.apply(null, [].map.call(a, Math.abs)), style = '';
-    // one format for all entries: as many decimals as the largest needs
-    if (largest >= 1e-7 && largest < 1e4) style = 'f' + ((decimals || 5) + Math.max(0, -2 - Math.floor(Math.log10(largest))));
-    if ([].every.call(a, Number.isInteger)) style = '';
+    var words = printed(a, decimals || 5);
     var table = make('table', 'matrix'), columns = s.length ? s[s.length - 1] : 1, tr;
     a.forEach(function (v, k) {
       if (k % columns === 0) { tr = make('tr'); table.appendChild(tr); }
-      var td = make('td'), b = make('button', 'entry', number(v, decimals || 5, style));
+      var td = make('td'), b = make('button', 'entry', words[k]);
       b.type = 'button';
       b.title = digits(v);
       b.setAttribute('data-q', key + '.' + k);
@@ -367,7 +378,9 @@ function CGraphPlayer(root, wholePage) {
     if (!now) return;
     var frame = data.frames[i], c = cardOf(frame.active), objective = '∂' + name(program.root);
     if (frame.phase === 'update' && live.rate) program.nodes.forEach(function (node, k) {
-      if (node.k === 'parameter' && node.x && now.G[k] && step.children.length < 8) line(name(k) + ' ←', '', [['v' + k, k], ' − ' + number(live.rate) + ' · ', ['g' + k, k]], ['u' + k, k]);
+      if (node.k === 'parameter' && node.x && now.G[k] && step.children.length < 8) line(name(k) + ' ←', '', [['v' + k, k], ' − ', ['r'], ' · ', ['g' + k, k]], ['u' + k, k], function (p) {
+        return p('v' + k).map(function (v, j) { return v - p('r')[0] * p('g' + k)[j]; });
+      });
     });
     if (c < 0) return;
     var card = program.cards[c], r = card.r, known = {};
@@ -375,7 +388,7 @@ function CGraphPlayer(root, wholePage) {
       if (hidden('value', frame.active)) return;
       card.e.forEach(function (e) { known[name(e[0])] = ['v' + e[0], e[0]]; });
       var said_ = (live.formula[c] || '').split(' = '), left = said_.length > 1 ? said_.shift() : name(r);
-      line(left + ' =', said_.join(' = '), filled(said_.join(' = '), known), ['v' + r, r]);
+      line(left + ' =', said_.join(' = '), filled(said_.join(' = '), known), ['v' + r, r], replay);
       return;
     }
     card.e.forEach(function (e) { known[name(e[0])] = ['v' + e[0], e[0]]; });
@@ -387,9 +400,19 @@ function CGraphPlayer(root, wholePage) {
       if (users > 1) left = 'share of ' + left;
       var up = objective + '/∂' + name(r), plain = local && now.G[r] && (local.length === now.G[r].length);
       if (r !== program.root && !whole && plain)
-        line(left + ' =', up + (local.length > 1 ? ' ⊙ ' : ' · ') + row[1], [['g' + r, r], local.length > 1 ? ' ⊙ ' : ' · ', ['l' + c + '.' + to, r]], ['s' + c + '.' + to, to], to);
-      else if (r !== program.root || local === undefined || whole) line(left + ' =', row[2], filled(row[2], known), ['s' + c + '.' + to, to], to);
+        line(left + ' =', up + (local.length > 1 ? ' ⊙ ' : ' · ') + row[1], [['g' + r, r], local.length > 1 ? ' ⊙ ' : ' · ', ['l' + c + '.' + to, r]], ['s' + c + '.' + to, to],
+          function (p) { return p('g' + r).map(function (u, k) { return u * p('l' + c + '.' + to)[k]; }); }, to);
+      else if (r !== program.root || local === undefined || whole) line(left + ' =', row[2], filled(row[2], known), ['s' + c + '.' + to, to], replay, to);
     });
+    function replay(p, keys, to) {  // the card's own arithmetic with the numbers that its formula shows
+      var given = {};
+      keys.forEach(function (key) { if (key[0] === 'v') given[key.slice(1)] = p(key); });
+      program.cards[c].n.forEach(function (m) { program.nodes[m].p.forEach(function (k) {  // numbers within the formula are rounded, too
+        var d = program.nodes[k].d;
+        if (!known[name(k)] && d && d.length === 1 && !Number.isInteger(1 / d[0])) given[k] = read(d, usual);
+      }); });
+      return CGraphInterpreter.replay(program, c, now, given, to !== undefined && (keys.indexOf('g' + r) >= 0 ? p('g' + r) : now.G[r]), to);
+    }
   }
   function filled(words, known) {  // a formula taken apart: texts, and [key, node] where an operand stands; null when none does
     var parts = [], at = 0, found = false, m;
@@ -406,34 +429,41 @@ function CGraphPlayer(root, wholePage) {
     if (at < words.length) parts.push(words.slice(at));
     return found ? parts : null;
   }
-  function line(left, words, parts, result, to) {
+  function line(left, words, parts, result, attempt, to) {
     var row = make('div', 'line'), head = make(to === undefined ? 'span' : 'button', 'head', left + ' '), before = '';
     if (to !== undefined) { head.type = 'button'; head.setAttribute('data-node', program.nodes[to].x); }
     row.appendChild(head);
-    if (words) row.appendChild(make('span', 'words', words));
-    var shown = (parts || []).map(function (p) { return typeof p === 'string' ? p : figure(p); }), last = figure(result);
+    var last = figure(result, usual), sign = ' = ', shown = (parts || []).map(function (p) { return typeof p === 'string' ? p : figure(p, usual); });
+    if (words && (!last || words !== last.textContent)) row.appendChild(make('span', 'words', words)); else words = '';
+    if (last && shown.length && shown.every(Boolean)) {
+      var keys = parts.filter(Array.isArray).map(function (p) { return p[0]; });
+      var found = settled(function (d) { return attempt(function (key) { return read(array(key), d); }, keys, to); }, array(result[0]));
+      sign = found.sign;
+      if (found.digits > usual) shown = parts.map(function (p) { return typeof p === 'string' ? p : figure(p, found.digits); });
+    }
     if (shown.length && shown.every(Boolean)) {
       if (words) row.appendChild(make('span', 'op', ' = '));
       shown.forEach(function (p, j) {
         if (typeof p === 'string') { row.appendChild(make('span', 'op', p)); before = p; return; }
         if (j && (/[\d)]$/.test(before) || before === null)) row.appendChild(make('span', 'op', ' · '));
-        if (!p.classList.contains('stack') && j) p.textContent = /·/.test(p.textContent) && shown.length > 1 ? '(' + p.textContent + ')' : bracketed(p.textContent);
+        var alone = p.classList.contains('stack') || !j || (/\($/.test(before) && /^\)(?![²³⁴-⁹⁻ⁿ])/.test(shown[j + 1]));
+        if (!alone) p.textContent = /·/.test(p.textContent) ? '(' + p.textContent + ')' : bracketed(p.textContent);
         row.appendChild(p);
         before = null;
       });
     }
-    if (last) { row.appendChild(make('span', 'op', ' = ')); last.classList.add('result'); row.appendChild(last); }
+    if (last) { if (words || shown.length) row.appendChild(make('span', 'op', sign)); last.classList.add('result'); row.appendChild(last); }
     step.appendChild(row);
   }
-  function figure(of) {  // a number, or a matrix with its name; null for what is too large
+  function figure(of, decimals) {  // a number, or a matrix with its name; null for what is too large
     var a = array(of[0]), key = of[0][0], node = of[1];
     if (!a) return null;
     if (a.length === 1) {
-      var one = make('span', 'value', number(a[0]));
+      var one = make('span', 'value', number(a[0], decimals));
       one.setAttribute('data-q', of[0] + '.0');
       return one;
     }
-    var s = a.length === now.V[node].length ? program.nodes[node].s : [a.length], table = entries(of[0], s, 3);
+    var s = a.length === now.V[node].length ? program.nodes[node].s : [a.length], table = entries(of[0], s, decimals);
     if (!table) return null;
     var stack = make('span', 'stack ' + (key === 'v' ? '' : key === 'l' ? 'local' : key === 'u' ? 'changed' : 'gradient'));
     stack.appendChild(table);
@@ -460,21 +490,26 @@ function CGraphPlayer(root, wholePage) {
     if (!found.list.length || (step.firstChild && !chosen && found.list.length === 1 && found.list[0].length === 1)) return;
     var scalar = found.list.every(function (p) { return p.every(function (e) { var l = now.local(e.card, e.to); return l && l.length === 1 && now.V[e.from].length === 1; }); });
     if (!scalar && found.list.some(function (p) { return p.some(function (e) { return data.folded.indexOf(program.nodes[e.from].x) >= 0; }); })) return;  // inside a folded part
+    var seed = Number(program.seed[0]), arrived = !hidden('grad', program.nodes[target].x), made = { digits: usual, sign: ' = ' };
+    if (scalar && arrived && !found.more) made = settled(function (d) {
+      return [found.list.reduce(function (t, path) {
+        return t + path.reduce(function (q, e) { return q * read(now.local(e.card, e.to), d)[0]; }, read([seed], d)[0]);
+      }, 0)];
+    }, now.G[target]);
     chain.appendChild(make('span', 'head', left + ' ='));
     found.list.forEach(function (path, k) {
       if (k) chain.appendChild(make('span', 'op', '+'));
       if (scalar) {
-        if (program.seed[0] !== 1) chain.appendChild(pair(null, 'seed', number(Number(program.seed[0]))));
+        if (seed !== 1) chain.appendChild(pair(null, 'seed', number(seed, made.digits)));
         path.forEach(function (e, j) {
-          if (j || program.seed[0] !== 1) chain.appendChild(make('span', 'op', '·'));
+          if (j || seed !== 1) chain.appendChild(make('span', 'op', '·'));
           var open = !hidden('local', program.nodes[e.from].x);
-          chain.appendChild(pair(e, symbol(e), open ? number(now.local(e.card, e.to)[0]) : '…', found.list.length > 1 && path.length > 1));
+          chain.appendChild(pair(e, symbol(e), open ? number(now.local(e.card, e.to)[0], made.digits) : '…', found.list.length > 1 && path.length > 1));
         });
       } else chain.appendChild(formula(path, objective));
     });
     if (found.more) chain.appendChild(make('span', 'op', '+ ' + found.more + ' more paths'));
-    var arrived = !hidden('grad', program.nodes[target].x);
-    if (scalar) chain.appendChild(make('span', 'result', '= ' + (arrived ? number(now.G[target][0]) : '…')));
+    if (scalar) chain.appendChild(make('span', 'result', made.sign.slice(1) + (arrived ? number(now.G[target][0]) : '…')));
     else if (arrived) {
       var table = now.G[target].length <= 16 && entries('g' + target, program.nodes[target].s, 3);
       chain.appendChild(make('span', 'result', '='));
@@ -586,11 +621,15 @@ function CGraphPlayer(root, wholePage) {
     if (!r) { sum.textContent = ''; return; }
     light(r.a[0], r.a[1], 'lit');
     if (r.b) light(r.b[0], r.b[1], 'lit2');
-    sum.textContent = r.words + ' = ' + r.terms.join(' + ') + ' = ' + number(array(key)[k]);
+    var result = [array(key)[k]], found = settled(function (d) {
+      return [r.terms.reduce(function (t, factors) { return t + factors.reduce(function (q, v) { return q * read([v], d)[0]; }, 1); }, 0)];
+    }, result);
+    sum.textContent = r.words + ' = ' + r.terms.map(function (factors) {
+      return factors.map(function (v) { return bracketed(number(v, found.digits)); }).join(' × ');
+    }).join(' + ') + found.sign + number(result[0]);
   }
-  function times(u, v) { return bracketed(number(u)) + ' × ' + bracketed(number(v)); }
   function where(node, k) { var d = dims(node); return ' [row ' + (Math.floor(k / d[1]) + 1) + ', column ' + (k % d[1] + 1) + ']'; }
-  function products(A, B, pairs) { return pairs.map(function (p) { return times(A[p[0]], B[p[1]]); }); }
+  function products(A, B, pairs) { return pairs.map(function (p) { return [A[p[0]], B[p[1]]]; }); }
   function inside(c, op) { return program.cards[c].n.filter(function (m) { return program.nodes[m].o === op; }); }
   function value(node, k) {  // an entry of a product: a row of the left times a column of the right
     var c = cardOf(program.nodes[node].x), m = c < 0 ? [] : inside(c, 'matmul');
@@ -598,7 +637,7 @@ function CGraphPlayer(root, wholePage) {
     var p = program.nodes[m[0]].p, A = dims(p[0]), B = dims(p[1]), row = Math.floor(k / B[1]), column = k % B[1], pairs = [];
     for (var t = 0; t < A[1]; t++) pairs.push([row * A[1] + t, t * B[1] + column]);
     var terms = products(now.V[p[0]], now.V[p[1]], pairs), rest = now.V[node][k] - now.V[m[0]][k];
-    if (node !== m[0] && rest !== 0) terms.push(bracketed(number(rest)));
+    if (node !== m[0] && rest !== 0) terms.push([rest]);
     return { a: ['v' + p[0], pairs.map(function (q) { return q[0]; })], b: ['v' + p[1], pairs.map(function (q) { return q[1]; })], terms: terms, words: name(node) + where(node, k) };
   }
   function gradient(node, k, c) {
@@ -617,10 +656,10 @@ function CGraphPlayer(root, wholePage) {
     }
     if (rule.o === 'gather' && rule.m) {
       var ks = rule.m.map(function (j, t) { return j === k ? t : -1; }).filter(function (t) { return t >= 0; });
-      return ks.length > 1 ? { a: [key, ks], terms: ks.map(function (t) { return bracketed(number(U[t])); }), words: left } : null;
+      return ks.length > 1 ? { a: [key, ks], terms: ks.map(function (t) { return [U[t]]; }), words: left } : null;
     }
     var r = program.cards[users[0][0]].r, local = now.local(users[0][0], node), up = now.G[r];
-    if (local && up && local.length === up.length && up.length > 1) return { a: ['g' + r, [k]], b: ['l' + users[0][0] + '.' + node, [k]], terms: [times(up[k], local[k])], words: left };
+    if (local && up && local.length === up.length && up.length > 1) return { a: ['g' + r, [k]], b: ['l' + users[0][0] + '.' + node, [k]], terms: [[up[k], local[k]]], words: left };
     return null;
   }
 
