@@ -5,6 +5,7 @@ Separate from `dot`, which puts boxes and arrows together: here is everything be
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 from cgraph.draw.model.diagram import Box
@@ -14,6 +15,8 @@ from cgraph.draw.output.theme import SERIF, Palette
 
 _STRIP = 9  # points, for a value that comes in beside the chain
 _ROUND = 130.0  # points of text that a circle holds; a longer sum makes it a card
+# All numbers count alike there: a picture keeps its form when they change, or are traced with twelve digits.
+_NUMBER = re.compile(r"\(?−?\d+(?:\.\d+)?(?:·10[⁻⁰¹²³⁴-⁹]+)?\)?")
 SCOPE_TONES = ("parameter", "loss", "data")  # of a collapsed scope: a colour of its own
 MARKS = {"data": "●", "parameter": "■", "constant": "○", "elsewhere": "◌"}
 
@@ -40,7 +43,8 @@ class BoxWriter:
         if box.kind == "scope":
             return self.scope(box)
         if box.kind == "op":
-            long = any(text_width(words, 10) > _ROUND for words in (*box.total, box.total_note))
+            sums = (*box.total, box.total_note)
+            long = any(text_width(_NUMBER.sub("0.000", words), 10) > _ROUND for words in sums)
             return (
                 self.circle(box) if self.circles and not box.value and not long else self.card(box)
             )
