@@ -1,9 +1,15 @@
 """Compiling: ``cg.compile(...)`` turns a graph into a program.
 
-`cgraph.compile` is this package *and* the function, as `cgraph.draw` is: the module object is callable. Pure passes,
-each in a module of its
-own: `lower` (nodes to primitives, by the table in `lowerings`), `builder` (nothing twice), `allocate` (memory), `emit_numpy` (source);
-`specialize` strings them together for one set of shapes, and `program` is what people hold.
+`cgraph.compile` is this package *and* the function, as `cgraph.draw` is: the module object is callable. Its rooms:
+
+- `ir`: the intermediate representation, its builder (nothing twice), and the way there (`lower`, by the table in `lowerings`);
+- `passes`: pure functions from graph to graph, and where and when things are done (`allocate`, `schedule`, `tiles`);
+- `emit`: source, one file a target;
+- `running`: what a generated program runs on;
+- `scalars`: large graphs of numbers, which become arrays instead of source.
+
+`specialize` strings them together for one set of shapes, `loop` and `training` do so with a loop around it, and `program` is what
+people hold.
 """
 
 from __future__ import annotations

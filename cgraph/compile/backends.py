@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cgraph.compile.number_program import NumberProgram, table_of
 from cgraph.compile.program import Program
+from cgraph.compile.scalars.number_program import NumberProgram, table_of
 
 DEFAULTS = {"accuracy": "full", "threads": 1, "copy": True}
 

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.compile.emit_jax import JAX
-from cgraph.compile.emit_nodes import Dialect, NodeWriter
-from cgraph.compile.emit_torch import TORCH
+from cgraph.compile.emit.jax import JAX
+from cgraph.compile.emit.nodes import Dialect, NodeWriter
+from cgraph.compile.emit.torch import TORCH
 from cgraph.compile.program import _converted, _inputs, _nodes
 from cgraph.compile.specialize import derive
 from cgraph.errors import CgraphError, MissingPackageError, MissingValueError

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from cgraph.compile.backends import make_program
-from cgraph.compile.number_program import uncollected
 from cgraph.compile.program import Program
+from cgraph.compile.scalars.number_program import uncollected
 from cgraph.errors import GradientError, MissingValueError
 from cgraph.leaves import constant, input
 from cgraph.node import Node

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.compile.algebra import factored
-from cgraph.compile.folding import Folding, Joint, alone, find_joints, join_columns
 from cgraph.compile.ir import FLOAT64, VIEWS, Value, is_number, order, users
-from cgraph.compile.lower import lower
-from cgraph.compile.recompute import arriving_at, recomputed
-from cgraph.compile.symbols import Symbol
-from cgraph.compile.tiles import is_long
-from cgraph.compile.unroll import entry_label, unroll, worthwhile
+from cgraph.compile.ir.lower import lower
+from cgraph.compile.ir.symbols import Symbol
+from cgraph.compile.passes.algebra import factored
+from cgraph.compile.passes.folding import Folding, Joint, alone, find_joints, join_columns
+from cgraph.compile.passes.recompute import arriving_at, recomputed
+from cgraph.compile.passes.tiles import is_long
+from cgraph.compile.passes.unroll import entry_label, unroll, worthwhile
 from cgraph.errors import UnsupportedError
 from cgraph.node import Node
 

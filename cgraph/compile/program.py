@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.compile.algebra import Algebra
 from cgraph.compile.ir import Shape
-from cgraph.compile.numba_runtime import numba
-from cgraph.compile.quick import MISS, quick_call
+from cgraph.compile.passes.algebra import Algebra
 from cgraph.compile.report import Plan, Profile, Stats, plan_of, profiled, stats_of
+from cgraph.compile.running.numba_runtime import numba
+from cgraph.compile.running.quick import MISS, quick_call
 from cgraph.compile.specialize import Derived, Specialized, derive, resized
 from cgraph.errors import CgraphError, MissingValueError, ShapeError, UnsupportedError
 from cgraph.graph import order

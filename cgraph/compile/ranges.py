@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from cgraph.compile.builder import Builder
 from cgraph.compile.ir import BOOL, Value
-from cgraph.compile.passes import rebuilt
+from cgraph.compile.ir.builder import Builder
+from cgraph.compile.passes.finishing import rebuilt
 
 Range = tuple[float, float]
 

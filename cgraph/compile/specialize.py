@@ -15,18 +15,18 @@ from typing import Any
 import numpy as np
 
 from cgraph.autodiff import gradient
-from cgraph.compile.algebra import Algebra, factored
-from cgraph.compile.emit_numba import NumbaEmitter
-from cgraph.compile.emit_numpy import Emitted, NumpyEmitter
+from cgraph.compile.emit.numba import NumbaEmitter
+from cgraph.compile.emit.numpy import Emitted, NumpyEmitter
 from cgraph.compile.ir import Graph, Shape, Value, is_number
+from cgraph.compile.ir.lower import lower
 from cgraph.compile.loop import name_cotangents
-from cgraph.compile.lower import lower
-from cgraph.compile.numba_runtime import program
-from cgraph.compile.passes import flattened, folded, sums_as_products
+from cgraph.compile.passes.algebra import Algebra, factored
+from cgraph.compile.passes.finishing import flattened, folded, sums_as_products
+from cgraph.compile.passes.recompute import arriving_at, recomputed
+from cgraph.compile.passes.trigonometry import by_tangents
 from cgraph.compile.ranges import without_needless_guards
-from cgraph.compile.recompute import arriving_at, recomputed
-from cgraph.compile.runtime import load, restore, silence
-from cgraph.compile.trigonometry import by_tangents
+from cgraph.compile.running.numba_runtime import program
+from cgraph.compile.running.runtime import load, restore, silence
 from cgraph.graph import ancestors, order, substitute
 from cgraph.leaves import leaf_node
 from cgraph.node import Node

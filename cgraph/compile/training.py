@@ -17,19 +17,19 @@ from typing import Any
 import numpy as np
 
 from cgraph.compile.batches import Progress, train_in_batches
-from cgraph.compile.emit_loop import LoopEmitter
-from cgraph.compile.emit_numba import NumbaEmitter
-from cgraph.compile.emit_numpy import Emitted
-from cgraph.compile.folding import Folding, Joint
+from cgraph.compile.emit.numba import NumbaEmitter
+from cgraph.compile.emit.numpy import Emitted
+from cgraph.compile.emit.numpy_loop import LoopEmitter
 from cgraph.compile.ir import Graph, Shape
 from cgraph.compile.loop import Loop, trained, unrolled
-from cgraph.compile.numba_runtime import training
-from cgraph.compile.passes import absorbed, flattened, folded, sums_as_products, unguarded
+from cgraph.compile.passes.finishing import absorbed, flattened, folded, sums_as_products, unguarded
+from cgraph.compile.passes.folding import Folding, Joint
+from cgraph.compile.passes.trigonometry import by_tangents
 from cgraph.compile.program import _converted, _inputs, _nodes, check_options
 from cgraph.compile.ranges import without_needless_guards
-from cgraph.compile.runtime import load, restore, silence
+from cgraph.compile.running.numba_runtime import training
+from cgraph.compile.running.runtime import load, restore, silence
 from cgraph.compile.specialize import derive
-from cgraph.compile.trigonometry import by_tangents
 from cgraph.errors import CgraphError, MissingValueError
 from cgraph.graph import order
 from cgraph.node import Node, require_scalar

@@ -14,9 +14,9 @@ import pytest
 from compiled.nearness import assert_near
 
 import cgraph as cg
-from cgraph.compile.emit_jax import JAX
-from cgraph.compile.emit_nodes import INFIX
-from cgraph.compile.emit_torch import TORCH
+from cgraph.compile.emit.jax import JAX
+from cgraph.compile.emit.nodes import INFIX
+from cgraph.compile.emit.torch import TORCH
 from cgraph.op import OPS
 from cgraph.testing.generate.random_graphs import RandomDraw, draw_graph
 from cgraph.testing.op_check import calls

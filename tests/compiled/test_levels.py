@@ -13,9 +13,9 @@ import pytest
 from compiled.nearness import assert_near
 
 import cgraph as cg
-from cgraph.compile import levels, number_program
-from cgraph.compile.float_loop import Loop
-from cgraph.compile.number_program import NumberProgram, table_of
+from cgraph.compile.scalars import levels, number_program
+from cgraph.compile.scalars.float_loop import Loop
+from cgraph.compile.scalars.number_program import NumberProgram, table_of
 from cgraph.op import OPS
 
 

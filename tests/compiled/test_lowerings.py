@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import cgraph as cg
-from cgraph.compile import tiles
-from cgraph.compile.builder import Builder
+from cgraph.compile.ir.builder import Builder
+from cgraph.compile.passes import tiles
 from cgraph.op import OPS
 from cgraph.testing.op_check import calls
 

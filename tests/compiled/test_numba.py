@@ -17,7 +17,7 @@ from compiled.test_training import OPTIMIZERS, both, net
 
 import cgraph as cg
 from cgraph import datasets, nn, optim
-from cgraph.compile import numba_kernels, numba_runtime
+from cgraph.compile.running import numba_kernels, numba_runtime
 from cgraph.errors import MissingPackageError
 from cgraph.extras import installed
 
@@ -35,7 +35,7 @@ def xor(dtype: str) -> tuple[Any, Any]:
 def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kernels run as the Python they are written in."""
     monkeypatch.setattr(
-        "cgraph.compile.emit_numba.compiled", lambda source, rows, kinds: numba_runtime.plain(source, rows)
+        "cgraph.compile.emit.numba.compiled", lambda source, rows, kinds: numba_runtime.plain(source, rows)
     )  # fmt: skip
     monkeypatch.setattr("cgraph.compile.program.numba", lambda: None)
 

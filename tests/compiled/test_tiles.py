@@ -10,7 +10,7 @@ from compiled.nearness import assert_near, compiled
 from compiled.test_random_programs import graph
 
 import cgraph as cg
-from cgraph.compile import tiles
+from cgraph.compile.passes import tiles
 
 
 @pytest.fixture

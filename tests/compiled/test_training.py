@@ -13,7 +13,7 @@ import pytest
 
 import cgraph as cg
 from cgraph import datasets, nn, optim
-from cgraph.compile.emit_numpy import blas_routine
+from cgraph.compile.emit.numpy import blas_routine
 
 OPTIMIZERS: list[Any] = [optim.GradientDescent(lr=0.5), optim.Momentum(lr=0.1), optim.Adam(lr=0.01)]
 
@@ -328,7 +328,7 @@ def test_products_by_blas_and_without(monkeypatch: pytest.MonkeyPatch) -> None:
 
     sources = []
     for routine in (blas_routine, lambda name: None):
-        monkeypatch.setattr("cgraph.compile.emit_numpy.blas_routine", routine)
+        monkeypatch.setattr("cgraph.compile.emit.numpy.blas_routine", routine)
         sources.append(both(make, optim.Momentum(0.1), 40, 1e-11).source)
     assert "gemv" not in sources[1] and "ddot" not in sources[1]
     if blas_routine("dgemv") is not None:

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.compile.float_loop import Loop
-from cgraph.compile.scalars import LEAF, Scalars
+from cgraph.compile.scalars.float_loop import Loop
+from cgraph.compile.scalars.reading import LEAF, Scalars
 from cgraph.op import Op
 from cgraph.values import Array
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.compile import numba_kernels
-from cgraph.compile.numbers import CAREFUL
+from cgraph.compile.emit.numbers import CAREFUL
+from cgraph.compile.running import numba_kernels
 from cgraph.extras import package
 
 _numbers = itertools.count(1)

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.compile.allocate import allocate
-from cgraph.compile.builder import thawed
-from cgraph.compile.emit_numpy import Emitted, key_text
+from cgraph.compile.emit.names import SHORT, Names
+from cgraph.compile.emit.numbers import ATOM, BINDING, TEMPLATES, WITH_LITERAL, spelled
+from cgraph.compile.emit.numpy import Emitted, key_text
 from cgraph.compile.ir import ELEMENTWISE, VIEWS, Graph, Value, is_number
+from cgraph.compile.ir.builder import thawed
 from cgraph.compile.loop import Loop, Sections, sections
-from cgraph.compile.names import SHORT, Names
-from cgraph.compile.nests import (
+from cgraph.compile.passes.allocate import allocate
+from cgraph.compile.passes.nests import (
     Nest,
     Step,
     gathered_operand,
@@ -30,9 +31,8 @@ from cgraph.compile.nests import (
     seen,
     short_product,
 )
-from cgraph.compile.numba_runtime import Row, compiled
-from cgraph.compile.numbers import ATOM, BINDING, TEMPLATES, WITH_LITERAL, spelled
-from cgraph.compile.runtime import Call
+from cgraph.compile.running.numba_runtime import Row, compiled
+from cgraph.compile.running.runtime import Call
 
 INDICES = "ijklpqrs"
 # Multiplications up to which a product is a loop of its own rather than a call of BLAS.

@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from cgraph.compile.builder import Builder
 from cgraph.compile.ir import Value
+from cgraph.compile.ir.builder import Builder
 from cgraph.extras import installed
 
 Lowering = Callable[..., Value | None]

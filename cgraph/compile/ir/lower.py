@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-import cgraph.compile.lowerings_softmax  # noqa: F401 - enters rows into the table
-from cgraph.compile.builder import Builder
+import cgraph.compile.ir.lowerings_softmax  # noqa: F401 - enters rows into the table
 from cgraph.compile.ir import BOOL, ELEMENTWISE, FLOAT64, TRUTH, Shape, Value
-from cgraph.compile.lowerings import LOWERINGS
+from cgraph.compile.ir.builder import Builder
+from cgraph.compile.ir.lowerings import LOWERINGS
 from cgraph.errors import ShapeError
 from cgraph.graph import order
 from cgraph.node import Node

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cgraph.compile.algebra import Algebra, factored
-from cgraph.compile.builder import frozen
 from cgraph.compile.ir import ELEMENTWISE, DType, Shape, Value
+from cgraph.compile.ir.builder import frozen
+from cgraph.compile.passes.algebra import Algebra, factored
 from cgraph.graph import order
 from cgraph.node import Node
 from cgraph.op import INPUT, PARAMETER

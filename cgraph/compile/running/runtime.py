@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.compile.allocate import ALIGNMENT
+from cgraph.compile.emit.numbers import CAREFUL, FAST
 from cgraph.compile.ir import ELEMENTWISE
-from cgraph.compile.numbers import CAREFUL, FAST
+from cgraph.compile.passes.allocate import ALIGNMENT
 from cgraph.errors import CgraphError, ShapeError
 from cgraph.quiet import restore as restore, silence as silence
 

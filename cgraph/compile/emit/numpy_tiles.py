@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from cgraph.compile.ir import DType, Value, is_number
-from cgraph.compile.pieces import Pieces
-from cgraph.compile.tiles import Group, piece, slots, slow_with_number
+from cgraph.compile.passes.tiles import Group, piece, slots, slow_with_number
+from cgraph.compile.running.pieces import Pieces
 
 
 def filled(group: Group) -> list[tuple[float, DType]]:

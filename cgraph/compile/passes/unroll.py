@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.compile.builder import Builder, thawed
 from cgraph.compile.ir import ELEMENTWISE, FLOAT64, Value, held_back, order
+from cgraph.compile.ir.builder import Builder, thawed
 
 MOST_STATEMENTS = 1500
 # An operation on an array costs about as much as this many on numbers.

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.compile.algebra import factored
-from cgraph.compile.builder import Builder, thawed
-from cgraph.compile.folding import Folding
 from cgraph.compile.ir import ELEMENTWISE, Value, held_back, is_number, order, ufunc, users
+from cgraph.compile.ir.builder import Builder, thawed
+from cgraph.compile.passes.algebra import factored
+from cgraph.compile.passes.folding import Folding
 
 Rule = Callable[[Value, tuple[Value, ...]], Value | None]
 

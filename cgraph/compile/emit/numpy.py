@@ -16,15 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.compile.allocate import Allocation, allocate
-from cgraph.compile.builder import thawed
-from cgraph.compile.emit_tiles import write_group
+from cgraph.compile.emit.names import Names, number_name, spoken
+from cgraph.compile.emit.numbers import ATOM, ONCE, SUM, spelled, written
+from cgraph.compile.emit.numpy_tiles import write_group
 from cgraph.compile.ir import BOOL, ELEMENTWISE, VIEWS, Graph, Value, is_number, order, ufunc
-from cgraph.compile.names import Names, number_name, spoken
-from cgraph.compile.numbers import ATOM, ONCE, SUM, spelled, written
-from cgraph.compile.runtime import Call, Memory
-from cgraph.compile.schedule import schedule
-from cgraph.compile.tiles import SLOW_WITH_NUMBER, Group, Step, members, tiled
+from cgraph.compile.ir.builder import thawed
+from cgraph.compile.passes.allocate import Allocation, allocate
+from cgraph.compile.passes.schedule import schedule
+from cgraph.compile.passes.tiles import SLOW_WITH_NUMBER, Group, Step, members, tiled
+from cgraph.compile.running.runtime import Call, Memory
 from cgraph.extras import installed
 
 # Ufuncs whose positional `out` NumPy has deprecated.

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.compile.emit_nodes import (
+from cgraph.compile.emit.nodes import (
     POWER,
     SIGN,
     Dialect,

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from cgraph.compile.algebra import factored
-from cgraph.compile.builder import Builder
 from cgraph.compile.ir import LEAVES, Value, is_number, order
+from cgraph.compile.ir.builder import Builder
+from cgraph.compile.passes.algebra import factored
 from cgraph.node import Node
 
 

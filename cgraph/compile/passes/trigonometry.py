@@ -15,10 +15,10 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from cgraph.compile import tiles
-from cgraph.compile.builder import Builder
 from cgraph.compile.ir import FLOAT64, Value
-from cgraph.compile.passes import rebuilt
+from cgraph.compile.ir.builder import Builder
+from cgraph.compile.passes import tiles
+from cgraph.compile.passes.finishing import rebuilt
 
 
 def _quick_tangent() -> bool:

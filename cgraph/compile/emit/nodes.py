@@ -2,7 +2,7 @@
 
 Unlike the NumPy backend, which is written from the intermediate representation with every size known, these are written from the nodes
 themselves. Sizes stay open, so that one function serves every batch and every shard of one; a sigmoid stays one call, whose derivative the
-framework knows; the source reads as the graph does. A `Dialect` is a table: one row an op, `emit_jax` and `emit_torch` hold one each.
+framework knows; the source reads as the graph does. A `Dialect` is a table: one row an op, `jax` and `torch` hold one each.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cgraph import shapes
-from cgraph.compile.names import Names
+from cgraph.compile.emit.names import Names
 from cgraph.errors import UnsupportedError
 from cgraph.graph import order
 from cgraph.node import Node

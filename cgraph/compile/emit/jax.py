@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cgraph.compile.emit_nodes import (
+from cgraph.compile.emit.nodes import (
     POWER,
     SIGN,
     Dialect,

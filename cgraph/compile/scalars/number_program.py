@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.compile.float_loop import Loop
-from cgraph.compile.levels import Batch, Levels
 from cgraph.compile.program import Program
 from cgraph.compile.report import Plan, Profile, Stats
-from cgraph.compile.runtime import restore, silence
-from cgraph.compile.scalars import Scalars, read
+from cgraph.compile.running.runtime import restore, silence
+from cgraph.compile.scalars.float_loop import Loop
+from cgraph.compile.scalars.levels import Batch, Levels
+from cgraph.compile.scalars.reading import Scalars, read
 from cgraph.compile.specialize import Specialized
 from cgraph.errors import CgraphError, GradientError, ShapeError, UnsupportedError
 from cgraph.node import Node, require_scalar

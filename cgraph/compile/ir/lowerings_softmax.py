@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from cgraph.compile.builder import Builder, unbroadcast
 from cgraph.compile.ir import Value
-from cgraph.compile.lowerings import kept, lowering, one
+from cgraph.compile.ir.builder import Builder, unbroadcast
+from cgraph.compile.ir.lowerings import kept, lowering, one
 
 Axes = tuple[int, ...]
 

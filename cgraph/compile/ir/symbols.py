@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.compile.builder import Builder
 from cgraph.compile.ir import ELEMENTWISE, FLOAT64, Value
+from cgraph.compile.ir.builder import Builder
 
 
 class Symbol:

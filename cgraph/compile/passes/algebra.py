@@ -12,8 +12,8 @@ import math
 
 import numpy as np
 
-from cgraph.compile.builder import Builder, unbroadcast
 from cgraph.compile.ir import DType, Shape, Value
+from cgraph.compile.ir.builder import Builder, unbroadcast
 
 # Factors that may travel: products of intermediate results with them neither overflow nor vanish before the others would.
 MODEST = (1e-9, 1e9)

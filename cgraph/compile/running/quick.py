@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from cgraph.compile.ir import Value
-from cgraph.compile.runtime import restore, silence
+from cgraph.compile.running.runtime import restore, silence
 from cgraph.op import FLOAT_ERRORS
 
 MISS: Any = object()

@@ -10,10 +10,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from cgraph.compile.emit_numpy import Emitted, NumpyEmitter, unpacked
+from cgraph.compile.emit.numpy import Emitted, NumpyEmitter, unpacked
 from cgraph.compile.ir import ELEMENTWISE, VIEWS, Graph, Value, is_number
 from cgraph.compile.loop import Loop, Sections, sections
-from cgraph.compile.tiles import Step, members, tiled
+from cgraph.compile.passes.tiles import Step, members, tiled
 
 # May write over what they read.
 IN_PLACE = ELEMENTWISE.keys() - {"select", "cast"}

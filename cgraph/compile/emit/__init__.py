@@ -1,0 +1,1 @@
+"""Emitters: a finished graph as source, one file a target."""

@@ -1,0 +1,1 @@
+"""What generated programs run on: memory, pieces on threads, the quick way through a call."""
