@@ -1,4 +1,6 @@
-"""NumPy's warnings off, for as long as a graph is evaluated: what is not finite is looked for by name (``check="nan"``).
+"""What is off while a graph is worked on: NumPy's warnings, as it is evaluated, and the garbage collector, as a large one is read.
+
+What is not finite is looked for by name (``check="nan"``).
 
 >>> before = silence()
 >>> try:
@@ -10,7 +12,9 @@ inf
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -40,3 +44,15 @@ try:
     silence, restore = partial(_quiet.set, _quiet.setting), _quiet.reset
 except (ImportError, AttributeError):  # another NumPy: its public way
     silence, restore = partial(np.seterr, all="ignore"), _put_back
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the garbage collector, which looks through all nodes again and again while so many are made or read."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()

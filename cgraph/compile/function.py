@@ -16,10 +16,10 @@ import numpy as np
 
 from cgraph.compile.backends import make_program
 from cgraph.compile.program import Program
-from cgraph.compile.scalars.number_program import uncollected
 from cgraph.errors import GradientError, MissingValueError
 from cgraph.leaves import constant, input
 from cgraph.node import Node
+from cgraph.quiet import uncollected
 from cgraph.trees import flatten
 
 

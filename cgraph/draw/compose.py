@@ -18,6 +18,7 @@ from cgraph.draw.views.levels import Levels
 from cgraph.errors import DrawError
 from cgraph.graph import order
 from cgraph.node import Node
+from cgraph.quiet import uncollected
 
 if TYPE_CHECKING:
     from cgraph.run import Run
@@ -30,6 +31,7 @@ MOST_WORDS = 16  # boxes up to which arrows carry words
 MOST_ROWS = 26  # boxes up to which cards show their local gradients
 
 
+@uncollected()
 def compose(
     root: Node | Sequence[Node] | Run, run: Run | None, step: int | str | None, focus: Node | None, around: Node | None, hops: int,
     options: Options,
@@ -145,6 +147,7 @@ def overview(builder: Builder, forced: bool) -> Picture:
     return picture
 
 
+@uncollected()
 def series(
     root: Any, run: Run | None, forward: str, update: float | None, options: Options
 ) -> list[tuple[str, Picture]]:

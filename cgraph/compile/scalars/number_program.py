@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,22 +19,11 @@ from cgraph.compile.specialize import Specialized
 from cgraph.errors import CgraphError, GradientError, ShapeError, UnsupportedError
 from cgraph.node import Node, require_scalar
 from cgraph.op import CONSTANT
+from cgraph.quiet import uncollected
 from cgraph.values import Array, capture
 
 # From here on. A smaller graph is written out, which takes longer to compile and is faster to call.
 LARGE = 2000
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Without the garbage collector, which looks through all nodes again and again while so many are made or read."""
-    before = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if before:
-            gc.enable()
 
 
 def table_of(outputs: Any, gradients: Any) -> Scalars | None:

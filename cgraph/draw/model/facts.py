@@ -90,6 +90,7 @@ class Facts:
         self.collapsed: dict[str, str] = {}  # box id -> title, for boxes that stand for a scope
         self._rows: dict[Node, tuple[Row, ...]] = {}
         self._depends: dict[Node, set[Node]] = {}
+        self._linear: dict[Node, bool] = {}
         self.fans = self._fans()
         self.beside: set[Node] = set()
         self.layered = any(card.root.scope for card in cards) and options.view in (
@@ -128,7 +129,14 @@ class Facts:
             return sign(root)
         if self.names.is_objective(root):
             return self.names.title(root)
-        return "linear" if is_linear(card) else "arithmetic"
+        return "linear" if self.is_linear(card) else "arithmetic"
+
+    def is_linear(self, card: Card) -> bool:
+        """Whether a card is affine, found out once: its heading and its tone both ask."""
+        found = self._linear.get(card.root)
+        if found is None:
+            found = self._linear[card.root] = is_linear(card)
+        return found
 
     def tone(self, card: Card) -> str:
         """The colour class of a card, decided from all that is folded into it."""
@@ -139,7 +147,7 @@ class Facts:
             return "loss"
         if card.root.op.role == "activation":
             return "activation"
-        if is_linear(card):
+        if self.is_linear(card):
             return "linear"
         return (
             "arithmetic"

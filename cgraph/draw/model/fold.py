@@ -92,7 +92,12 @@ def cards(
         if node.kind == "op" and len(users) == 1 and node not in whole and node not in kept:
             if _folds(node, users[0], expanded, broadcasts):
                 folded[node] = users[0]
-    return [_card(node, folded) for node in order if node.kind == "op" and node not in folded]
+    several = set(folded.values())
+    return [
+        _card(node, folded) if node in several else Card(node, [], _entries(node))
+        for node in order
+        if node.kind == "op" and node not in folded
+    ]
 
 
 def _folds(node: Node, user: Node, expanded: bool, broadcasts: bool) -> bool:
@@ -109,6 +114,15 @@ def _folds(node: Node, user: Node, expanded: bool, broadcasts: bool) -> bool:
     if node.name is not None or node.scope != user.scope:
         return False
     return is_arithmetic(node) and is_arithmetic(user)
+
+
+def _entries(node: Node) -> dict[Node, list[tuple[Node, int]]]:
+    """Where each operand of a single node enters."""
+    entries: dict[Node, list[tuple[Node, int]]] = {}
+    for i, parent in enumerate(node.parents):
+        if not lends_shape(node, i):
+            entries.setdefault(parent, []).append((node, i))
+    return entries
 
 
 def _card(root: Node, folded: dict[Node, Node]) -> Card:

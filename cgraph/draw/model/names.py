@@ -43,7 +43,8 @@ class Names:
         words: dict[str, int] = {}
         for node in nodes:
             if not plain[node] and not is_literal(node) and node not in self._roots:
-                words[word(node)] = words.get(word(node), 0) + 1
+                stem = word(node)
+                words[stem] = words.get(stem, 0) + 1
         numbered: dict[str, int] = {}
         for node in nodes:
             if is_literal(node):
