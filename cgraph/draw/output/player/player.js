@@ -142,10 +142,13 @@ function CGraphPlayer(root, wholePage) {
     if (!isFinite(v) || !now || still) return;
     var moved = edited[node] || Float64Array.from(program.nodes[node].d);
     moved[k] = program.nodes[node].f ? Math.fround(v) : v;
-    edited[node] = moved;
-    past = [];
-    if (moved.every(function (x, j) { return x === program.nodes[node].d[j]; })) delete edited[node];
+    training.forget();
+    set(node, moved);
     recompute();
+  }
+  function set(node, moved) {
+    edited[node] = moved;
+    if (moved.every(function (x, j) { return x === program.nodes[node].d[j]; })) delete edited[node];
   }
   // Widths: how large each gradient is, against the largest of the picture, by orders of magnitude.
   var widths = $('.widths');
@@ -170,7 +173,7 @@ function CGraphPlayer(root, wholePage) {
     worked();
     strip();
     if (chosen) tell(chosen);
-    sketch();
+    training.sketch();
     fields.forEach(function (f) {
       var v = now.V[f.node][f.k];
       if (document.activeElement !== f.input || +f.input.value !== v) f.input.value = +v.toPrecision(program.nodes[f.node].f ? 7 : 12);
@@ -699,7 +702,7 @@ function CGraphPlayer(root, wholePage) {
     if (!fields.length) { numbers.remove(); return; }
     var reset = make('button', 'reset', 'back to the numbers of the run');
     reset.type = 'button';
-    reset.addEventListener('click', function () { edited = {}; past = []; recompute(); });
+    reset.addEventListener('click', function () { edited = {}; training.forget(); recompute(); });
     inner.appendChild(reset);
     if (single) inner.appendChild(make('p', 'still', 'Computed in float32, each result rounded as NumPy rounds it; sums of many numbers may differ in the last digit, where NumPy adds in another order.'));
     if (n > 1) {
@@ -707,102 +710,19 @@ function CGraphPlayer(root, wholePage) {
       if (hint) hint.textContent += ' Drag a number of an input or a parameter, and everything is computed anew.';
     }
   }
-  // --- gradient descent in the page: the cost and the gradient of the parameter in focus, step by step --------------------------------
-  var past = [], at = 0, learner = null, MOST_PAST = 2e6;  // numbers that the steps taken may hold in all
-  function trainable() { return program.nodes.map(function (node, k) { return node.k === 'parameter' && node.w ? k : -1; }).filter(function (k) { return k >= 0; }); }
-  function school() {
-    var parameters = now && !still && program.seed && program.seed.length === 1 && Number(program.seed[0]) === 1 ? trainable() : [];
-    if (!parameters.length || n < 2) return;
-    var box = make('details', 'training'), inner = make('div'), rate = make('input'), label = make('label', '', 'learning rate '), bar = make('div', 'bar');
-    box.appendChild(make('summary', '', 'Train it here'));
-    rate.type = 'number';
-    rate.step = 'any';
-    rate.value = live.rate || 0.1;
-    label.appendChild(rate);
-    bar.appendChild(label);
-    [1, 10, 100].forEach(function (many) {
-      var b = make('button', '', many === 1 ? '1 step' : many + ' steps');
-      b.type = 'button';
-      b.addEventListener('click', function () { learn(many); });
-      bar.appendChild(b);
-    });
-    inner.appendChild(bar);
-    var curve = document.createElementNS(svg.namespaceURI, 'svg'), scrub = make('input'), told = make('p', 'still');
-    curve.setAttribute('class', 'curve');
-    curve.setAttribute('viewBox', '0 0 400 120');
-    curve.setAttribute('role', 'img');
-    scrub.type = 'range';
-    scrub.min = scrub.value = scrub.max = 0;
-    scrub.setAttribute('aria-label', 'step of the training');
-    [curve, scrub, told].forEach(function (e) { inner.appendChild(e); });
-    scrub.addEventListener('input', function () { go_to(+scrub.value); });
-    curve.addEventListener('pointermove', function (e) { if (e.buttons || e.pointerType === 'mouse' && e.buttons) seek(e); });
-    curve.addEventListener('pointerdown', seek);
-    function seek(e) {
-      var r = curve.getBoundingClientRect();
-      go_to(Math.round(Math.min(1, Math.max(0, (e.clientX - r.left) / r.width)) * (past.length - 1)));
-    }
-    box.appendChild(inner);
-    numbers.after(box);
-    learner = { rate: rate, curve: curve, scrub: scrub, told: told, parameters: parameters };
-    box.addEventListener('toggle', sketch);
-  }
-  function snapshot() {
-    var sizes = {}, kept = {};
-    learner.parameters.forEach(function (k) { sizes[k] = Math.max.apply(null, [].map.call(now.G[k], Math.abs)); kept[k] = now.V[k]; });
-    return { kept: kept, sizes: sizes, cost: now.V[program.root][0] };
-  }
-  function learn(many) {
-    var rate = +learner.rate.value, held = learner.parameters.reduce(function (t, k) { return t + now.V[k].length; }, 0);
-    if (!(rate > 0)) { learner.told.textContent = 'The learning rate is a number above 0.'; return; }
-    past = past.slice(0, at + 1);
-    if (!past.length) { past = [snapshot()]; at = 0; }
-    for (; many > 0 && past.length * held < MOST_PAST; many--) {
-      learner.parameters.forEach(function (k) { edited[k] = now.V[k].map(function (v, j) { return v - rate * now.G[k][j]; }); });
-      now = CGraphInterpreter.compute(program, edited);
-      past.push(snapshot());
-    }
-    at = past.length - 1;
-    if (hidden('grad', program.nodes[learner.parameters[0]].x)) { stop(); show(n - 1); }
-    recompute();
-  }
-  function go_to(k) {
-    if (!past[k]) return;
-    at = k;
-    learner.parameters.forEach(function (j) {
-      edited[j] = past[k].kept[j];
-      if (edited[j].every(function (x, t) { return x === program.nodes[j].d[t]; })) delete edited[j];
-    });
-    recompute();
-  }
-  function sketch() {  // two curves, one above the other, each from 0 or its least to its largest
-    if (!learner) return;
-    var curve = learner.curve, focus = chosen && learner.parameters.indexOf(nodeOf(chosen)) >= 0 ? nodeOf(chosen) : learner.parameters[0], many = past.length;
-    var slope = '∂' + name(program.root) + '/∂' + name(focus), one = program.nodes[focus].d.length === 1;
-    curve.textContent = '';
-    curve.style.display = many > 1 ? '' : 'none';
-    learner.scrub.hidden = many < 2;
-    learner.scrub.max = Math.max(0, many - 1);
-    learner.scrub.value = at;
-    if (many < 2) { learner.told.textContent = 'Each step takes every parameter against its gradient: w ← w − rate · ∂' + name(program.root) + '/∂w.'; return; }
-    function part(tag, attributes, words) {
-      var e = document.createElementNS(svg.namespaceURI, tag);
-      for (var a in attributes) e.setAttribute(a, attributes[a]);
-      if (words) e.textContent = words;
-      curve.appendChild(e);
-    }
-    [[past.map(function (p) { return p.cost; }), 0, 'cost', name(program.root)],
-      [past.map(function (p) { return p.sizes[focus]; }), 60, 'slope', one ? '|' + slope + '|' : 'largest |' + slope + '|']].forEach(function (row) {
-      var finite = row[0].filter(isFinite), high = Math.max.apply(null, finite), low = Math.min(0, Math.min.apply(null, finite)), every = Math.ceil(many / 400), points = [];
-      row[0].forEach(function (v, k) {
-        if (isFinite(v) && (k % every === 0 || k === many - 1)) points.push((k / (many - 1) * 400).toFixed(1) + ',' + (row[1] + 56 - (high > low ? (v - low) / (high - low) : 0) * 40).toFixed(1));
-      });
-      part('polyline', { points: points.join(' '), 'class': row[2] });
-      part('text', { x: 398, y: row[1] + 12, 'text-anchor': 'end', 'class': row[2] }, row[3] + ': ' + number(row[0][0]) + ' → ' + number(row[0][at]));
-    });
-    part('line', { x1: at / (many - 1) * 400, x2: at / (many - 1) * 400, y1: 14, y2: 118, 'class': 'at' });
-    learner.told.textContent = 'After ' + at + ' of ' + (many - 1) + ' steps: ' + name(program.root) + ' = ' + number(past[at].cost) + '. Drag along the curves to go back.';
-    curve.setAttribute('aria-label', learner.told.textContent);
+  // Steps of gradient descent, where the root is a cost: training.js.
+  var training = { sketch: function () {}, forget: function () {} };
+  function train() {
+    var able = now && !still && n > 1 && program.seed && program.seed.length === 1 && Number(program.seed[0]) === 1, parameters = [];
+    if (able) program.nodes.forEach(function (node, k) { if (node.k === 'parameter' && node.w) parameters.push(k); });
+    if (parameters.length) training = CGraphTraining({
+      program: program, below: numbers, make: make, number: number, name: name, rate: live.rate || 0.1,
+      now: function () { return now; },
+      focus: function () { return chosen ? nodeOf(chosen) : -1; },
+      set: function (moved) { for (var k in moved) set(k, moved[k]); now = CGraphInterpreter.compute(program, edited); },
+      refresh: recompute,
+      reveal: function () { if (hidden('grad', program.nodes[parameters[0]].x)) { stop(); show(n - 1); } }
+    }, parameters);
   }
   // A number is dragged sideways: in the drawing, or by its label below it.
   function leafAt(target) {
@@ -847,7 +767,7 @@ function CGraphPlayer(root, wholePage) {
   function pick(e) {
     var entry = e.target.closest && e.target.closest('[data-q]'), node = e.target.closest && e.target.closest('.node');
     if (drag && drag.on) return;
-    if (node && root.contains(node)) { if (chosen !== idOf(node)) { tell(idOf(node)); strip(); sketch(); } }
+    if (node && root.contains(node)) { if (chosen !== idOf(node)) { tell(idOf(node)); strip(); training.sketch(); } }
     if (entry) explain(entry.getAttribute('data-q')); else dim();
   }
   root.addEventListener('click', function (e) {
@@ -894,7 +814,7 @@ function CGraphPlayer(root, wholePage) {
   if (window.ResizeObserver) new ResizeObserver(function () { requestAnimationFrame(resized); }).observe(root);
   window.addEventListener('resize', function () { settle(); place(true); });
   offer();
-  school();
+  train();
   show(0);
   wake();
   if (wholePage && !root.hidden) root.focus({ preventScroll: true });
@@ -910,7 +830,7 @@ function CGraphPlayer(root, wholePage) {
       stop();
       edited = {};
       for (var k in state.edited) edited[k] = state.edited[k];
-      past = [];
+      training.forget();
       if (now) recompute();
       show(frame);
       wake();
