@@ -54,7 +54,10 @@ def assets() -> str:
     here = Path(__file__).parent
     css, scripts = (
         (here / "player.css").read_text(encoding="utf-8"),
-        [_bare(here / name) for name in ("interpreter.js", "number.js", "training.js", "player.js", "levels.js")],
+        [
+            _bare(here / name)
+            for name in ("interpreter.js", "number.js", "training.js", "player.js", "levels.js")
+        ],
     )
     return f"<style>{css}{_palette_css()}</style><script>{''.join(scripts)}</script>"
 
