@@ -391,7 +391,9 @@ class Overview:
                 found += self._many(tail, head, sources, len(uses))
             if main.get(head) == tail:
                 found = [
-                    replace(a, css=("spine",), weight=1000) if (a.tail, a.head) == (tail, head) else a
+                    replace(a, css=("spine",), weight=1000)
+                    if (a.tail, a.head) == (tail, head)
+                    else a
                     for a in found
                 ]
         return found
