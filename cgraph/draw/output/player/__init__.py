@@ -56,7 +56,14 @@ def assets() -> str:
         (here / "player.css").read_text(encoding="utf-8"),
         [
             _bare(here / name)
-            for name in ("interpreter.js", "number.js", "training.js", "player.js", "levels.js")
+            for name in (
+                "interpreter.js",
+                "number.js",
+                "chain.js",
+                "training.js",
+                "player.js",
+                "levels.js",
+            )
         ],
     )
     return f"<style>{css}{_palette_css()}</style><script>{''.join(scripts)}</script>"
