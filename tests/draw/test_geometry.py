@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -174,3 +175,34 @@ def test_products_are_written_with_enough_digits():
     for _ in range(30):
         a, b, c = (cg.parameter(n, float(rng.normal())) for n in "abc")
         assert not faults(cg.draw(cg.square(cg.tanh(a * b, name="t") * c, name="loss").backward()))
+
+
+def crossed(one, other):
+    """Whether two lines, given by points, cut each other."""
+
+    def side(p, q, r):
+        return (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
+
+    return any(
+        side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0
+        for a, b in pairwise(one)
+        for c, d in pairwise(other)
+    )
+
+
+@pytest.mark.parametrize("name", ["neuron", "fused", "circuit"])
+def test_what_goes_into_a_card_and_what_comes_back_do_not_cross(name):
+    _, things = measure(cg.draw(zoo.ZOO[name]().backward()).dot)
+    lines = {}
+    for thing in things:
+        if thing.kind == "edge":
+            lines.setdefault(frozenset(thing.ends), []).append(thing.points[:-1])  # without the tip
+    pairs = [found for found in lines.values() if len(found) == 2]
+    assert len(pairs) >= 3 and not any(crossed(*pair) for pair in pairs)
+
+
+def test_the_chain_of_an_overview_is_straight():
+    _, things = measure(cg.draw(zoo.ZOO["overview"]()).dot)
+    chain = [thing for thing in things if "spine" in thing.css]
+    reach = [x for thing in chain for x, _ in thing.points]
+    assert len(chain) >= 5 and max(reach) - min(reach) < 10

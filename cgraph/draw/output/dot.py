@@ -297,9 +297,17 @@ class _Writer:
             return ""
         if port == "side":
             return f":d{self.slots[index]}:w" if index in self.slots else ""
+        if end == "head" and port[0] in "ig" and self.from_below(arrow, port):
+            return f":g{port[1:]}:{'w' if port[0] == 'i' else 'sw'}"
         if port[0] == "i":
             return f":g{port[1:]}:nw"
         return f":{port}:{'e' if end == 'tail' else 'w'}"
+
+    def from_below(self, arrow: Arrow, port: str) -> bool:
+        """Whether a line belongs to the last of three rows or more and to a leaf: that one stands lower than the row, and its two lines
+        would cross if both met the upper half."""
+        last = len(self.boxes[arrow.head].rows) - 1
+        return self.boxes[arrow.tail].kind == "parameter" and 2 <= last == int(port[1:])
 
     def label(self, arrow: Arrow) -> str:
         colors, gap = (
