@@ -235,11 +235,18 @@ def test_errors_are_told_in_one_line(arguments, message, tmp_path, monkeypatch, 
     assert said.startswith("cgraph: ") and message in said and said.count("\n") == 1
 
 
+# Python, started so that it heeds Ctrl-C: tests in the background of a shell do not, and neither do their children.
+HEEDING = [
+    sys.executable, "-c",
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])",
+]  # fmt: skip
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.slow
 def test_an_interrupt_loses_nothing(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "cgraph", "train", "xor", "--hidden", "3", "--epochs", "1000000", "--checkpoint-every", "10"],
+        [*HEEDING, "-m", "cgraph", "train", "xor", "--hidden", "3", "--epochs", "1000000", "--checkpoint-every", "10"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     while not (tmp_path / "model.cgraph").exists():
@@ -265,7 +272,7 @@ def test_an_interrupt_while_things_are_imported(start: list[str], tmp_path: Path
     )
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     done = subprocess.run(
-        [sys.executable, *start, "doctor"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": path},
+        [*HEEDING, *start, "doctor"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": path},
         capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert (done.returncode, done.stderr.strip()) == (130, "cgraph: interrupted")

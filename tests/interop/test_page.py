@@ -44,4 +44,4 @@ def test_block(
 
 
 def test_there_is_a_block_for_each_door() -> None:
-    assert {needs for needs, _, _ in BLOCKS} == {"torch", "jax", "onnx, onnxruntime"}
+    assert {needs for needs, _, _ in BLOCKS} >= {"torch", "jax", "onnx, onnxruntime"}
