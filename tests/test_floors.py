@@ -22,7 +22,7 @@ PACKAGE = Path(cgraph.__file__).parent
 
 # Whoever adds a module or a folder at the top of the package gives it a floor here.
 FLOORS = {
-    "errors": 0, "extras": 0, "shapes": 0, "linear_maps": 0, "numpy_names": 0, "operators": 0, "quiet": 0, "trees": 0,
+    "errors": 0, "extras": 0, "shapes": 0, "linear_maps": 0, "numpy_names": 0, "operators": 0, "quiet": 0, "tables": 0, "trees": 0,
     "op": 1, "values": 1, "node": 1, "leaves": 1, "build": 1, "graph": 1,
     "ops": 2,
     "explain": 2, "nan_check": 2, "backprop": 2, "floats": 2, "plan": 2, "batching": 2, "mapping": 3, "run": 3, "autodiff": 3,

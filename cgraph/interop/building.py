@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import reduce
 from typing import Any
@@ -117,16 +117,35 @@ def named_leaves(root: Any) -> dict[str, Node]:
     }
 
 
-def running_logsumexp(x: Any, axis: int) -> Any:
-    """log of the running sum of exp(x): by doubling, so that no entry is shifted by another's maximum and lost."""
-    n, reach = x.shape[axis], 1
-    while reach < n:
-        pads = [(reach, 0) if i == axis % x.ndim else (0, 0) for i in range(x.ndim)]
-        kept = (*(slice(None),) * (axis % x.ndim), slice(0, n))
-        before = cg.pad(x, pads, constant_values=-np.inf)[kept]
-        x = cg.logaddexp(x, before)
-        reach *= 2
-    return x
+def running(combine: Callable[[Any, Any], Any], neutral: float) -> Callable[..., Any]:
+    """A running function of an associative operation, by doubling: as many steps as the length has binary digits."""
+
+    def run(x: Any, axis: int) -> Any:
+        n, reach = int(x.shape[axis] or 0), 1
+        axis %= x.ndim
+        while reach < n:
+            pads = [(reach, 0) if i == axis else (0, 0) for i in range(x.ndim)]
+            kept = (*(slice(None),) * axis, slice(0, n))
+            x = combine(x, cg.pad(x, pads, constant_values=neutral)[kept])
+            reach *= 2
+        return x
+
+    return run
+
+
+# No entry is shifted by another's maximum and lost.
+running_logsumexp = running(cg.logaddexp, -np.inf)
+
+
+class Unknown:
+    """Stands for a complex array, which no node can be, until everything that has no counterpart is found."""
+
+
+def stand_in(shape: Any, dtype: np.dtype[Any]) -> Any:
+    """Where something has no counterpart: an input of the right shape, so that the reading can go on."""
+    if dtype.kind == "c":
+        return Unknown()
+    return cg.input("?", shape=tuple(shape), dtype=dtype)
 
 
 def refuse(model: str, missing: dict[str, str], advice: str) -> UnsupportedError:

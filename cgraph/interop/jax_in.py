@@ -16,7 +16,17 @@ import numpy as np
 
 import cgraph as cg
 from cgraph.errors import UnsupportedError
-from cgraph.interop.building import Line, Missing, framework, leaf, refuse, scoped, set_line
+from cgraph.interop.building import (
+    Line,
+    Missing,
+    Unknown,
+    framework,
+    leaf,
+    refuse,
+    scoped,
+    set_line,
+    stand_in,
+)
 from cgraph.interop.jax_rules import rule_of
 from cgraph.node import Node
 
@@ -122,9 +132,6 @@ def _key(part: Any) -> str:
     return str(part)
 
 
-_UNKNOWN = object()  # stands for a complex array, which no node can be
-
-
 class _Reader:
     """One reading of a jaxpr: what it met that has no counterpart, and which nodes have got their line."""
 
@@ -156,8 +163,8 @@ class _Reader:
     def _apply(self, eqn: Any, operands: list[Any]) -> Sequence[Any]:
         """What one equation computes; NaN where it has no counterpart, so that reading goes on and finds them all."""
         name = eqn.primitive.name
-        if any(x is _UNKNOWN for x in operands):
-            return [_stand_in(var.aval) for var in eqn.outvars]
+        if any(isinstance(x, Unknown) for x in operands):
+            return _stand_ins(eqn)
         if not any(isinstance(x, Node) for x in operands):
             return _fold(eqn, operands)
         control = getattr(self, f"_{name}", None)
@@ -174,7 +181,7 @@ class _Reader:
         except (Missing, UnsupportedError) as missing:
             line = _line_of(eqn) or self.line or "an unknown line"
             self.missing.setdefault(str(missing), str(line))
-            return [_stand_in(var.aval) for var in eqn.outvars]
+            return _stand_ins(eqn)
         return list(result) if isinstance(result, list) else [result]
 
     # --- calls ----------------------------------------------------------------------------------------------------------------
@@ -323,11 +330,8 @@ def _stack(column: list[Any]) -> Any:
     return np.stack(column)
 
 
-def _stand_in(aval: Any) -> Any:
-    """Where a primitive has no counterpart: an input of the right shape, so that the reading can go on."""
-    if np.dtype(aval.dtype).kind == "c":
-        return _UNKNOWN
-    return cg.input("?", shape=aval.shape, dtype=np.dtype(aval.dtype))
+def _stand_ins(eqn: Any) -> list[Any]:
+    return [stand_in(var.aval.shape, np.dtype(var.aval.dtype)) for var in eqn.outvars]
 
 
 def _line_of(eqn: Any) -> Line | None:

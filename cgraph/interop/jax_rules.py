@@ -16,6 +16,7 @@ from cgraph.interop.building import Missing, framework, lookup, need, number, ru
 from cgraph.interop.windows import convolve, windows
 from cgraph.node import Node
 from cgraph.op import OPS
+from cgraph.tables import entering
 
 Rule = Callable[..., Any]
 
@@ -52,12 +53,7 @@ def rule_of(name: str) -> Rule | None:
     return None
 
 
-def rule(*names: str) -> Callable[[Rule], Rule]:
-    def enter(function: Rule) -> Rule:
-        RULES.update(dict.fromkeys(names, function))
-        return function
-
-    return enter
+rule = entering(RULES)
 
 
 def weak(operands: tuple[Any, ...]) -> list[Any]:

@@ -12,20 +12,17 @@ from typing import Any
 import numpy as np
 
 import cgraph as cg
+from cgraph.interop.building import running
 from cgraph.node import Node
+from cgraph.tables import entering
 
 Composition = Callable[..., Any]
 COMPOSED: dict[str, Composition] = {}
 
 
-def composes(*ops: str) -> Callable[[Composition], Composition]:
-    """Enter a function of an op's operands and parameters as what to write in its place."""
-
-    def enter(function: Composition) -> Composition:
-        COMPOSED.update(dict.fromkeys(ops, function))
-        return function
-
-    return enter
+composes = entering(
+    COMPOSED
+)  # enters a function of operands and parameters as what to write in place of ops
 
 
 # --- functions of one number, and of two --------------------------------------------------------------------------------------------
@@ -89,24 +86,9 @@ def _cross_entropy(z: Node, y: Node, axes: tuple[int, ...]) -> Any:
 # --- along an axis --------------------------------------------------------------------------------------------------------------------
 
 
-def _doubling(combine: Callable[[Any, Any], Any], neutral: float) -> Composition:
-    """A running function of an associative operation: as many steps as the length has binary digits."""
-
-    def run(x: Node, axis: int) -> Any:
-        reach, n = 1, int(x.shape[axis] or 0)
-        while reach < n:
-            pads = [(reach, 0) if i == axis else (0, 0) for i in range(x.ndim)]
-            kept = (*(slice(None),) * axis, slice(0, n))
-            x = combine(x, cg.pad(x, pads, constant_values=neutral)[kept])
-            reach *= 2
-        return x * 1.0 if n < 2 else x
-
-    return run
-
-
-COMPOSED["cumprod"] = _doubling(cg.multiply, 1.0)
-COMPOSED["cummax"] = _doubling(cg.maximum, -np.inf)
-COMPOSED["cummin"] = _doubling(cg.minimum, np.inf)
+COMPOSED["cumprod"] = running(cg.multiply, 1.0)
+COMPOSED["cummax"] = running(cg.maximum, -np.inf)
+COMPOSED["cummin"] = running(cg.minimum, np.inf)
 
 
 @composes("roll")

@@ -17,6 +17,7 @@ from cgraph.interop import aten
 from cgraph.interop.building import Missing, framework, need, number
 from cgraph.interop.windows import convolve, windows
 from cgraph.node import Node
+from cgraph.tables import entering
 
 Attributes = dict[str, Any]
 RULES: dict[str, Callable[..., Any]] = {}
@@ -43,12 +44,7 @@ def fixed(x: Any, what: str) -> Any:
     return None if x is None else np.asarray(x)
 
 
-def rule(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    def enter(function: Callable[..., Any]) -> Callable[..., Any]:
-        RULES.update(dict.fromkeys(names, function))
-        return function
-
-    return enter
+rule = entering(RULES)
 
 
 # ONNX's name -> cgraph's.

@@ -11,6 +11,7 @@ import numpy as np
 from cgraph import shapes
 from cgraph.interop.building import framework
 from cgraph.node import Node
+from cgraph.tables import entering
 
 if TYPE_CHECKING:
     from cgraph.interop.onnx_out import Writer
@@ -23,12 +24,7 @@ class NotInOnnx(Exception):
     """An op, or a use of one, without a counterpart."""
 
 
-def writes(*ops: str) -> Callable[[Row], Row]:
-    def enter(function: Row) -> Row:
-        WRITERS.update(dict.fromkeys(ops, function))
-        return function
-
-    return enter
+writes = entering(WRITERS)
 
 
 # Ops that are one operator of ONNX.

@@ -17,11 +17,20 @@ import numpy as np
 import cgraph as cg
 from cgraph.errors import UnsupportedError
 from cgraph.interop.aten import rule_of, to_numpy
-from cgraph.interop.building import Line, Missing, framework, leaf, refuse, scoped, set_line
+from cgraph.interop.building import (
+    Line,
+    Missing,
+    Unknown,
+    framework,
+    leaf,
+    refuse,
+    scoped,
+    set_line,
+    stand_in,
+)
 from cgraph.interop.torch_trace import Trace, op_name, short, trace
 from cgraph.node import Node
 
-_UNKNOWN = object()  # stands for a complex array, which no node can be
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 
 
@@ -135,7 +144,7 @@ class _Reader:
 
         args, kwargs = pytree.tree_map(filled, (tuple(node.args), dict(node.kwargs)))
         name = op_name(node)
-        if any(x is _UNKNOWN for x in pytree.tree_leaves((args, kwargs))):
+        if any(isinstance(x, Unknown) for x in pytree.tree_leaves((args, kwargs))):
             return pytree.tree_map(_stand_in, node.meta.get("val"))
         fixed = not any(isinstance(x, Node) for x in pytree.tree_leaves((args, kwargs)))
         try:
@@ -165,10 +174,8 @@ def _stand_in(fake: Any) -> Any:
 
     if not isinstance(fake, torch.Tensor):
         return fake
-    if fake.is_complex():
-        return _UNKNOWN
-    dtype = np.float32 if str(fake.dtype) == "torch.bfloat16" else str(fake.dtype).removeprefix("torch.")  # fmt: skip
-    return cg.input("?", shape=tuple(fake.shape), dtype=np.dtype(dtype))
+    name = str(fake.dtype).removeprefix("torch.")
+    return stand_in(fake.shape, np.dtype(np.float32 if name == "bfloat16" else name))
 
 
 def _scope_of(node: Any) -> str:

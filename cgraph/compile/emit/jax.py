@@ -6,7 +6,6 @@ the losses), the row says what is meant; docs/compiling.md has the conventions a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from cgraph.compile.emit.nodes import (
@@ -28,6 +27,7 @@ from cgraph.compile.emit.nodes import (
     summed_axes,
 )
 from cgraph.node import Node
+from cgraph.tables import entering
 
 FUNCTIONS = {
     name: f"jnp.{name}"
@@ -172,12 +172,7 @@ EMISSIONS: dict[str, Emission] = {
 }  # fmt: skip
 
 
-def emission(name: str) -> Callable[[Emission], Emission]:
-    def enter(function: Emission) -> Emission:
-        EMISSIONS[name] = function
-        return function
-
-    return enter
+emission = entering(EMISSIONS)
 
 
 def _helped(name: str) -> None:

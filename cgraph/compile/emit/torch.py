@@ -6,7 +6,6 @@ cannot index (negative steps, NumPy's rules for several index arrays) is picked 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,6 +29,7 @@ from cgraph.compile.emit.nodes import (
     summed_axes,
 )
 from cgraph.node import Node
+from cgraph.tables import entering
 
 FUNCTIONS = {
     name: f"torch.{name}"
@@ -215,12 +215,7 @@ EMISSIONS: dict[str, Emission] = {
 }  # fmt: skip
 
 
-def emission(name: str) -> Callable[[Emission], Emission]:
-    def enter(function: Emission) -> Emission:
-        EMISSIONS[name] = function
-        return function
-
-    return enter
+emission = entering(EMISSIONS)
 
 
 def _helped(name: str) -> None:

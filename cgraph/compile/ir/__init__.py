@@ -13,9 +13,10 @@ An emitter gets a `Graph`, walks `graph.order()` and writes one statement a valu
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -150,19 +151,21 @@ class Graph:
         return order(self.outputs)
 
 
-def order(roots: Iterable[Value]) -> list[Value]:
+def order(
+    roots: Iterable[Value], operands: Callable[[Value], Sequence[Value]] = attrgetter("args")
+) -> list[Value]:
     """Everything the roots depend on, operands before their users; iterative, so that depth costs nothing."""
     done: set[Value] = set()
     result: list[Value] = []
     for root in roots:
         if root in done:
             continue
-        stack: list[tuple[Value, Iterator[Value]]] = [(root, iter(root.args))]
+        stack: list[tuple[Value, Iterator[Value]]] = [(root, iter(operands(root)))]
         while stack:
             value, args = stack[-1]
             for arg in args:
                 if arg not in done:
-                    stack.append((arg, iter(arg.args)))
+                    stack.append((arg, iter(operands(arg))))
                     break
             else:
                 stack.pop()

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cgraph.compile.ir import ELEMENTWISE, Shape, Value
+from cgraph.compile.ir import ELEMENTWISE, Shape, Value, order
 
 # Terms of a product that are written out, and columns of a product that are summed beside each other.
 MOST_TERMS = 8
@@ -59,22 +59,7 @@ def operands(value: Value) -> list[Value]:
 
 def ordered(roots: Sequence[Value]) -> list[Value]:
     """Everything that has to be computed, operands first: broadcasts only where they are needed as arrays."""
-    done: set[Value] = set()
-    result: list[Value] = []
-    for root in roots:
-        stack = [(root, iter(operands(root)))]
-        while stack:
-            value, args = stack[-1]
-            for arg in args:
-                if arg not in done:
-                    stack.append((arg, iter(operands(arg))))
-                    break
-            else:
-                stack.pop()
-                if value not in done:
-                    done.add(value)
-                    result.append(value)
-    return result
+    return order(roots, operands)
 
 
 def is_member(value: Value) -> bool:

@@ -182,7 +182,7 @@ def _full_like(x: Any, value: Any, *, dtype: Any = None, **ignored: Any) -> Any:
     return cast(cg.broadcast_to(cg.cast(whole(value), x.dtype), x.shape), dtype)
 
 
-@rule("new_zeros", "new_ones", "new_full", "new_empty")
+@rule("new_zeros", "new_full", "new_empty")
 def _new(x: Any, size: Any, value: Any = 0, *, dtype: Any = None, **ignored: Any) -> Any:
     return cast(cg.constant(np.full(tuple(size), value, x.dtype)), dtype)
 
@@ -283,7 +283,7 @@ def _glu(x: Any, dim: int = -1) -> Any:
 
 
 @rule("contiguous", "clone", "alias", "lift_fresh_copy", "lift_fresh", "detach_copy", "_conj", "conj", "resolve_conj",
-      "_conj_physical", "conj_physical", "resolve_neg", "real", "view_as", "requires_grad_")  # fmt: skip
+      "_conj_physical", "conj_physical", "resolve_neg", "real")  # fmt: skip
 def _same(x: Any, *unused: Any, **ignored: Any) -> Any:
     return x
 

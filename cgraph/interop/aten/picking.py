@@ -151,7 +151,7 @@ def _scattered(x: Any, dim: int, index: Any, source: Any, add: bool) -> Any:
     return _added(x, at, source) if add else cg.assign(x, at, source)
 
 
-@rule("scatter", "scatter_add")
+@rule("scatter")
 def _scatter(x: Any, dim: int, index: Any, source: Any, *, reduce: str | None = None) -> Any:
     if reduce not in (None, "add"):
         raise Missing(f"scatter with reduce={reduce!r}")

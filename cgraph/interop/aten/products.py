@@ -24,7 +24,7 @@ def _linear(x: Any, weight: Any, bias: Any = None) -> Any:
     return nnf.linear(whole(x), whole(weight), None if bias is None else whole(bias))
 
 
-@rule("bilinear", "_trilinear_bilinear")
+@rule("bilinear")
 def _bilinear(a: Any, b: Any, weight: Any, bias: Any = None) -> Any:
     product = cg.einsum("...i,oij,...j->...o", whole(a), whole(weight), whole(b))
     return product if bias is None else product + whole(bias)
@@ -87,7 +87,7 @@ def _vecdot(a: Any, b: Any, *, dim: int = -1) -> Any:
     return cg.sum(whole(a) * whole(b), axis=dim)
 
 
-@rule("cross", "linalg_cross")
+@rule("cross")
 def _cross(a: Any, b: Any, dim: Any = None) -> Any:
     a, b = whole(a), whole(b)
     dim = next(i for i, n in enumerate(a.shape) if n == 3) if dim is None else dim

@@ -10,18 +10,12 @@ import numpy as np
 import cgraph as cg
 from cgraph.interop.building import Missing, framework, number
 from cgraph.node import Node
+from cgraph.tables import entering
 
 RULES: dict[str, Callable[..., Any]] = {}
 
 
-def rule(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Enter a function as what becomes of the ops of these names."""
-
-    def enter(function: Callable[..., Any]) -> Callable[..., Any]:
-        RULES.update(dict.fromkeys(names, function))
-        return function
-
-    return enter
+rule = entering(RULES)  # enters a function as what becomes of the ops of the names given
 
 
 def rule_of(name: str) -> Callable[..., Any] | None:

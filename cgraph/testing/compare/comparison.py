@@ -257,6 +257,11 @@ class Check:
         self.report.settle(verdict, why, mismatch)
         return self.report
 
+    def not_finite(self) -> Report:
+        raised = getattr(self.subject, "raised", "")
+        told = f"; it raises {raised}" if raised else ""
+        return self.end(Verdict.DOMAIN, "the function is not finite around this point" + told)
+
     def differences(
         self,
         seeds: dict[int, Array],
@@ -550,12 +555,7 @@ class Check:
             )
             return None
         if not np.isfinite(second.value):
-            raised = getattr(self.subject, "raised", "")
-            return self.end(
-                Verdict.DOMAIN,
-                "the function is not finite around this point"
-                + (f"; it raises {raised}" if raised else ""),
-            )
+            return self.not_finite()
         return self.worst_alone(error, second)
 
     def kink_elsewhere(self, seeds: dict[int, Array]) -> Slope | None:
@@ -620,12 +620,7 @@ class Check:
         tolerance = CONFIDENCE * found.error + self.base * (terms + abs(found.value)) + self.floor
         self.report.compared(a, found.value, tolerance)
         if not np.isfinite(found.value):
-            raised = getattr(self.subject, "raised", "")
-            return self.end(
-                Verdict.DOMAIN,
-                "the function is not finite around this point"
-                + (f"; it raises {raised}" if raised else ""),
-            )
+            return self.not_finite()
         if measure.agree(a, found.value, tolerance):
             if found.error > 10 * QUALITY * max(self.scale(found.value), terms):
                 return self.end(
