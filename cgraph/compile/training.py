@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from cgraph.compile.batches import Progress, train_in_batches
-from cgraph.compile.emit.numba import NumbaEmitter
+from cgraph.compile.emit.numba_loop import NumbaLoopEmitter
 from cgraph.compile.emit.numpy import Emitted
 from cgraph.compile.emit.numpy_loop import LoopEmitter
-from cgraph.compile.ir import Graph, Shape
+from cgraph.compile.ir import Shape
 from cgraph.compile.loop import Loop, trained, unrolled
 from cgraph.compile.passes.finishing import absorbed, flattened, folded, sums_as_products, unguarded
 from cgraph.compile.passes.folding import Folding, Joint
@@ -209,7 +209,7 @@ class _CompiledLoop:
             loop = unrolled(self.builder, loop, guarded=True)
             roots = folded(self.builder, loop.roots())
             loop.loss, loop.following = roots[0], roots[1:]
-            kernel = self.emitted = NumbaEmitter(Graph([], roots), loop).emit_loop(self.title)
+            kernel = self.emitted = NumbaLoopEmitter(loop).emit(self.title)
             self.function = self.careful = kernel.function(training)
             self.source, self.workspace, self.unrolled = kernel.source, kernel.memory.make(), False
             self.daring = False

@@ -41,6 +41,11 @@ class Nest:
 Step = Value | Nest
 
 
+def computed(step: Step) -> list[Value]:
+    """What a step computes, in order."""
+    return [*step.members, *step.gathered] if isinstance(step, Nest) else [step]
+
+
 def long_axes(shape: Sequence[int]) -> list[int]:
     return [i for i, n in enumerate(shape) if n != 1]
 
