@@ -140,10 +140,11 @@ def _example_maybe_singular(rng: Any) -> Any:
 
 
 def _example_rectangle(rng: Any) -> tuple[Any, Any]:
-    """A matrix of full rank, of any proportions, and a right-hand side."""
+    """Matrices of full rank, of any proportions, one or a stack, and their right-hand sides."""
+    batch = example_batch(rng)
     m, n = (int(k) for k in rng.integers(1, 4, 2))
-    a = 0.2 * rng.uniform(-1.0, 1.0, (m, n)) + np.eye(m, n) * np.arange(1.0, n + 1)
-    return a, rng.normal(size=(m, 2))
+    a = 0.2 * rng.uniform(-1.0, 1.0, (*batch, m, n)) + np.eye(m, n) * np.arange(1.0, n + 1)
+    return a, rng.normal(size=(*batch, m, 2))
 
 
 # --- determinants -------------------------------------------------------------------------------------------------------------

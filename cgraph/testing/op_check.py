@@ -125,7 +125,7 @@ def check_op(op: Op | str, examples: int = 200, *, seed: int = 0, negative_contr
         if found.verdict in (Verdict.PASS, Verdict.KINK):
             texts = [*properties(node, seed + k), *forwards(node), *undeclared(node)]
             texts += along_ties(node)
-            texts += masks(node) if k % 4 == 2 else []
+            texts += masks(node, seed + k) if k % 4 == 2 else []
         else:
             texts = not_a_number(node)
         shapes = [p.shape for p in node.parents]
@@ -398,10 +398,17 @@ def along_ties(node: Node) -> list[str]:
     ]
 
 
-def masks(node: Node) -> list[str]:
-    """Behind a branch of `where` that is not taken the gradient is zero, whatever the partials there: also through a reduction."""
+def masks(node: Node, seed: int) -> list[str]:
+    """Behind a branch of `where` that is not taken the gradient is zero, whatever the partials there, also through a reduction; and
+    where a branch is taken, it is what it would be without one."""
+    if node.dtype != np.float64:
+        return []
+    return [*_hidden_behind(node), *_taken(node, seed)]
+
+
+def _hidden_behind(node: Node) -> list[str]:
     op = node.op
-    if op.family != "reduction" or node.dtype != np.float64:
+    if op.family != "reduction":
         return []
     found = []
     for i, parent in enumerate(node.parents):
@@ -417,6 +424,26 @@ def masks(node: Node) -> list[str]:
                     f"behind a branch that is not taken the gradient of operand {i} is not zero: its linear map takes no mask"
                 )
     return found
+
+
+def _taken(node: Node, seed: int) -> list[str]:
+    """An upstream that is zero where `where` does not select, once by its mask and once as plain zeros: the same gradients."""
+    rng = np.random.default_rng(seed)
+    shape = np.shape(node.backward(upstream=np.ones(node.shape)).value(node))
+    selected, u = rng.random(shape) < 0.5, measure.continuous(rng, shape)
+    chosen = OPS["where"](selected, node, 0.0)
+    with np.errstate(all="ignore"):
+        masked, plain = chosen.backward(upstream=u), node.backward(upstream=u * selected)
+        for i, leaf in enumerate(node.parents):
+            if not (masked.has_grad(leaf) and plain.has_grad(leaf)):
+                continue
+            a, b = np.asarray(masked.grad(leaf)), np.asarray(plain.grad(leaf))
+            size = np.abs(b) + float(np.max(np.abs(b), initial=0.0, where=np.isfinite(b)))
+            if np.any((np.abs(a - b) > 1e-9 * size)[np.isfinite(b)]):
+                return [
+                    f"behind a branch that is taken in part the gradient of operand {i} is another: its mask_adjoint hides too much"
+                ]
+    return []
 
 
 # --- negative control -------------------------------------------------------------------------------------------------------------

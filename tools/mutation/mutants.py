@@ -44,8 +44,8 @@ WHERE: dict[str, tuple[str, ...]] = {
     "mapping": ("_spread", "_in_front", "_moved"),
     "control.body": ("*",),
     "rewrite.stability": ("*",),
-    "compile.lowerings": ("*",),
-    "compile.algebra": ("*",),
+    "compile.ir.lowerings": ("*",),
+    "compile.passes.algebra": ("*",),
 }  # fmt: skip
 
 BINARY = {
