@@ -240,6 +240,15 @@ def dtype_of(x: Any) -> Any:
     return x.dtype if is_node(x) else np.asarray(x).dtype
 
 
+SHAPES = ((), (2,), (2, 2), (1,), (3,), (2, 3), (1, 2), (2, 2, 2), (0,))
+
+
+def drawn(rng: Any, shape: Sequence[int] | None = None) -> Any:
+    """An operand for the `example` of an op: of the shape given or of some shape, small or large."""
+    shape = SHAPES[int(rng.integers(len(SHAPES)))] if shape is None else tuple(shape)
+    return rng.normal(size=shape) * 10.0 ** rng.uniform(-1.5, 1.5)
+
+
 def along(axis: int, part: Any) -> tuple[Any, ...]:
     """The index that picks `part` along one axis and everything along the others."""
     return (*(slice(None),) * axis, part)

@@ -10,7 +10,7 @@ from cgraph import shapes
 from cgraph.errors import UnsupportedError
 from cgraph.op import OPS, Op, is_node
 from cgraph.operators import public
-from cgraph.ops.define import F, like, linear_op
+from cgraph.ops.define import F, drawn, like, linear_op
 from cgraph.ops.structure import target_shape
 
 Shape = shapes.Shape
@@ -41,12 +41,13 @@ def _scatter_adjoint(u: Any, x: Any, *_: Any, index: Any, shape: Shape | None = 
 # fmt: off
 getitem_op: Op = linear_op(
     "getitem", lambda x, index: np.asarray(x)[index], _getitem_adjoint, shape=lambda x, index: shapes.index(x, index), symbol="[ ]",
-    formula=F("$a[…]", "$a_{[\\dots]}", "1 where picked"),
+    formula=F("$a[…]", "$a_{[\\dots]}", "1 where picked"), example=lambda rng: ((drawn(rng),), {"index": (np.array([0, -1, 0]),)}),
 )
 scatter_op: Op = linear_op(
     "scatter", _scatter, _scatter_adjoint, others=1, mask=_scatter_adjoint,
     shape=lambda x, *like, index, shape=None: like[0] if shape is None else shape, formula=F("$a added into zeros", "$a", "1", None),
     doc="Zeros of `shape` with `x` added at `index`: the adjoint of indexing.",
+    example=lambda rng: ((x := drawn(rng, (3, rng.integers(3))),), {"index": (np.array([2, 0, 2]),), "shape": (4, *x.shape[1:])}),
 )
 # fmt: on
 

@@ -15,7 +15,7 @@ from cgraph.errors import ShapeError
 from cgraph.linear_maps import Adjoint, LinearMap, MatMulLeft, MatMulRight
 from cgraph.op import Op, is_node
 from cgraph.operators import public
-from cgraph.ops.define import F, op, shape_of
+from cgraph.ops.define import F, drawn, op, shape_of
 from cgraph.ops.elementwise import multiply
 from cgraph.ops.structure import broadcast_op, expand_dims, reshape, squeeze, transpose
 
@@ -40,10 +40,22 @@ def _right(out: Any, a: Any, b: Any) -> LinearMap:
     return MatMulRight(a)
 
 
+def _example(rng: Any) -> Any:
+    a, b, c = (int(n) for n in rng.integers(1, 3, 3))
+    fitting = [
+        ((a, b), (b, c)),
+        ((b,), (b, c)),
+        ((a, b), (b,)),
+        ((b,), (b,)),
+        ((2, a, b), (2, b, c)),
+    ]
+    return tuple(drawn(rng, shape) for shape in fitting[rng.integers(5)]), {}
+
+
 # fmt: off
 matmul_op: Op = op(
     "matmul", np.matmul, _left, _right, shape=shapes.matmul, family="linalg", symbol="·", role="linear",
-    formula=F("$a·$b", "$a $b", "upstream · $bᵀ", "$aᵀ · upstream"),
+    formula=F("$a·$b", "$a $b", "upstream · $bᵀ", "$aᵀ · upstream"), example=_example,
 )
 # fmt: on
 

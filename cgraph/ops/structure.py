@@ -19,7 +19,7 @@ from cgraph.leaves import constant
 from cgraph.linear_maps import LinearMap, Rearrange
 from cgraph.op import Op, is_node
 from cgraph.operators import public
-from cgraph.ops.define import F, axes_of, axis_of, like, linear_op, op, shape_of
+from cgraph.ops.define import F, axes_of, axis_of, drawn, like, linear_op, op, shape_of
 from cgraph.values import real_dtype
 
 Shape = shapes.Shape
@@ -91,11 +91,11 @@ def _sum_to_shape(x: Shape, *like: Shape, shape: Shape | None = None) -> Shape:
 # fmt: off
 broadcast_op: Op = linear_op(
     "broadcast_to", _broadcast, _broadcast_adjoint, others=1, shape=_broadcast_shape, symbol="⇉",
-    formula=F("$a, repeated", "$a", "Σ of the upstream", None),
+    formula=F("$a, repeated", "$a", "Σ of the upstream", None), example=lambda rng: ((x := drawn(rng),), {"shape": (2, *x.shape)}),
 )
 sum_to_op: Op = linear_op(
     "sum_to", _sum_to, _sum_to_adjoint, others=1, mask=_sum_to_adjoint, shape=_sum_to_shape, symbol="Σ",
-    formula=F("Σ $a", r"\sum $a", "1", None),
+    formula=F("Σ $a", r"\sum $a", "1", None), example=lambda rng: ((x := drawn(rng),), {"shape": (1,) * x.ndim}),
 )
 # fmt: on
 
@@ -161,12 +161,13 @@ def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
 reshape_op: Op = op(
     "reshape", lambda x, *like, shape=None: np.reshape(x, target_shape(shape, like)), _reshape_local, None,
     shape=lambda x, *like, shape=None: like[0] if shape is None else shapes.reshape(x, shape), dtype=lambda x, *like: x,
-    formula=F("$a reshaped", "$a", "1", None, adjoint="UPSTREAM reshaped"),
+    formula=F("$a reshaped", "$a", "1", None, adjoint="UPSTREAM reshaped"), example=lambda rng: ((x := drawn(rng),), {"shape": (x.size,)}),
 )
 transpose_op: Op = op(
     "transpose", lambda x, axes: np.transpose(x, axes),
     lambda out, x, axes: Rearrange(lambda t: transpose_op(t, axes=axes), lambda u: transpose_op(u, axes=_inverse(axes))),
     shape=lambda x, axes: tuple(x[i] for i in axes), symbol="ᵀ", formula=F("$aᵀ", "$a^T", "1", adjoint="(UPSTREAM)ᵀ"),
+    example=lambda rng: ((x := drawn(rng),), {"axes": tuple(int(i) for i in rng.permutation(x.ndim))}),
 )
 # fmt: on
 
@@ -294,6 +295,7 @@ cast_op: Op = linear_op(
     "cast", lambda x, dtype: np.asarray(x).astype(dtype, copy=False), lambda u, x, dtype: cast_op(u, dtype=str(x.dtype)),
     mask=lambda mask, x, dtype: mask, shape=lambda x, dtype: x, dtype=None, symbol="dtype", formula=F("$a in another dtype", "$a", "1"),
     doc="Put in wherever dtypes meet: an operand takes the dtype of the result, its gradient comes back in its own.",
+    example=lambda rng: ((drawn(rng),), {"dtype": "float64"}),
 )
 checkpoint_op: Op = linear_op(
     "checkpoint", lambda x: x, lambda u, x: u, mask=lambda mask, x: mask, shape=lambda x: x, dtype=lambda x: x, symbol="keep",

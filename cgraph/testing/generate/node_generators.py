@@ -1,8 +1,8 @@
 """The kinds of ops that random graphs are made of, each total: it finds operands it can take, or bends some to fit.
 
-A kind is a function of the builder that adds nodes or gives up (None). Domains are respected by value: the builder knows what every node
-evaluates to, so log gets something positive, division nothing near zero, exp nothing large. Shapes agree by construction: a kind
-picks an operand and then only partners that fit, so that no example is thrown away.
+A kind is a function of the builder that gives a node, or gives up where nothing fits (`NothingFits`, which `pick` raises). Domains are
+respected by value: the builder knows what every node evaluates to, so log gets something positive, division nothing near zero, exp
+nothing large. Shapes agree by construction: a kind picks an operand and then only partners that fit, so that no example is thrown away.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from cgraph.errors import ShapeError
 from cgraph.leaves import constant
 from cgraph.node import Node
 from cgraph.op import OPS
-from cgraph.operators import PUBLIC as V
+from cgraph.operators import PUBLIC
 
-Kind = Callable[[Any], "Node | None"]
+Kind = Callable[[Any], Node]
+V: dict[str, Callable[..., Node]] = PUBLIC
 
 
 def _within(b: Any, x: Node, low: float, high: float) -> bool:
@@ -51,13 +52,13 @@ def varied(b: Any, x: Node) -> Node:
     """With a variance that is not near zero, where the standard deviation has no gradient."""
     if x.ndim == 1 and np.ptp(b.value(x)) > 0.3:
         return x
-    return V["concatenate"]([V["reshape"](x, -1), np.array([4.0, -4.0], x.dtype)])  # type: ignore[no-any-return]
+    return V["concatenate"]([V["reshape"](x, -1), np.array([4.0, -4.0], x.dtype)])
 
 
 def _unary(name: str, bend: Callable[[Any, Node], Node] | None = None) -> Kind:
     def kind(b: Any) -> Node:
         x = b.pick()
-        return V[name](bend(b, x) if bend else x)  # type: ignore[no-any-return]
+        return V[name](bend(b, x) if bend else x)
 
     return kind
 
@@ -67,15 +68,15 @@ def _kinked(name: str) -> Kind:
 
     def kind(b: Any) -> Node:
         zero = b.draw.chance(0.5)
-        return V[name](b.pick(lambda n: zero and bool(np.any(b.value(n) == 0)), lambda n: True))  # type: ignore[no-any-return]
+        return V[name](b.pick(lambda n: zero and bool(np.any(b.value(n) == 0)), lambda n: True))
 
     return kind
 
 
 def _binary(name: str, left: Any = None, right: Any = None) -> Kind:
-    def kind(b: Any) -> Node | None:
+    def kind(b: Any) -> Node:
         x, y = b.pair()
-        return V[name](left(b, x) if left else x, right(b, y) if right else y)  # type: ignore[no-any-return]
+        return V[name](left(b, x) if left else x, right(b, y) if right else y)
 
     return kind
 
@@ -88,20 +89,18 @@ def _axis(b: Any, x: Node) -> Any:
 
 
 def _reduction(name: str, bend: Callable[[Any, Node], Node] | None = None) -> Kind:
-    def kind(b: Any) -> Node | None:
+    def kind(b: Any) -> Node:
         x = b.pick(lambda n: n.ndim > 0 and n.size > 0, lambda n: n.size > 0)
-        if x is None:
-            return None
         x = bend(b, x) if bend else x
-        return V[name](x, axis=_axis(b, x), keepdims=b.draw.chance(0.3))  # type: ignore[no-any-return]
+        return V[name](x, axis=_axis(b, x), keepdims=b.draw.chance(0.3))
 
     return kind
 
 
 def _softmax(name: str) -> Kind:
-    def kind(b: Any) -> Node | None:
+    def kind(b: Any) -> Node:
         x = b.pick(lambda n: n.ndim > 0 and n.size > 0)
-        return None if x is None else V[name](x, axis=b.draw.integer(x.ndim))
+        return V[name](x, axis=b.draw.integer(x.ndim))
 
     return kind
 
@@ -116,52 +115,48 @@ def _power(b: Any) -> Node:
         if exponent == -1.0
         else positive(b, x)
     )
-    return V["power"](base, exponent)  # type: ignore[no-any-return]
+    return V["power"](base, exponent)
 
 
-def _where(b: Any) -> Node | None:
+def _where(b: Any) -> Node:
     x, y = b.pair()
     name = b.draw.pick(["greater", "less", "less_equal", "greater_equal"])
     condition = V[name](x, y) if b.draw.chance(0.5) else V[name](x, 0.25)
     if b.draw.chance(0.2):
         condition = V["logical_not"](condition)
-    return V["where"](condition, x, y)  # type: ignore[no-any-return]
+    return V["where"](condition, x, y)
 
 
 def _guarded(b: Any) -> Node:
     """where(x > 0, log(x), x): the branch not taken is NaN, its gradient has to be zero all the same."""
     x = b.pick()
     name = b.draw.pick(["log", "sqrt", "sqrt"])
-    return V["where"](V["greater"](x, 0.05), V[name](x), 0.5 * x)  # type: ignore[no-any-return]
+    return V["where"](V["greater"](x, 0.05), V[name](x), 0.5 * x)
 
 
 def _clip(b: Any) -> Node:
     x = b.pick()
-    return V["clip"](x, b.draw.pick([-1.0, -0.5, None]), b.draw.pick([1.0, 0.5]))  # type: ignore[no-any-return]
+    return V["clip"](x, b.draw.pick([-1.0, -0.5, None]), b.draw.pick([1.0, 0.5]))
 
 
-def _clip_nodes(b: Any) -> Node | None:
+def _clip_nodes(b: Any) -> Node:
     x, low = b.pair()
-    return V["clip"](x, low, V["add"](low, 1.0))  # type: ignore[no-any-return]
-
-
-def _labels(b: Any, y: Node) -> Node:
-    return probability(b, y)
+    return V["clip"](x, low, V["add"](low, 1.0))
 
 
 def _stop(b: Any) -> Node:
-    x = b.pick()
-    return V["stop_gradient"](x) * x  # type: ignore[no-any-return]
+    x: Node = b.pick()
+    return V["stop_gradient"](x) * x
 
 
-def _constant(b: Any) -> Node | None:
+def _constant(b: Any) -> Node:
     x = b.pick()
-    return V[b.draw.pick(["add", "multiply"])](x, constant(b.draw.entries(x.shape).astype(x.dtype)))  # type: ignore[no-any-return]
+    return V[b.draw.pick(["add", "multiply"])](x, constant(b.draw.entries(x.shape).astype(x.dtype)))
 
 
 def _step(b: Any) -> Node:
     x, y = b.pair()
-    return V["multiply"](x, OPS["step"](x, y))  # type: ignore[no-any-return]
+    return V["multiply"](x, OPS["step"](x, y))
 
 
 def _reshape(b: Any) -> Node:
@@ -172,47 +167,39 @@ def _reshape(b: Any) -> Node:
     if x.ndim > 1:
         sizes.append(tuple(reversed(x.shape)))
     shape = b.draw.pick(sizes if x.size else [(x.size,)])
-    return V["reshape"](x, shape)  # type: ignore[no-any-return]
+    return V["reshape"](x, shape)
 
 
-def _transpose(b: Any) -> Node | None:
+def _transpose(b: Any) -> Node:
     x = b.pick(lambda n: n.ndim >= 3, lambda n: n.ndim >= 2)
-    if x is None or x.ndim < 2:
-        return None
-    return V["transpose"](x, b.draw.permutation(x.ndim))  # type: ignore[no-any-return]
+    return V["transpose"](x, b.draw.permutation(x.ndim))
 
 
-def _expand(b: Any) -> Node | None:
+def _expand(b: Any) -> Node:
     x = b.pick(lambda n: n.ndim < 3)
-    return None if x is None else V["expand_dims"](x, b.draw.integer(x.ndim + 1))
+    return V["expand_dims"](x, b.draw.integer(x.ndim + 1))
 
 
-def _squeeze(b: Any) -> Node | None:
+def _squeeze(b: Any) -> Node:
     x = b.pick(lambda n: 1 in n.shape)
-    return None if x is None else V["squeeze"](x)
+    return V["squeeze"](x)
 
 
-def _broadcast(b: Any) -> Node | None:
+def _broadcast(b: Any) -> Node:
     x = b.pick(lambda n: n.ndim < 3 or 1 in n.shape)
-    if x is None:
-        return None
     target = [2 if n == 1 and b.draw.chance(0.7) else n for n in x.shape]
     lead = len(target) < 3 and (tuple(target) == x.shape or b.draw.chance(0.5))
-    return V["broadcast_to"](x, (2, *target) if lead else tuple(target))  # type: ignore[no-any-return]
+    return V["broadcast_to"](x, (2, *target) if lead else tuple(target))
 
 
-def _sum_to(b: Any) -> Node | None:
+def _sum_to(b: Any) -> Node:
     x = b.pick(lambda n: n.ndim > 0)
-    if x is None:
-        return None
     target = [1 if b.draw.chance(0.6) else n for n in x.shape]
-    return V["sum_to"](x, tuple(target[1:]) if b.draw.chance(0.4) else tuple(target))  # type: ignore[no-any-return]
+    return V["sum_to"](x, tuple(target[1:]) if b.draw.chance(0.4) else tuple(target))
 
 
-def _concatenate(b: Any) -> Node | None:
+def _concatenate(b: Any) -> Node:
     x = b.pick(lambda n: n.ndim > 0)
-    if x is None:
-        return None
     axis = b.draw.integer(x.ndim)
 
     def fits(n: Node) -> bool:
@@ -222,20 +209,16 @@ def _concatenate(b: Any) -> Node | None:
         return all(p == q for i, (p, q) in enumerate(sizes) if i != axis)
 
     parts = [x, b.pick(fits)] + [b.pick(fits)] * b.draw.chance(0.3)
-    return V["concatenate"](parts[:: -1 if b.draw.chance(0.5) else 1], axis)  # type: ignore[no-any-return]
+    return V["concatenate"](parts[:: -1 if b.draw.chance(0.5) else 1], axis)
 
 
-def _stack(b: Any) -> Node | None:
+def _stack(b: Any) -> Node:
     x = b.pick(lambda n: n.ndim < 3)
-    if x is None:
-        return None
-    return V["stack"]([x, b.pick(lambda n: n.shape == x.shape)], b.draw.integer(x.ndim + 1))  # type: ignore[no-any-return]
+    return V["stack"]([x, b.pick(lambda n: n.shape == x.shape)], b.draw.integer(x.ndim + 1))
 
 
-def _getitem(b: Any) -> Node | None:
+def _getitem(b: Any) -> Node:
     x = b.pick(lambda n: n.ndim > 0 and 0 not in n.shape)
-    if x is None:
-        return None
     n = x.shape[0]
     last = x.shape[-1]
     keys: list[Any] = [
@@ -249,23 +232,19 @@ def _getitem(b: Any) -> Node | None:
             (0, slice(None, None, -1)),
             (slice(None), None, [0, 0]),
         ]
-    return V["getitem"](x, keys[b.draw.integer(len(keys))])  # type: ignore[no-any-return]
+    return V["getitem"](x, keys[b.draw.integer(len(keys))])
 
 
-def _split(b: Any) -> Node | None:
+def _split(b: Any) -> Node:
     x = b.pick(lambda n: n.ndim > 0 and n.shape[-1] > 1)
-    if x is None:
-        return None
     parts = V["split"](x, [1], x.ndim - 1)
     if b.draw.chance(0.5):
-        return V["add"](V["sum"](parts[0]), parts[1])  # type: ignore[no-any-return]
-    return parts[b.draw.integer(2)]  # type: ignore[no-any-return]
+        return V["add"](V["sum"](parts[0]), parts[1])
+    return parts[b.draw.integer(2)]
 
 
-def _matmul(b: Any) -> Node | None:
+def _matmul(b: Any) -> Node:
     x = b.pick(lambda n: n.ndim > 0 and n.shape[-1] > 0)
-    if x is None:
-        return None
 
     def fits(n: Node) -> bool:
         try:
@@ -274,34 +253,27 @@ def _matmul(b: Any) -> Node | None:
             return False
         return True
 
-    y = b.pick(lambda n: n.shape == x.shape and n is not x and fits(n), fits)
+    y = b.find(lambda n: n.shape == x.shape and n is not x and fits(n), fits)
     if y is None:
         y = b.leaf((x.shape[-1], 2) if b.draw.chance(0.5) else (x.shape[-1],))
-    return V["matmul"](_tame(b, x), _tame(b, y))  # type: ignore[no-any-return]
+    return V["matmul"](bounded(b, x, 30.0), bounded(b, y, 30.0))
 
 
-def _outer(b: Any) -> Node | None:
+def _outer(b: Any) -> Node:
     x, y = b.pick(lambda n: 0 < n.size <= 4), b.pick(lambda n: 0 < n.size <= 4)
-    return None if x is None or y is None else V["outer"](x, y)
+    return V["outer"](x, y)
 
 
-def _dot(b: Any) -> Node | None:
+def _dot(b: Any) -> Node:
     x = b.pick(lambda n: n.ndim == 1)
-    y = None if x is None else b.pick(lambda n: n.ndim in (1, 2) and n.shape[0] == x.shape[0])
-    return None if y is None else V["dot"](x, y)
+    return V["dot"](x, b.pick(lambda n: n.ndim in (1, 2) and n.shape[0] == x.shape[0]))
 
 
-def _scatter(b: Any) -> Node | None:
+def _scatter(b: Any) -> Node:
     x = b.pick(lambda n: n.ndim == 1 and n.shape[0] == 2)
-    return (
-        None
-        if x is None
-        else OPS["scatter"](x, index=(np.array([1, b.draw.integer(2)]),), shape=(3,))
-    )
-
-
-def _tame(b: Any, x: Node) -> Node:
-    return x if bool(np.all(np.abs(b.value(x)) < 30.0)) else V["tanh"](x)
+    index = (np.array([1, b.draw.integer(2)]),)
+    node: Node = OPS["scatter"](x, index=index, shape=(3,))
+    return node
 
 
 GENERATORS: dict[str, Kind] = {
@@ -320,9 +292,9 @@ GENERATORS: dict[str, Kind] = {
     "divide": _binary("divide", None, not_zero),
     "power": _power,
     "power_nodes": _binary("power", positive, bounded),
-    "bce": _binary("bce", probability, _labels),
-    "stable_bce": _binary("stable_bce", None, _labels),
-    "keras_bce": _binary("keras_bce", probability, _labels),
+    "bce": _binary("bce", probability, probability),
+    "stable_bce": _binary("stable_bce", None, probability),
+    "keras_bce": _binary("keras_bce", probability, probability),
     "where": _where,
     "guarded": _guarded,
     "clip": _clip,

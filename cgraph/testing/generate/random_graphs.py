@@ -9,7 +9,7 @@ summed with continuous weights, so that no node is dead.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,26 +19,13 @@ from cgraph.graph import equations, order
 from cgraph.leaves import constant, parameter
 from cgraph.node import Node
 from cgraph.operators import PUBLIC
+from cgraph.testing.compare.measure import continuous
 from cgraph.testing.generate.node_generators import GENERATORS
 
 # Mostly 2, on purpose.
 SHAPES: list[tuple[int, ...]] = [
-    (),
-    (2,),
-    (2, 2),
-    (),
-    (2,),
-    (2, 2),
-    (1, 2),
-    (2, 1),
-    (3,),
-    (2, 3),
-    (1,),
-    (2, 2, 2),
-    (1, 1),
-    (3, 2),
-    (2, 1, 2),
-]
+    (), (2,), (2, 2), (), (2,), (2, 2), (1, 2), (2, 1), (3,), (2, 3), (1,), (2, 2, 2), (1, 1), (3, 2), (2, 1, 2),
+]  # fmt: skip
 # Themes: everything square, or cubic; that is where a transpose or a sum over the wrong axis fits and is not seen.
 THEMES: list[list[tuple[int, ...]]] = [
     SHAPES,
@@ -103,28 +90,25 @@ class RandomDraw:
         return self.rng.standard_normal(shape) * 10.0 ** (self.scale * (2 * self._next() - 1))
 
     def weights(self, shape: tuple[int, ...]) -> Any:
-        r = 3.0 * self.rng.random(shape) - 1.5
-        return r + np.copysign(0.5, r)
+        return continuous(self.rng, shape)
 
 
 @dataclass
 class RandomGraph:
-    """A graph that was drawn: `root`, the parameters below it, the kinds of op it was made from."""
+    """A graph that was drawn: `root`, and the parameters below it."""
 
     root: Node
     leaves: list[Node]
-    kinds: list[str] = field(default_factory=list)
-
-    def redraw(self, draw: Draw) -> None:
-        """Other values for the leaves; domains are no longer watched over."""
-        for leaf in self.leaves:
-            leaf.value = np.asarray(draw.entries(leaf.shape), leaf.dtype)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
         values = "\n".join(
             f"{leaf.name} = {np.array2string(leaf.value, separator=', ')}" for leaf in self.leaves
         )
         return f"RandomGraph with {len(order(self.root))} nodes\n{equations(self.root)}\n{values}"
+
+
+class NothingFits(CgraphError):
+    """A kind of op finds no operands in the graph that is being drawn."""
 
 
 class Builder:
@@ -143,22 +127,10 @@ class Builder:
         self.values: dict[Node, Any] = {}
 
     def value(self, node: Node) -> Any:
-        if node not in self.values:
-            stack = [node]
-            while stack:
-                top = stack[-1]
-                missing = [p for p in top.parents if p not in self.values]
-                if missing:
-                    stack.extend(missing)
-                    continue
-                stack.pop()
-                if top in self.values:
-                    continue
-                self.values[top] = (
-                    top._value
-                    if not top.parents
-                    else top.op.forward(*(self.values[p] for p in top.parents), **top.params)
-                )
+        for n in [] if node in self.values else order(node):
+            if n not in self.values:
+                operands = [self.values[p] for p in n.parents]
+                self.values[n] = n.op.forward(*operands, **n.params) if operands else n._value
         return self.values[node]
 
     def leaf(self, shape: tuple[int, ...]) -> Node:
@@ -167,8 +139,15 @@ class Builder:
         self.nodes.append(leaf)
         return leaf
 
-    def pick(self, *fits: Callable[[Node], bool]) -> Any:
-        """A node that fits the first of `fits` that any fits: late ones first, used ones more often. None when none fits."""
+    def pick(self, *fits: Callable[[Node], bool]) -> Node:
+        """A node that fits the first of `fits` that any fits: late ones first, used ones more often."""
+        node = self.find(*fits)
+        if node is None:
+            raise NothingFits("no node of the graph fits")
+        return node
+
+    def find(self, *fits: Callable[[Node], bool]) -> Node | None:
+        """The same; None when none fits."""
         candidates = self.nodes[::-1]
         for rule in fits:
             candidates = [n for n in reversed(self.nodes) if rule(n)]
@@ -202,31 +181,23 @@ class Builder:
                 for p, q in zip(reversed(n.shape), reversed(x.shape), strict=False)
             )
 
-        y = self.pick(fits)
+        y = self.find(fits)
         if y is None:
-            y = self.leaf(x.shape)
+            y = self.leaf(x.shape)  # type: ignore[arg-type]
             self.used.add(y)
         return (x, y) if self.draw.chance(0.5) else (y, x)
 
-    def grow(self, name: str) -> bool:
-        """Add one op of a kind; False when it found no operands or came out too large to go on with."""
+    def grow(self, name: str) -> None:
+        """Add one op of a kind, unless it finds no operands or comes out too large to go on with."""
         with np.errstate(all="ignore"):
             try:
                 node = GENERATORS[name](self)
             except CgraphError:
-                return False
-            if (
-                node is None
-                or node in self.values
-                or node.dtype.kind != "f"
-                or (node.size or 0) > 32
-            ):
-                return False
-            value = self.value(node)
-            if not np.all(np.abs(value) < 1e4):  # also NaN
-                return False
-        self.nodes.append(node)
-        return True
+                return
+            if node in self.values or node.dtype.kind != "f" or (node.size or 0) > 32:
+                return
+            if np.all(np.abs(self.value(node)) < 1e4):  # else too large, or NaN
+                self.nodes.append(node)
 
     def finish(self) -> Node:
         """All sinks as one root: alone, or as a sum with continuous weights."""
@@ -257,14 +228,11 @@ def draw_graph(
     swarm = [draw.pick(names) for _ in range(1 + draw.integer(4))]
     for _ in range(1 + draw.integer(3)):
         builder.leaf(draw.pick(builder.shapes))
-    kinds = []
     for _ in range(1 + draw.integer(max_nodes)):
-        name = draw.pick(swarm)
-        if builder.grow(name):
-            kinds.append(name)
+        builder.grow(draw.pick(swarm))
     root = builder.finish()
     below = set(order(root))
-    return RandomGraph(root, [n for n in builder.leaves if n in below], kinds)
+    return RandomGraph(root, [n for n in builder.leaves if n in below])
 
 
 def random_graph(rng: Any = None, **options: Any) -> RandomGraph:

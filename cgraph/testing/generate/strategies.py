@@ -1,8 +1,7 @@
 """Strategies for hypothesis: random graphs, operands, shapes, upstreams.
 
 The builder of `random_graphs` draws from hypothesis here, so what is found shrinks: fewer nodes, smaller shapes, rounder numbers.
-hypothesis is imported when a strategy is made, not with this module. `register` is what hypothesis calls through its entry point:
-afterwards ``st.from_type(RandomGraph)`` and ``st.from_type(Op)`` work.
+`register` is what hypothesis calls through its entry point: afterwards ``st.from_type(RandomGraph)`` and ``st.from_type(Op)`` work.
 """
 
 from __future__ import annotations
@@ -11,10 +10,19 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
 
 from cgraph.node import Node
 from cgraph.op import OPS, Interval, Op
-from cgraph.testing.generate.random_graphs import EMPTY, SHAPES, RandomGraph, draw_graph
+from cgraph.testing.compare.measure import continuous
+from cgraph.testing.generate.op_calls import arity, calls, params_of
+from cgraph.testing.generate.random_graphs import (
+    EMPTY,
+    SHAPES,
+    RandomDraw,
+    RandomGraph,
+    draw_graph,
+)
 
 Strategy = Any
 
@@ -23,14 +31,12 @@ class HypothesisDraw:
     """Choices from hypothesis' `draw`; everything shrinks towards the first choice, to few, and to zero."""
 
     def __init__(self, draw: Any) -> None:
-        from hypothesis import strategies as st
-
-        self.draw, self.st = draw, st
+        self.draw = draw
         # Weights have to be continuous; one whole number stands for all of them, so that they do not take part in shrinking.
         self.rng = np.random.default_rng(draw(st.integers(0, 2**16)))
 
     def integer(self, n: int) -> int:
-        return int(self.draw(self.st.integers(0, max(n - 1, 0))))
+        return int(self.draw(st.integers(0, max(n - 1, 0))))
 
     def chance(self, p: float) -> bool:
         # The rarer outcome is the larger number, so that it shrinks away.
@@ -41,16 +47,15 @@ class HypothesisDraw:
         return choices[self.integer(len(choices))]
 
     def permutation(self, n: int) -> list[int]:
-        return [int(i) for i in self.draw(self.st.permutations(range(n)))]
+        return [int(i) for i in self.draw(st.permutations(range(n)))]
 
     def entries(self, shape: tuple[int, ...]) -> Any:
         size = int(np.prod(shape, dtype=int))
-        quarters = self.draw(self.st.lists(self.st.integers(-8, 8), min_size=size, max_size=size))
+        quarters = self.draw(st.lists(st.integers(-8, 8), min_size=size, max_size=size))
         return np.array(quarters, float).reshape(shape) / 4
 
     def weights(self, shape: tuple[int, ...]) -> Any:
-        r = 3.0 * self.rng.random(shape) - 1.5
-        return r + np.copysign(0.5, r)
+        return continuous(self.rng, shape)
 
 
 def graphs(
@@ -60,7 +65,7 @@ def graphs(
     empty: bool = False,
     reuse: bool = True,
 ) -> Strategy:
-    """Random well-typed graphs, as `RandomGraph` (`.root`, `.leaves`, `.kinds`).
+    """Random well-typed graphs, as `RandomGraph` (`.root`, `.leaves`).
 
     Args:
         ops: kinds of op to draw from (default: all of `node_generators.GENERATORS`); at most four kinds appear in one graph.
@@ -77,7 +82,6 @@ def graphs(
     ...     testing.assert_gradients(graph.root)
     >>> test()
     """
-    from hypothesis import strategies as st
 
     @st.composite
     def random_graphs(draw: Any) -> RandomGraph:
@@ -88,7 +92,6 @@ def graphs(
 
 def graph_with_inputs(**options: Any) -> Strategy:
     """Pairs of a graph and another point for its parameters: ``(RandomGraph, {leaf: array})``."""
-    from hypothesis import strategies as st
 
     @st.composite
     def pairs(draw: Any) -> tuple[RandomGraph, dict[Node, Any]]:
@@ -105,8 +108,6 @@ def graph_with_inputs(**options: Any) -> Strategy:
 
 def coincident_shapes(max_dims: int = 3, empty: bool = False) -> Strategy:
     """Shapes that are easily confused: mostly of size 2, square, (n,) and (n, n)."""
-    from hypothesis import strategies as st
-
     known = [s for s in SHAPES + EMPTY * empty if len(s) <= max_dims]
     return st.sampled_from(sorted(dict.fromkeys(known), key=lambda s: (len(s), s)))
 
@@ -127,8 +128,6 @@ def arrays_in(domain: Interval | None = None, shape: Any = (), dtype: str = "f8"
     ...     assert (x > 0).all()
     >>> test()
     """
-    from hypothesis import strategies as st
-
     domain = domain or Interval()
     width: Any = 32 if np.dtype(dtype).itemsize == 4 else 64
     tiny = 2.0**-20
@@ -140,10 +139,9 @@ def arrays_in(domain: Interval | None = None, shape: Any = (), dtype: str = "f8"
         return float(np.asarray(moved, dtype))
 
     low, high = bound(domain.low, domain.open_low, 1.0), bound(domain.high, domain.open_high, -1.0)
-    entries = st.floats(
-        low if low is not None else (-1e3 if high is None else high - 1e3), high if high is not None else (1e3 if low is None else low + 1e3),  # noqa: E501
-        allow_nan=False, width=width,
-    )  # fmt: skip
+    least = low if low is not None else (high or 0.0) - 1e3
+    most = high if high is not None else (low or 0.0) + 1e3
+    entries = st.floats(least, most, allow_nan=False, width=width)
     shapes = shape if isinstance(shape, st.SearchStrategy) else st.just(tuple(shape))
 
     @st.composite
@@ -157,23 +155,14 @@ def arrays_in(domain: Interval | None = None, shape: Any = (), dtype: str = "f8"
 
 def cotangents_like(y: Any) -> Strategy:
     """Continuous upstreams of the shape and dtype of an array or a node."""
-    from hypothesis import strategies as st
-
     shape, dtype = y.shape, y.dtype
 
-    def make(seed: int) -> Any:
-        r = 3.0 * np.random.default_rng(seed).random(shape) - 1.5
-        return np.asarray(r + np.copysign(0.5, r), dtype)
-
-    return st.integers(0, 2**16).map(make)
+    seeds = st.integers(0, 2**16)
+    return seeds.map(lambda seed: np.asarray(continuous(np.random.default_rng(seed), shape), dtype))
 
 
 def op_calls(op: Op | str, params: dict[str, Any] | None = None) -> Strategy:
     """Nodes of one row on fresh parameters: operands in its domain, near its edges, on its kinks."""
-    from hypothesis import strategies as st
-
-    from cgraph.testing.generate.op_calls import calls
-
     row = OPS[op] if isinstance(op, str) else op
 
     def first(seed: int) -> Any:
@@ -184,21 +173,12 @@ def op_calls(op: Op | str, params: dict[str, Any] | None = None) -> Strategy:
 
 def attrs_for(op: Op | str, shape: tuple[int, ...] = (2, 2)) -> Strategy:
     """Keyword parameters for a row: axes, keepdims, axis, index, as it takes them."""
-    from hypothesis import strategies as st
-
-    from cgraph.testing.generate.op_calls import params_of
-    from cgraph.testing.generate.random_graphs import RandomDraw
-
     row = OPS[op] if isinstance(op, str) else op
     return st.integers(0, 2**16).map(lambda seed: params_of(row, shape, RandomDraw(seed)))
 
 
 def ops(where: Callable[[Op], bool] | None = None) -> Strategy:
     """Rows of the derivative tables that have a gradient."""
-    from hypothesis import strategies as st
-
-    from cgraph.testing.generate.op_calls import arity
-
     return st.sampled_from(
         [
             op
@@ -210,8 +190,6 @@ def ops(where: Callable[[Op], bool] | None = None) -> Strategy:
 
 def register() -> None:
     """What hypothesis calls when it is loaded, through the entry point: strategies for cgraph's types."""
-    from hypothesis import strategies as st
-
     st.register_type_strategy(RandomGraph, lambda _: graphs())
     st.register_type_strategy(Op, lambda _: ops())
     st.register_type_strategy(Node, lambda _: graphs().map(lambda graph: graph.root))
