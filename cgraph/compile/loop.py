@@ -80,8 +80,9 @@ def trained(
     optimizer: Any,
     cotangents: Mapping[Node, Node],
     folded: bool,
+    labels: Collection[Node] = (),
 ) -> tuple[Loop, list[Joint]]:
-    """The loop that trains `parameters`, whose gradients are `slopes`, with data of these shapes.
+    """The loop that trains `parameters`, whose gradients are `slopes`, with data of these shapes; in `labels` all is 0 or 1.
 
     State comes in the order: for each joint, itself and its slots.
     """
@@ -92,6 +93,7 @@ def trained(
         values[leaf] = argument(b, len(arguments), leaf.basename or leaf.kind, shape, leaf.dtype)
         arguments.append(values[leaf])
     b.invariant = set(arguments)
+    b.zero_or_one = {values[leaf] for leaf in labels}
     joints = find_joints(loss, parameters, values) if folded else alone(parameters)
     state, slots = [], []
     position = len(arguments)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from cgraph.compile.ir import BOOL, Value
+from cgraph.compile.ir import BOOL, Value, held_back
 from cgraph.compile.ir.builder import Builder
 from cgraph.compile.passes.finishing import rebuilt
 
@@ -131,10 +131,18 @@ def without_needless_guards(b: Builder, roots: Sequence[Value]) -> list[Value]:
     return rebuilt(b, roots, rule)
 
 
+def _holds(ranges: Ranges, back: Value) -> bool:
+    """Whether the second term of what is `held_back` can be anything but 0."""
+    low, high = ranges.of(back.args[1].args[0])
+    return low < -700.0 if back.args[0].literal == -700.0 else high > 700.0
+
+
 def _without_guard(
     b: Builder, ranges: Ranges, value: Value, args: tuple[Value, ...]
 ) -> Value | None:
     op = value.op
+    if held_back(value) and args[1] is value.args[1] and not _holds(ranges, args[1]):
+        return args[0]
     if (
         op not in ("maximum", "minimum", "fmin", "absolute", "copysign", "sqrt")
         or value.dtype.kind != "f"

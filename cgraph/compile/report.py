@@ -142,6 +142,8 @@ def flops_of(value: Value) -> int:
         return ELEMENTWISE[value.op] * value.size
     if value.op == "matmul":
         return 2 * value.size * value.args[0].shape[-1]
+    if value.op == "gemm":
+        return 2 * value.size * (value.args[0].shape[-1] + len(value.args) - 2)
     return value.args[0].size if value.op in ("sum", "max", "min") else 0
 
 

@@ -21,9 +21,12 @@ from cgraph.compile.emit.numba_loop import NumbaLoopEmitter
 from cgraph.compile.emit.numpy import Emitted
 from cgraph.compile.emit.numpy_loop import LoopEmitter
 from cgraph.compile.ir import Shape
+from cgraph.compile.ir.builder import zero_or_one
 from cgraph.compile.loop import Loop, trained, unrolled
-from cgraph.compile.passes.finishing import absorbed, flattened, folded, sums_as_products, unguarded
+from cgraph.compile.passes.absorbing import absorbed
+from cgraph.compile.passes.finishing import flattened, folded, sums_as_products, unguarded
 from cgraph.compile.passes.folding import Folding, Joint
+from cgraph.compile.passes.products import as_gemm
 from cgraph.compile.passes.trigonometry import by_tangents
 from cgraph.compile.program import _converted, _inputs, _nodes, check_options
 from cgraph.compile.ranges import without_needless_guards
@@ -83,6 +86,8 @@ class TrainingProgram:
         self.leaves = [*self.inputs, *self._rest]
         derived = derive([loss], self.parameters, self.leaves)
         self._slopes, self._cotangents = derived.gradients, derived.cotangents
+        labels = labels_of(loss)
+        self._labels = [i for i, leaf in enumerate(self.leaves) if leaf in labels]
         self._compiled: dict[Any, _CompiledLoop] = {}
         self._latest: _CompiledLoop | None = None
         self._lock = threading.Lock()
@@ -154,13 +159,15 @@ class TrainingProgram:
 
     def _for(self, values: Sequence[Any]) -> _CompiledLoop:
         shapes = tuple([v.shape for v in values])
-        key = (shapes, tuple(sorted(self.optimizer.config().items())))
+        sharp = tuple([zero_or_one(values[i]) for i in self._labels])
+        key = (shapes, sharp, tuple(sorted(self.optimizer.config().items())))
         latest = self._latest
         if latest is not None and latest.key == key:
             return latest
         found = self._compiled.get(key)
         if found is None:
-            found = self._compiled[key] = _CompiledLoop(self, key, shapes)
+            labels = [self.leaves[i] for i, s in zip(self._labels, sharp, strict=True) if s]
+            found = self._compiled[key] = _CompiledLoop(self, key, shapes, labels)
         self._latest = found
         return found
 
@@ -195,10 +202,12 @@ class TrainingProgram:
 
 
 class _CompiledLoop:
-    """The loop for one set of shapes and one optimizer."""
+    """The loop for one set of shapes and one optimizer; in `labels` all is 0 or 1."""
 
-    def __init__(self, program: TrainingProgram, key: Any, shapes: Sequence[Shape]) -> None:
-        self.key = key
+    def __init__(
+        self, program: TrainingProgram, key: Any, shapes: Sequence[Shape], labels: Sequence[Node]
+    ) -> None:
+        self.key, self.labels = key, labels
         self.parameters = program.parameters
         self.n_slots, self.threads = program.optimizer.n_slots, program.threads
         self.title = f"Train {', '.join(n.basename or 'w' for n in program.parameters)} with {program.optimizer!r}."
@@ -242,7 +251,7 @@ class _CompiledLoop:
         self.builder.fast = program.accuracy == "fast"
         return trained(
             self.builder, program.loss, program._slopes, program.parameters, program.leaves, shapes,
-            program.optimizer, program._cotangents, folded,
+            program.optimizer, program._cotangents, folded, self.labels,
         )  # fmt: skip
 
     def _on_arrays(self, program: TrainingProgram, shapes: Sequence[Shape], together: bool) -> Loop:
@@ -250,9 +259,14 @@ class _CompiledLoop:
         loop, found = self._loop(program, shapes, folded=together)
         self.joints = found
         b = self.builder
-        roots = without_needless_guards(b, absorbed(b, folded(b, loop.roots())))
-        roots = by_tangents(b, roots)
-        roots = flattened(b, sums_as_products(b, roots))
+        with_blas = LoopEmitter.routine("dgemm") is not None
+        roots = absorbed(b, folded(b, loop.roots()), numbers=not with_blas)
+        roots = by_tangents(b, without_needless_guards(b, roots))
+        roots = sums_as_products(b, roots)
+        if with_blas:
+            before = dict(zip(roots[1:], loop.state, strict=True))
+            roots = as_gemm(b, roots, before)
+        roots = flattened(b, roots)
         loop.loss, loop.following = roots[0], roots[1:]
         return loop
 
@@ -316,9 +330,9 @@ class _CompiledLoop:
                 *([slots[i][k] for i in at] for k in range(self.n_slots)),
             ]:
                 if len(arrays) == 1:
-                    state.append(np.array(arrays[0], joint.dtype))
+                    state.append(np.array(arrays[0], joint.dtype, order="C"))
                 else:
-                    state.append(np.concatenate(arrays, 1))
+                    state.append(np.ascontiguousarray(np.concatenate(arrays, 1)))
         return state
 
     def scattered(self, state: Sequence[Any], optimizer: Any) -> None:
@@ -370,6 +384,18 @@ class Session:
             self.compiled.scattered(self.state, self.program.optimizer)
             self.program.optimizer.t += self.steps
         self.compiled, self.steps = None, 0
+
+
+def labels_of(loss: Node) -> set[Node]:
+    """The leaves that are labels of a binary cross-entropy: they are mostly 0 and 1, for which there is a shorter form."""
+    found = set()
+    for node in order(loss):
+        if node.op.name == "stable_bce":
+            label = node.parents[1]
+            while label.op.name in ("broadcast_to", "reshape", "transpose", "getitem"):
+                label = label.parents[0]
+            found.add(label)
+    return found
 
 
 def _finite(costs: Sequence[float], state: Sequence[Any]) -> bool:

@@ -330,6 +330,129 @@ def test_products_by_blas_and_without(monkeypatch: pytest.MonkeyPatch) -> None:
     for routine in (blas_routine, lambda name: None):
         monkeypatch.setattr("cgraph.compile.emit.numpy.blas_routine", routine)
         sources.append(both(make, optim.Momentum(0.1), 40, 1e-11).source)
-    assert "gemv" not in sources[1] and "ddot" not in sources[1]
-    if blas_routine("dgemv") is not None:
-        assert "dgemv(" in sources[0] and "ddot(" in sources[0]
+    assert "gemm" not in sources[1] and "ddot" not in sources[1]
+    if blas_routine("dgemm") is not None:
+        assert "dgemm(" in sources[0] and "ddot(" in sources[0]
+
+
+def logistic(rows: bool, n: int = 60) -> tuple[Any, list[Any], list[Any], list[Any]]:
+    """Logistic regression; examples in rows with a vector of weights, or in columns with a matrix."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((3, n))
+    y = np.asarray(x.sum(0) > 0, float)
+    Y = cg.input("Y", shape=(n,) if rows else (1, n))
+    if rows:
+        X, w, c = cg.input("X", shape=(n, 3)), cg.parameter("w", np.ones(3)), cg.parameter("c", 0.5)
+        return cg.mean(cg.stable_bce(X @ w + c, Y)), [X, Y], [x.T.copy(), y], [w, c]
+    X, W = cg.input("X", shape=(3, n)), cg.parameter("W", np.ones((1, 3)))
+    b = cg.parameter("b", [[0.5]])
+    return cg.mean(cg.stable_bce(W @ X + b, Y)), [X, Y], [x, y[None]], [W, b]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("n", [4, 60])
+@pytest.mark.parametrize("rows", [True, False])
+def test_labels_that_are_not_zero_and_one(rows: bool, n: int, backend: str) -> None:
+    """One program takes labels of both kinds, in turns; what it is written for is seen by the labels of the call."""
+    if backend == "numba":
+        pytest.importorskip("numba")
+    loss, inputs, (x, y), parameters = logistic(rows, n)
+    step = cg.compile_training(
+        loss, optim.GradientDescent(0.5), inputs, parameters=parameters, backend=backend
+    )
+    for labels in (
+        y,
+        0.8 * y + 0.1,
+        np.where(y == 0, -0.0, 1.0),
+        2.0 * y,
+        np.where(y > 0, np.nan, y),
+        y,
+    ):
+        start = [p.value for p in parameters]
+        wanted = by_hand(
+            loss,
+            dict(zip(inputs, (x, labels), strict=True)),
+            parameters,
+            optim.GradientDescent(0.5),
+            5,
+        )
+        finals = [p.value for p in parameters]
+        for p, v in zip(parameters, start, strict=True):
+            p.value = v
+        np.testing.assert_allclose(step(x, labels, epochs=5), wanted, rtol=1e-12)
+        for p, v, s in zip(parameters, finals, start, strict=True):
+            np.testing.assert_allclose(p.value, v, rtol=1e-11)
+            p.value = s
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+@pytest.mark.parametrize("size", [1, 40])
+def test_both_tails_of_labels_zero_and_one(size: int, dtype: str) -> None:
+    """Loss and slope of single logits, far out on both sides, against mpmath; at infinity, too."""
+    mp = pytest.importorskip("mpmath")
+    Y = cg.input("Y", shape=(size,), dtype=dtype)
+    w = cg.parameter("w", np.zeros(size, dtype))
+    step = cg.compile_training(
+        cg.sum(cg.stable_bce(w * np.ones(size, dtype), Y)), optim.GradientDescent(1.0), [Y]
+    )
+    eps = float(np.finfo(dtype).eps)
+    far = 80.0 if dtype == "f4" else 700.0
+    for z in (-far, -36.7, -20.0, -1e-3, 0.0, 0.3, 5.0, 36.7, far):
+        for y in (0.0, 1.0):
+            w.value = np.full(size, z, dtype)
+            z_exact = mp.mpf(float(w.value[0]))
+            found = float(step(np.full(size, y, dtype)))
+            margin = z_exact if y else -z_exact
+            wanted = mp.log1p(mp.exp(-margin)) * size
+            assert abs(found - wanted) <= 8 * eps * wanted
+            # The new weight is z − slope; the slope is seen where it is not lost in z.
+            slope = (-1 if y else 1) / (1 + mp.exp(margin))
+            assert abs(float(w.value[0]) - (z_exact - slope)) <= 4 * eps * max(
+                abs(z), float(abs(slope))
+            )
+    for z, y, wanted in (
+        (np.inf, 1.0, 0.0),
+        (np.inf, 0.0, np.inf),
+        (-np.inf, 0.0, 0.0),
+        (-np.inf, 1.0, np.inf),
+    ):
+        w.value = np.full(size, z, dtype)
+        assert float(step(np.full(size, y, dtype))) == wanted
+    w.value = np.full(size, -3.0 * far, dtype)
+    np.testing.assert_allclose(float(step(np.ones(size, dtype))), 3.0 * far * size, rtol=4 * eps)
+
+
+def test_factors_of_examples_are_taken_into_the_data() -> None:
+    """The ±1 of the labels, and weights of the examples: nothing of it is left in a round."""
+    for rows in (True, False):
+        both(lambda r=rows: logistic(r), optim.GradientDescent(0.5), 30, 1e-11)
+
+    def weighted(wide: bool) -> Any:
+        _, (X, Y), data, (W, _) = logistic(False)
+        f = cg.input("f", shape=(1, 60))
+        G = cg.parameter("G", np.full((60, 2), 0.1))
+        loss = cg.sum(cg.tanh((W @ X) * f)) + (cg.sum(cg.square((X * f) @ G)) if wide else 0.0)
+        weights = np.random.default_rng(1).uniform(0.5, 1.5, (1, 60))
+        return loss, [X, f], [data[0], weights], [W, *([G] if wide else [])]
+
+    for wide in (False, True):
+        for optimizer in OPTIMIZERS:
+            step = both(lambda w=wide: weighted(w), optimizer, 20, 1e-11)
+    assert step.source.split("for epoch")[1].count(" f") == 0
+    inside = both(lambda: logistic(False), optim.GradientDescent(0.5), 5, 1e-11).source.split(
+        "for epoch"
+    )[1]
+    assert "side," not in inside and "Y" not in inside
+
+
+def test_weights_that_lie_by_columns() -> None:
+    """The update is written where the state lies, whatever the order of the parameter's entries."""
+
+    def make() -> Any:
+        loss, inputs, data, parameters = logistic(False)
+        V = cg.parameter("V", np.asfortranarray(np.random.default_rng(2).standard_normal((4, 3))))
+        more = cg.mean(cg.square(cg.tanh(V @ inputs[0])))
+        return loss + more, inputs, [np.asfortranarray(data[0]), data[1]], [*parameters, V]
+
+    for optimizer in OPTIMIZERS:
+        both(make, optimizer, 20, 1e-11)

@@ -99,7 +99,9 @@ class NumpyEmitter:
         self.by_columns: dict[
             Value, str
         ] = {}  # matrices that a product with a vector reads, as BLAS sees them
-        self.vector_products: set[Value] = set()
+        self.multiplied: set[Value] = (
+            set()
+        )  # matrices that BLAS multiplies, and what it makes of them
         self.filled: dict[Any, str] = {}  # number and dtype -> a piece full of it, inside a group
         self.lasting: set[Value] = set()  # arrays that exist as long as the workspace does
 
@@ -280,6 +282,9 @@ class NumpyEmitter:
                     array.copy() if value.size <= MOST_BLAS else array
                 )  # which products read at once
             self.out.namespace[name] = array
+            if value in self.multiplied and len(value.shape) == 2:
+                columns = self.by_columns[value] = self.names.fresh(f"{name}_columns")
+                self.out.namespace[columns] = array.T
             return
         if self.owned(value):
             self.contiguous.add(value)
@@ -452,7 +457,9 @@ class NumpyEmitter:
             return False
         matrix, vector = (a, b) if len(a.shape) == 2 else (b, a)
         columns = self.by_columns.get(matrix)
-        if columns is None or value not in self.contiguous or not self.blas("dgemv"):
+        if columns is None or value.dtype != np.float64 or matrix.size > MOST_BLAS:
+            return False
+        if value not in self.contiguous or not self.blas("dgemv"):
             return False
         if vector.op == "literal" or is_number(vector) or not vector.size:
             return False
@@ -465,17 +472,40 @@ class NumpyEmitter:
         )
         return True
 
+    def _gemm(self, value: Value) -> None:
+        """α A B + β C by BLAS, which reads by columns and so is told Cᵀ = α Bᵀ Aᵀ + β Cᵀ."""
+        (a, b, *addend), (alpha, beta) = value.args, value.params
+        name, function = self.named[value], "dgemm" if value.dtype == np.float64 else "sgemm"
+        self.blas(function)
+        for c in addend:
+            if self.ref(c) != name:
+                self.write(value, f"copyto({name}, {self.ref(c)})")
+        (left, turned), (right, turned_too) = self._columns(b), self._columns(a)
+        target = self.by_columns.get(value) or f"{name}.reshape({b.shape[1]}, {a.shape[0]})"
+        if len(value.shape) == 2 and value not in self.by_columns:
+            target = f"{name}.T"
+        numbers = f"{spelled(alpha)}, {left}, {right}, {spelled(beta)}"
+        self.write(value, f"{function}({numbers}, {target}, {turned:d}, {turned_too:d}, 1)")
+
+    def _columns(self, x: Value) -> tuple[str, bool]:
+        """A matrix as BLAS sees it, which lies by columns, and whether that is the matrix itself rather than its transpose."""
+        if x.op == "transpose":
+            return self.ref(x), True
+        return self.by_columns.get(x) or f"{self.array(x)}.T", False
+
     def note_products(self, values: Iterable[Value]) -> None:
-        """Remember which matrices are multiplied with a vector."""
+        """Remember which matrices are multiplied by BLAS."""
         for value in values:
             if value.op == "matmul" and sorted(len(a.shape) for a in value.args) == [1, 2]:
-                self.vector_products.update(a for a in value.args if len(a.shape) == 2)
+                self.multiplied.update(a for a in value.args if len(a.shape) == 2)
+            elif value.op == "gemm":
+                self.multiplied.update([value, *value.args])
 
     def _see_columns(self, value: Value) -> None:
-        """Have a small matrix that lasts seen by columns, where a product with a vector may want it so."""
-        if value.dtype != np.float64 or len(value.shape) != 2 or not 0 < value.size <= MOST_BLAS:
+        """Have a matrix that lasts seen by columns, where a product wants it so."""
+        if len(value.shape) != 2 or not value.size or value not in self.multiplied:
             return
-        if value not in self.vector_products or value not in self.lasting:
+        if value not in self.lasting:
             return
         if value.op == "transpose" and value.args[0] in self.contiguous:
             self.by_columns[value] = self.named[value]
@@ -484,9 +514,14 @@ class NumpyEmitter:
             self.out.memory.view(name, self.named[value], "transpose", (1, 0))
             self.workspace.append(name)
 
+    @classmethod
+    def routine(cls, name: str) -> Any:
+        """A routine of BLAS, where programs of this kind call them and SciPy, which knows them, is there."""
+        return blas_routine(name) if cls.uses_blas else None
+
     def blas(self, name: str) -> bool:
-        """Whether there is a routine of BLAS, which is then a name of the program; SciPy knows them."""
-        routine = blas_routine(name) if self.uses_blas else None
+        """Whether there is a routine of BLAS, which is then a name of the program."""
+        routine = self.routine(name)
         if routine is not None:
             self.out.namespace[name] = routine
         return routine is not None

@@ -16,7 +16,7 @@ from cgraph.compile.loop import Loop, Sections, sections
 from cgraph.compile.passes.tiles import Step, members, tiled
 
 # May write over what they read.
-IN_PLACE = ELEMENTWISE.keys() - {"select", "cast"}
+IN_PLACE = ELEMENTWISE.keys() - {"select", "cast"} | {"gemm"}
 
 
 class LoopEmitter(NumpyEmitter):
@@ -66,10 +66,13 @@ class LoopEmitter(NumpyEmitter):
             self.named[value] = self.named[now]
         self.name_all(values)
         self.note_products(values)
+        seen = self._arguments_by_columns()
         for value in values:
+            if value in written_over and written_over[value] in self.by_columns:
+                self.by_columns[value] = self.by_columns[written_over[value]]
             if value not in self.passing:
                 self._make_room(value, written_over)
-        self._assemble_loop(title, parts, written_over)
+        self._assemble_loop(title, parts, written_over, seen)
         return self.out
 
     def _name_arguments(self) -> dict[Value, str]:
@@ -88,6 +91,15 @@ class LoopEmitter(NumpyEmitter):
             else:
                 given[value] = self.name(value, value.label)
         return given
+
+    def _arguments_by_columns(self) -> list[str]:
+        """Statements that have matrices among the arguments seen by columns, where BLAS multiplies them."""
+        found = []
+        for value in [*self.loop.data, *self.loop.state]:
+            if value in self.multiplied and len(value.shape) == 2 and not is_number(value):
+                name = self.by_columns[value] = self.names.fresh(f"{self.named[value]}_columns")
+                found.append(f"    {name} = {self.named[value]}.T")
+        return found
 
     def _taken_apart(self, value: Value) -> list[str] | None:
         """The names of the numbers in an argument, or None where it is used as an array."""
@@ -134,7 +146,9 @@ class LoopEmitter(NumpyEmitter):
                     found[value] = now
         return found
 
-    def _assemble_loop(self, title: str, parts: Sections, over: dict[Value, Value]) -> None:
+    def _assemble_loop(
+        self, title: str, parts: Sections, over: dict[Value, Value], seen: Sequence[str]
+    ) -> None:
         loop = self.loop
         names = [*self.given.values(), self.named[loop.step]]
         head = [f"def train({', '.join([*names, 'epochs', 'every', 'costs', 'workspace'])}):"]
@@ -147,6 +161,7 @@ class LoopEmitter(NumpyEmitter):
                 head.append(
                     f"    {', '.join(flat)}{',' * (len(flat) == 1)} = entries({self.given[value]})"
                 )
+        head += seen
         self.lines = head
         if parts.once:
             self._section(parts.once, "what depends on the data alone", 4)

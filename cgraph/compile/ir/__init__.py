@@ -47,6 +47,7 @@ TRUTH = frozenset(
 LEAVES = frozenset({"argument", "constant", "literal"})
 STRUCTURE = {
     "matmul": "two operands of one or two dimensions each, or stacks of matrices",
+    "gemm": "alpha and beta, of A, B and C: alpha A B + beta C, for targets with BLAS",
     "sum": "axes", "max": "axes", "min": "axes",
     "broadcast": "to the shape of the value", "reshape": "to the shape of the value", "transpose": "axes",
     "index": "ints, slices, None and Ellipsis", "place": "the same, into zeros of the shape of the value", "join": "axis",
@@ -192,11 +193,21 @@ def users(values: Sequence[Value]) -> dict[Value, list[Value]]:
 
 
 def held_back(value: Value) -> bool:
-    """Whether a value is x + (y − min(y, 700)): x, but for what is held back from overflow."""
+    """Whether a value is x but for what is held back from overflow: x + (y − min(y, 700)), or x + (−700 − min(y, −700))."""
     if value.op != "add" or value.args[1].op != "subtract":
         return False
     y, held = value.args[1].args
-    return held.op == "minimum" and held.args[0] is y and held.args[1].literal == 700.0
+    if held.op != "minimum":
+        return False
+    if y.literal == -700.0:
+        return held.args[1].literal == -700.0
+    return held.args[0] is y and held.args[1].literal == 700.0
+
+
+def held_exponent(value: Value) -> bool:
+    """Whether a value is min(x, 700) or max(x, −700): x, but for what is held back for an exponential's sake."""
+    limit = value.args[1].literal if value.op in ("minimum", "maximum") else None
+    return limit == (700.0 if value.op == "minimum" else -700.0)
 
 
 def is_number(value: Value) -> bool:

@@ -27,6 +27,7 @@ class Builder:
         self.table: dict[Any, Value] = {}
         self.origin: Any = None
         self.fast = False  # whether forms that are less exact in the tails may be taken
+        self.zero_or_one: set[Value] = set()  # arguments whose entries are known to be 0 or 1
         self.boundaries: set[Value] = (
             set()
         )  # what is kept for the way back, where anything is marked
@@ -54,6 +55,14 @@ class Builder:
             digits = re.search(r"\d+$", of.label)
             value.hint = word + (digits.group() if digits else "")
         return value
+
+    def is_zero_or_one(self, x: Value) -> bool:
+        """Whether every entry is known to be exactly 0 or 1, as labels mostly are."""
+        while x.op in ("broadcast", "reshape", "transpose", "index"):
+            x = x.args[0]
+        if x.op == "constant":
+            return zero_or_one(x.params)
+        return x in self.zero_or_one or (x.op == "literal" and x.params in (0.0, 1.0))
 
     # --- leaves -----------------------------------------------------------------------------------
 
@@ -239,6 +248,11 @@ class Builder:
             found = self.table[key] = Value("call", args, (op, numbers, dict(params)), shape, dtype)
             found.origin = self.origin
         return found
+
+
+def zero_or_one(array: Any) -> bool:
+    """Whether every entry of an array is exactly 0 or 1."""
+    return int(np.count_nonzero(array)) == int(np.count_nonzero(np.equal(array, 1)))
 
 
 def unbroadcast(x: Value) -> Value:

@@ -241,9 +241,43 @@ def _beyond(b: Builder, minus: Value) -> Value:
     return b.elementwise("subtract", minus, _held(b, minus))
 
 
+LOWEST_MARGIN = (
+    -700.0,
+    -80.0,
+)  # whose exponential still has a reciprocal, in double and in single precision
+
+
+def _margin(b: Builder, z: Value, y: Value) -> tuple[Value, Value, Value]:
+    """For labels that are 0 or 1: the side ±1, the margin t = ±z by which the answer is right, and e^t.
+
+    The loss is ln(1 + e^−t) and its slope ∓1 / (1 + e^t): both tails have their digits, and the slope needs no guard.
+    """
+    side = b.elementwise(
+        "subtract", b.elementwise("multiply", y, b.literal(2.0, z.dtype)), one(b, z)
+    )
+    b.hint("side", y, side)
+    margin = b.hint("margin", z, b.elementwise("multiply", z, side))
+    held = b.elementwise("maximum", margin, _lowest(b, z))
+    return side, margin, b.hint("e", z, b.elementwise("exp", held))
+
+
+def _lowest(b: Builder, z: Value) -> Value:
+    return b.literal(LOWEST_MARGIN[z.dtype != np.float64], z.dtype)
+
+
+def _beyond_margin(b: Builder, margin: Value) -> Value:
+    """What a margin is held back by in `_margin`; a loop without guards does without (`ir.held_back`)."""
+    lowest = _lowest(b, margin)
+    return b.elementwise("subtract", lowest, b.elementwise("minimum", margin, lowest))
+
+
 @lowering("stable_bce")
 def _stable_bce(b: Builder, z: Value, y: Value) -> Value:
     """log1p(exp(−|z|)) + max(z, 0) − y z: at labels of 0 and 1 the difference is exact, so that no tail loses a digit."""
+    if b.is_zero_or_one(y):
+        margin, e = _margin(b, z, y)[1:]
+        tail = b.hint("tail", z, b.elementwise("log1p", b.elementwise("reciprocal", e)))
+        return b.elementwise("add", tail, _beyond_margin(b, margin))
     minus, e = _clipped(b, z)
     if b.fast:
         # ln(1 + e^−z) + (1 − y) z, whose terms cancel where z is large and negative.
@@ -260,6 +294,10 @@ def _stable_bce(b: Builder, z: Value, y: Value) -> Value:
 @lowering("stable_bce_slope")
 def _stable_bce_slope(b: Builder, z: Value, y: Value) -> Value:
     """((1 − y) − y e) / (1 + e), which is (1 − y) σ(z) − y σ(−z)."""
+    if b.is_zero_or_one(y):
+        side, _, e = _margin(b, z, y)
+        other = b.elementwise("reciprocal", b.elementwise("add", e, one(b, z)))
+        return b.elementwise("negative", b.elementwise("multiply", other, side))
     _, e = _clipped(b, z)
     not_y = b.elementwise("subtract", one(b, z), y)
     above = b.elementwise("subtract", not_y, b.elementwise("multiply", y, e))

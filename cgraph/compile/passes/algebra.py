@@ -134,7 +134,7 @@ class Algebra(Builder):
             return self.scale(x, c - d)
         if c == d and c != 1.0 and modest(c):
             return self._scaled("subtract", (x, y), c)
-        return self.elementwise("add", a, y) if d == -1.0 else None
+        return self.elementwise("add", a, self.scale(y, -d)) if d < 0.0 else None
 
     def _select(self, shape: Shape, dtype: DType, m: Value, a: Value, b: Value) -> Value | None:
         x, c = self._loose(a, shape)

@@ -11,10 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.compile.ir import ELEMENTWISE, Value, held_back, is_number, order, ufunc, users
+from cgraph.compile.ir import (
+    ELEMENTWISE,
+    Value,
+    held_back,
+    held_exponent,
+    is_number,
+    order,
+    ufunc,
+    users,
+)
 from cgraph.compile.ir.builder import Builder, thawed
-from cgraph.compile.passes.algebra import factored
-from cgraph.compile.passes.folding import Folding
 
 Rule = Callable[[Value, tuple[Value, ...]], Value | None]
 
@@ -154,38 +161,15 @@ def _plain(x: Value) -> bool:
     return x.op in ELEMENTWISE or x.op in ("matmul", "argument", "sum")
 
 
-def absorbed(b: Folding, roots: Sequence[Value]) -> list[Value]:
-    """A factor of a product with data goes into the data, once, outside the loop."""
-    used = users(order(roots))
-
-    def rule(value: Value, args: tuple[Value, ...]) -> Value | None:
-        if value.op not in ("multiply", "negative"):
-            return None
-        inner, c = factored(Value(value.op, args, None, value.shape, value.dtype))
-        if c == 1.0 or inner.op != "matmul" or len(used[value.args[0]]) != 1:
-            return None
-        left, right = inner.args
-        if not b.constant_in_loop(right) or b.constant_in_loop(left) or len(right.shape) != 2:
-            return None
-        if right.op == "transpose":
-            # Made as it is: the builder would let the factor out again.
-            data = b.scale(right.args[0], c)
-            scaled = b.make("transpose", (data,), right.params, right.shape, right.dtype)
-        else:
-            scaled = b.scale(right, c)
-        return b.make("matmul", (left, scaled), None, value.shape, value.dtype)
-
-    return rebuilt(b, roots, rule)
-
-
 def unguarded(b: Builder, roots: Sequence[Value]) -> list[Value]:
     """exp(x) for exp(min(x, 700)), which holds an exponential back from infinity: for who looks at what comes out.
 
-    Where it does become infinite, inf · 0 or inf / inf makes NaN of every gradient that it has a part in.
+    Where it does become infinite, inf · 0 or inf / inf makes NaN of every gradient that it has a part in; where exp(max(x, −700))
+    becomes 0, the loss is infinite and the gradient right.
     """
 
     def rule(value: Value, args: tuple[Value, ...]) -> Value | None:
-        if value.op == "exp" and args[0].op == "minimum" and args[0].args[1].literal == 700.0:
+        if value.op == "exp" and held_exponent(args[0]):
             return b.make("exp", args[0].args[:1], None, value.shape, value.dtype)
         return args[0] if held_back(value) else None
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.compile.ir import ELEMENTWISE, FLOAT64, Value, held_back, order
+from cgraph.compile.ir import ELEMENTWISE, FLOAT64, Value, held_back, held_exponent, order
 from cgraph.compile.ir.builder import Builder, thawed
 
 MOST_STATEMENTS = 1500
@@ -129,11 +129,7 @@ def _unguarded(b: Builder, value: Value, args: list[Entries]) -> Entries | None:
     So exp(min(x, 700)) is exp(x), fmin(e q, 1) is e q, and min(e, 1/e) divides only where it has to.
     """
     op, operands = value.op, value.args
-    if (
-        op == "exp"
-        and operands[0].op == "minimum"
-        and (operands[0].args[1].literal or 0.0) >= 700.0
-    ):
+    if op == "exp" and held_exponent(operands[0]):
         return None if len(args) != 1 else _map(b, "exp", _without_guard(args[0]))
     if (op == "fmin" and operands[1].literal == 1.0) or held_back(value):
         return args[0]
@@ -149,7 +145,7 @@ def _unguarded(b: Builder, value: Value, args: list[Entries]) -> Entries | None:
 def _without_guard(x: Entries) -> Entries:
     found = np.empty(x.shape, object)
     for index, entry in np.ndenumerate(x):
-        found[index] = entry.args[0] if entry.op == "minimum" else entry
+        found[index] = entry.args[0] if held_exponent(entry) else entry
     return found
 
 
