@@ -428,7 +428,7 @@ def test_factors_of_examples_are_taken_into_the_data() -> None:
         both(lambda r=rows: logistic(r), optim.GradientDescent(0.5), 30, 1e-11)
 
     def weighted(wide: bool) -> Any:
-        _, (X, Y), data, (W, _) = logistic(False)
+        _, (X, _), data, (W, _) = logistic(False)
         f = cg.input("f", shape=(1, 60))
         G = cg.parameter("G", np.full((60, 2), 0.1))
         loss = cg.sum(cg.tanh((W @ X) * f)) + (cg.sum(cg.square((X * f) @ G)) if wide else 0.0)
