@@ -30,7 +30,7 @@ from cgraph.numpy_names import ALIASES
 from cgraph.op import CONSTANT, INPUT, OPS, PARAMETER, DType, Op
 from cgraph.operators import PUBLIC, Operators
 from cgraph.shapes import Shape
-from cgraph.values import FLOAT64, Array, capture, held, readonly
+from cgraph.values import FLOAT64, Array, capture, readonly
 
 if TYPE_CHECKING:
     from cgraph.run import Run
@@ -233,11 +233,12 @@ class Node(Operators):
         """Assign a value without copying it: an array that nobody else writes to, as an optimizer has just computed it."""
         if (
             value.__class__ is np.ndarray
-            and value.shape == self._shape
             and value.dtype is self._dtype
+            and value.shape == self._shape != ()
             and self.op is PARAMETER
         ):
-            self._value = held(value)
+            value.setflags(write=False)
+            self._value = value
             self._latest = self._grad = None
         else:
             self.value = value

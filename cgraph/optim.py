@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from cgraph.node import Node
 __all__ = ["Adam", "GradientDescent", "Momentum", "Optimizer", "from_config"]
 
 Slots = tuple[Any, ...]
+_ARRAY = np.ndarray
 
 
 @dataclass
@@ -55,29 +56,27 @@ class Optimizer:
         >>> w.value
         array([0.5, 2.5])
         """
-        parameters = list(parameters)
-        values = [
-            w if (w := getattr(p, "_value", None)).__class__ is np.ndarray else np.asarray(p.value)
-            for p in parameters
-        ]
-        slopes = [g if g.__class__ is np.ndarray else np.asarray(g) for g in gradients]
-        if [v.shape for v in values] != [g.shape for g in slopes]:
-            raise ValueError(
-                f"parameters of shapes {[v.shape for v in values]}, "
-                f"gradients of shapes {[g.shape for g in slopes]}"
-            )
-        if not self.slots:
-            self.slots = [tuple(np.zeros_like(v) for _ in range(self.n_slots)) for v in values]
-        if len(self.slots) != len(values):
-            raise ValueError(f"{len(self.slots)} parameters in the last step, {len(values)} now")
-        self.t += 1
+        parameters, slopes = list(parameters), list(gradients)
+        values = [getattr(parameter, "_value", None) for parameter in parameters]
+        for w, g in zip(values, slopes):  # noqa: B905  (what is left over is refused below)
+            if w.__class__ is not _ARRAY or g.__class__ is not _ARRAY or w.shape != g.shape:
+                values, slopes = _as_arrays(parameters, slopes)
+                break
+        slots, n = self.slots, len(parameters)
+        if len(slopes) != n:
+            _refuse(values, slopes)
+        if not slots:
+            slots += [tuple(np.zeros_like(v) for _ in range(self.n_slots)) for v in values]
+        if len(slots) != n:
+            raise ValueError(f"{len(slots)} parameters in the last step, {n} now")
+        self.t = t = self.t + 1
         ours = type(self) in _OURS
-        for i, (parameter, value, slope) in enumerate(zip(parameters, values, slopes, strict=True)):
-            new, self.slots[i] = self.update(value, slope, self.slots[i], self.t)
+        for i in range(n):
+            new, slots[i] = self.update(values[i], slopes[i], slots[i], t)
             if ours:
-                parameter.adopt(new)  # nobody else has it
+                parameters[i].adopt(new)  # nobody else has it
             else:
-                parameter.value = new
+                parameters[i].value = new
 
     def reset(self) -> None:
         """Forget all steps."""
@@ -97,6 +96,24 @@ class Optimizer:
         if t < 0 or any(len(one) != self.n_slots for one in slots):
             raise ValueError(f"this is not the state of {type(self).__name__}")
         self.t, self.slots = t, [tuple(one) for one in slots]
+
+
+def _as_arrays(
+    parameters: Sequence[Node], gradients: Sequence[Any]
+) -> tuple[list[Any], list[Any]]:
+    """Numbers and lists as arrays, the gradients of the shapes of their parameters."""
+    values = [np.asarray(parameter.value) for parameter in parameters]
+    slopes = [np.asarray(gradient) for gradient in gradients]
+    if [v.shape for v in values] != [g.shape for g in slopes]:
+        _refuse(values, slopes)
+    return values, slopes
+
+
+def _refuse(values: Sequence[Any], slopes: Sequence[Any]) -> NoReturn:
+    raise ValueError(
+        f"parameters of shapes {[np.shape(v) for v in values]}, "
+        f"gradients of shapes {[np.shape(g) for g in slopes]}"
+    )
 
 
 @dataclass

@@ -65,14 +65,16 @@ def held(array: Array) -> Any:
 
 def readonly(value: Any) -> Array:
     """A value as a read-only array."""
-    array = np.asarray(value)
-    if value.__class__ is float:  # a fresh array, and nobody else's
-        array.setflags(write=False)
-        return array
-    if array.flags.writeable:
-        array = array.view()
-        array.setflags(write=False)
-    return array
+    if value.__class__ is not np.ndarray:
+        array = np.asarray(value)
+        if isinstance(value, float | np.generic):  # a fresh array, and nobody else's
+            array.setflags(write=False)
+            return array
+        value = array
+    if value.flags.writeable:
+        value = value.view()
+        value.setflags(write=False)
+    return value  # type: ignore[no-any-return]
 
 
 def capture(value: Any, leaf: Any) -> Any:
