@@ -98,9 +98,7 @@ class Optimizer:
         self.t, self.slots = t, [tuple(one) for one in slots]
 
 
-def _as_arrays(
-    parameters: Sequence[Node], gradients: Sequence[Any]
-) -> tuple[list[Any], list[Any]]:
+def _as_arrays(parameters: Sequence[Node], gradients: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     """Numbers and lists as arrays, the gradients of the shapes of their parameters."""
     values = [np.asarray(parameter.value) for parameter in parameters]
     slopes = [np.asarray(gradient) for gradient in gradients]
