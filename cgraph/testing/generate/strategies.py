@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
 from cgraph.node import Node
 from cgraph.op import OPS, Interval, Op
@@ -25,6 +24,19 @@ from cgraph.testing.generate.random_graphs import (
 )
 
 Strategy = Any
+
+
+def register() -> None:
+    """What hypothesis calls when it is loaded, through the entry point: strategies for cgraph's types."""
+    from hypothesis import strategies as st
+
+    st.register_type_strategy(RandomGraph, lambda _: graphs())
+    st.register_type_strategy(Op, lambda _: ops())
+    st.register_type_strategy(Node, lambda _: graphs().map(lambda graph: graph.root))
+
+
+# Below `register`, which hypothesis calls while it is being imported.
+from hypothesis import strategies as st  # noqa: E402
 
 
 class HypothesisDraw:
@@ -186,10 +198,3 @@ def ops(where: Callable[[Op], bool] | None = None) -> Strategy:
             if any(op.differentiable(i) for i in range(arity(op))) and (where is None or where(op))
         ]
     )
-
-
-def register() -> None:
-    """What hypothesis calls when it is loaded, through the entry point: strategies for cgraph's types."""
-    st.register_type_strategy(RandomGraph, lambda _: graphs())
-    st.register_type_strategy(Op, lambda _: ops())
-    st.register_type_strategy(Node, lambda _: graphs().map(lambda graph: graph.root))
