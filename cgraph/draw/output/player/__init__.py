@@ -8,7 +8,7 @@ palettes. Everything a user wrote reaches the page through `escape` or as JSON w
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from cgraph.draw.model.diagram import Picture
 from cgraph.draw.model.text import escape
 from cgraph.draw.output import dot as dot_text
-from cgraph.draw.output.player import film as films
+from cgraph.draw.output.player import film as films, program, rulebook
 from cgraph.draw.output.player.live import live
 from cgraph.draw.output.theme import DARK, LIGHT, Palette
 
@@ -29,43 +29,32 @@ _BUTTONS = (
 
 def page(frames: Any, title: str = "") -> str:
     """A whole HTML page of a Diagram, or of a series of them."""
-    pictures = _pictures(frames)
-    heading = title or _title(pictures)
+    heading = title or _title(_pictures(frames))
+    section, ops = _sections("cg0", frames, heading, whole=True)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
-        f"<title>{escape(heading)}</title>{assets()}<style>body{{margin:0;padding:8px 12px;background:#fff}}"
+        f"<title>{escape(heading)}</title>{assets(ops)}<style>body{{margin:0;padding:8px 12px;background:#fff}}"
         "@media (prefers-color-scheme:dark){body{background:#12171D}}</style></head><body>\n"
-        f"{_sections('cg0', frames, heading, whole=True)}\n</body></html>\n"
+        f"{section}\n</body></html>\n"
     )
 
 
 def fragment(frames: Any, *, title: str = "", with_assets: bool = True) -> str:
     """The same without the page around it, with ids of its own: for notebooks, and for pages with several players, which write the
     `assets` once themselves."""
-    section = _sections(
+    section, ops = _sections(
         f"cg{next(_pages)}", frames, title or _title(_pictures(frames)), whole=False
     )
-    return (assets() if with_assets else "") + section
+    return (assets(ops) if with_assets else "") + section
 
 
-def assets() -> str:
-    """The style and the scripts that every player of a page shares."""
+def assets(ops: Collection[str] | None = None) -> str:
+    """The style and the scripts that every player of a page shares; of the rules for single ops, those that `ops` need (None: all)."""
     here = Path(__file__).parent
-    css, scripts = (
-        (here / "player.css").read_text(encoding="utf-8"),
-        [
-            _bare(here / name)
-            for name in (
-                "interpreter.js",
-                "number.js",
-                "chain.js",
-                "training.js",
-                "player.js",
-                "levels.js",
-            )
-        ],
-    )
+    css = (here / "player.css").read_text(encoding="utf-8")
+    names = ["interpreter.js", *rulebook.scripts(ops), "number.js", "chain.js", "training.js"]
+    scripts = [_bare(here / name) for name in (*names, "player.js", "levels.js")]
     return f"<style>{css}{_palette_css()}</style><script>{''.join(scripts)}</script>"
 
 
@@ -104,8 +93,8 @@ def _title(pictures: list[Picture]) -> str:
     return f"{what}, step by step"
 
 
-def _sections(id: str, frames: Any, title: str, *, whole: bool) -> str:
-    """A player; or several of the same run, of which one is seen, to zoom from picture to picture."""
+def _sections(id: str, frames: Any, title: str, *, whole: bool) -> tuple[str, set[str]]:
+    """A player, or several of the same run, of which one is seen, to zoom from picture to picture; and the ops that are in it."""
     levels = getattr(frames, "levels", ()) or (frames,)
     if len(levels) == 1:
         return _section(_pictures(frames), id, frames, title, whole=whole)
@@ -114,17 +103,19 @@ def _sections(id: str, frames: Any, title: str, *, whole: bool) -> str:
         _section(_pictures(level), f"{id}z{k}", level, title, whole=whole, asleep=k != start)
         for k, level in enumerate(levels)
     ]
-    return (
-        f'<div class="cgraph-levels" id="{id}">{"".join(sections)}'
+    found = (
+        f'<div class="cgraph-levels" id="{id}">{"".join(section for section, _ in sections)}'
         f"<script>CGraphLevels(document.getElementById({json.dumps(id)}))</script></div>"
     )
+    return found, set().union(*(ops for _, ops in sections))
 
 
 def _section(
     pictures: list[Picture], id: str, frames: Any, title: str, *, whole: bool, asleep: bool = False
-) -> str:
+) -> tuple[str, set[str]]:
     many, hidden = len(pictures) > 1, " hidden" if asleep else ""
     drawn = films.film(pictures, f"{id}-", _forward_order(pictures[-1]))
+    answers = live(pictures, getattr(frames, "update", None), getattr(frames, "again", None))
     data = {
         "frames": [_frame(picture) for picture in pictures],
         "film": {"looks": drawn.looks, "frames": drawn.frames, "size": drawn.size},
@@ -133,8 +124,9 @@ def _section(
         },
         "folded": [box.id for box in pictures[-1].boxes if box.kind == "scope"],
         "tones": {box.id: box.tone for box in pictures[-1].boxes},
-        "live": live(pictures, getattr(frames, "update", None), getattr(frames, "again", None)),
+        "live": answers,
     }
+    ops = program.ops(answers.get("program", {"nodes": []})["nodes"])
     first = pictures[0]
     buttons = "".join(
         f'<button type="button" data-go="{go}" aria-label="{label}" title="{label} ({key})">{mark}</button>'
@@ -154,7 +146,7 @@ def _section(
     )
     signs = pictures[-1].caption.partition("\n")[2]  # the signs that occur, explained
     legend += f"<span>{escape(signs)}</span>" if signs else ""
-    return (
+    section = (
         f'<section class="cgraph-player{" page" if whole else ""}" id="{id}" tabindex="0" role="region" '
         f'aria-label="{escape(title)}"{hidden}>'
         f"<style>{''.join(f'#{id} {rule}' + '}' for rule in drawn.css.split('}') if rule)}</style>"
@@ -170,6 +162,7 @@ def _section(
         f'<script type="application/json">{_json(data)}</script>'
         f"<script>CGraphPlayer(document.getElementById({json.dumps(id)}),{json.dumps(whole)})</script></section>"
     )
+    return section, ops
 
 
 def _json(data: Any) -> str:

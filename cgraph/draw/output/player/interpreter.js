@@ -1,9 +1,11 @@
 // The page's own arithmetic: values and gradients of the graph that a picture shows, recomputed when a number in it is changed.
 //
 // A program is a list of nodes, parents first: {o: op, p: parents, s: shape, ...}. Whatever only moves entries (broadcasting, reshape,
-// transpose, indexing, joining) arrives as a "gather" with the places written out, and a reduction with the group of each entry, so that
-// the rules below are few: a table of elementwise functions with their partials, sums over groups, and the matrix product. Python's
-// engine is the truth: tests/draw/test_interpreter.py holds these rules against it on random graphs.
+// transpose, indexing, joining) arrives as a "gather" with the places written out, and what goes along an axis with the group of each
+// entry, so that the rules below are few: a table of elementwise functions with their partials, sums over groups, and the matrix product.
+// Rules that few pictures need stand in rules/, a file a subject, of which a page gets those it needs; Python knows by the names at the
+// beginning of a line, four spaces in, which rule is where. Python's engine is the truth: tests/draw/test_interpreter.py holds these
+// rules against it, op by op and on random graphs.
 'use strict';
 var CGraphInterpreter = (function () {
   var exp = Math.exp, log = Math.log, abs = Math.abs, one = function () { return 1; }, zero = function () { return 0; };
@@ -142,7 +144,11 @@ var CGraphInterpreter = (function () {
       function (o, z, y, w) { return w * softplus(-z) - softplus(z); }, function (o, z, y) { return y * softplus(-z); }],
     pos_weighted_bce_slope: [weightedBceSlope, function (o, z, y, w) { return (1 - y + w * y) * sigmoidSlope(z); },
       function (o, z, y, w) { return -(sigmoid(z) + w * sigmoid(-z)); }, function (o, z, y) { return -y * sigmoid(-z); }],
-    floor: [Math.floor, zero], ceil: [Math.ceil, zero], trunc: [Math.trunc, zero], rint: [rint, zero], positive: [function (a) { return a; }, one],
+    floor: [Math.floor, zero],
+    ceil: [Math.ceil, zero],
+    trunc: [Math.trunc, zero],
+    rint: [rint, zero],
+    positive: [function (a) { return a; }, one],
     remainder: [remainder, one, function (o, a, b) { return -floorDivide(a, b); }],
     fmod: [function (a, b) { return a % b; }, one, function (o, a, b) { return -Math.trunc(a / b); }],
     floor_divide: [floorDivide, zero, zero],
@@ -152,7 +158,8 @@ var CGraphInterpreter = (function () {
       function (o, a, b) { return nanStep(b, a); }],
     fmin: [function (a, b) { return a !== a ? b : b !== b ? a : Math.min(a, b); }, function (o, a, b) { return nanStep(-a, -b); },
       function (o, a, b) { return nanStep(-b, -a); }],
-    log2: [Math.log2, function (o, x) { return 1 / Math.LN2 / x; }], log10: [Math.log10, function (o, x) { return 1 / Math.LN10 / x; }],
+    log2: [Math.log2, function (o, x) { return 1 / Math.LN2 / x; }],
+    log10: [Math.log10, function (o, x) { return 1 / Math.LN10 / x; }],
     exp2: [function (x) { return Math.pow(2, x); }, function (o) { return o * Math.LN2; }],
     cbrt: [Math.cbrt, function (o) { return 1 / 3 / (o * o); }],
     arcsinh: [Math.asinh, function (o, x) { return 1 / Math.hypot(x, 1); }],
@@ -165,13 +172,22 @@ var CGraphInterpreter = (function () {
       function (o, a, b) { return share01(Math.LN2 * a, Math.LN2 * b); }, function (o, a, b) { return share01(Math.LN2 * b, Math.LN2 * a); }],
     deg2rad: [function (x) { return x * (Math.PI / 180); }, function () { return Math.PI / 180; }],
     rad2deg: [function (x) { return x * (180 / Math.PI); }, function () { return 180 / Math.PI; }],
-    isnan: [bit(function (a) { return a !== a; }), null], isinf: [bit(function (a) { return abs(a) === Infinity; }), null],
-    isfinite: [bit(isFinite), null], signbit: [bit(negative), null], logical_xor: [bit(function (a, b) { return (a !== 0) !== (b !== 0); }), null, null],
-    less: [bit(function (a, b) { return a < b; }), null, null], less_equal: [bit(function (a, b) { return a <= b; }), null, null],
-    greater: [bit(function (a, b) { return a > b; }), null, null], greater_equal: [bit(function (a, b) { return a >= b; }), null, null],
-    equal: [bit(function (a, b) { return a === b; }), null, null], not_equal: [bit(function (a, b) { return a !== b; }), null, null],
+    trunc_int: [Math.trunc, null],
+    nonzero: [bit(function (a) { return a !== 0; }), null],
+    isnan: [bit(function (a) { return a !== a; }), null],
+    isinf: [bit(function (a) { return abs(a) === Infinity; }), null],
+    isfinite: [bit(isFinite), null],
+    signbit: [bit(negative), null],
+    logical_xor: [bit(function (a, b) { return (a !== 0) !== (b !== 0); }), null, null],
+    less: [bit(function (a, b) { return a < b; }), null, null],
+    less_equal: [bit(function (a, b) { return a <= b; }), null, null],
+    greater: [bit(function (a, b) { return a > b; }), null, null],
+    greater_equal: [bit(function (a, b) { return a >= b; }), null, null],
+    equal: [bit(function (a, b) { return a === b; }), null, null],
+    not_equal: [bit(function (a, b) { return a !== b; }), null, null],
     logical_and: [bit(function (a, b) { return a !== 0 && b !== 0; }), null, null],
-    logical_or: [bit(function (a, b) { return a !== 0 || b !== 0; }), null, null], logical_not: [bit(function (a) { return a === 0; }), null]
+    logical_or: [bit(function (a, b) { return a !== 0 || b !== 0; }), null, null],
+    logical_not: [bit(function (a) { return a === 0; }), null]
   };
 
   function size(s) { return s.reduce(function (a, b) { return a * b; }, 1); }
@@ -216,13 +232,32 @@ var CGraphInterpreter = (function () {
     gather: {
       value: function (node, x) {
         var all = x.length === 1 ? x[0] : [].concat.apply([], x.map(function (a) { return Array.from(a); }));
-        return node.m ? Float64Array.from(node.m, function (j) { return j < 0 ? 0 : all[j]; }) : Float64Array.from(all);
+        var fill = Number(node.z || 0);
+        return node.m ? Float64Array.from(node.m, function (j) { return j < 0 ? fill : all[j]; }) : Float64Array.from(all);
       },
       vjp: function (node, i, u, out, x) {
         var start = 0, r = zeros(x[i].length), k, j;
         for (k = 0; k < i; k++) start += x[k].length;
         for (k = 0; k < u.length; k++) { j = (node.m ? node.m[k] : k) - start; if (j >= 0 && j < r.length) r[j] += u[k]; }
         return r;
+      }
+    },
+    spread: {  // entries added up where the list says
+      value: function (node, x) {
+        var r = zeros(size(node.s)), k;
+        for (k = 0; k < x[0].length; k++) if (node.m[k] >= 0) r[node.m[k]] += x[0][k];
+        return r;
+      },
+      vjp: function (node, i, u) { return Float64Array.from(node.m, function (j) { return j < 0 ? 0 : u[j]; }); }
+    },
+    linear: {  // a matrix of constants, row by row
+      value: function (node, x) {
+        var n = x[0].length;
+        return zeros(size(node.s)).map(function (_, r) { var t = 0, k; for (k = 0; k < n; k++) t += node.a[r * n + k] * x[0][k]; return t; });
+      },
+      vjp: function (node, i, u, out, x) {
+        var n = x[0].length;
+        return zeros(n).map(function (_, k) { var t = 0, r; for (r = 0; r < u.length; r++) t += node.a[r * n + k] * u[r]; return t; });
       }
     },
     sum: {
@@ -233,7 +268,8 @@ var CGraphInterpreter = (function () {
       value: function (node, x) { return perGroup(node, x[0], 0, plus).map(function (v) { return v * node.n / x[0].length; }); },
       vjp: function (node, i, u, out, x) { return spread(node, u, x[0].length, function (v) { return v * node.n / x[0].length; }); }
     },
-    max: extreme(Math.max), min: extreme(Math.min),
+    max: extreme(Math.max),
+    min: extreme(Math.min),
     prod: {
       value: function (node, x) { return perGroup(node, x[0], 1, function (a, b) { return a * b; }); },
       vjp: function (node, i, u, out, x) {  // the product of the others, without dividing
@@ -290,18 +326,18 @@ var CGraphInterpreter = (function () {
     }
   };
 
-  function value(nodes, node, V) {
+  function value(nodes, node, V, exact) {
     if (!node.o) return node.d;
     var x = node.p.map(function (j) { return V[j]; }), rule = ELEMENTWISE[node.o], k;
-    if (!rule) return RULES[node.o].value(node, x, node.p.map(function (j) { return nodes[j].s; }));
+    if (!rule) return RULES[node.o].value(node, x, node.p.map(function (j) { return nodes[j].s; }), exact);
     var out = zeros(size(node.s)), f = rule[0], a = x[0], b = x[1], c = x[2];
     var ia = a.length > 1, ib = b && b.length > 1, ic = c && c.length > 1;  // a scalar meets every entry
     for (k = 0; k < out.length; k++) out[k] = f(a[ia ? k : 0], b && b[ib ? k : 0], c && c[ic ? k : 0]);
     return out;
   }
-  function share(nodes, n, i, u, V) {
+  function share(nodes, n, i, u, V, exact) {
     var node = nodes[n], x = node.p.map(function (j) { return V[j]; }), rule = ELEMENTWISE[node.o], k;
-    if (!rule) return RULES[node.o].vjp(node, i, u, V[n], x, node.p.map(function (j) { return nodes[j].s; }));
+    if (!rule) return RULES[node.o].vjp(node, i, u, V[n], x, node.p.map(function (j) { return nodes[j].s; }), exact);
     var r = zeros(x[i].length), one_ = r.length === 1 && u.length > 1, p = rule[i + 1], a = x[0], b = x[1], c = x[2];
     for (k = 0; k < u.length; k++) {
       var local = p(V[n][k], a[a.length > 1 ? k : 0], b && b[b.length > 1 ? k : 0], c && c[c.length > 1 ? k : 0]);
@@ -310,27 +346,34 @@ var CGraphInterpreter = (function () {
     }
     return r;
   }
+  // A float32 node has its entries rounded to float32, values and gradients alike; a difference quotient does without.
+  function rounded(node, a, exact) { return node.f && !exact ? Float64Array.from(Float32Array.from(a)) : a; }
+  function forward(nodes, given, exact) {  // all values, of which some may be given
+    var V = [], n;
+    for (n = 0; n < nodes.length; n++) V[n] = rounded(nodes[n], given && given[n] ? given[n] : value(nodes, nodes[n], V, exact), exact);
+    return V;
+  }
+  function reverse(nodes, V, C, exact, inside) {  // from the upstream gradients in C down to the leaves, or as far as `inside` says
+    for (var n = C.length - 1; n >= 0; n--) {
+      if (!C[n] || !nodes[n].o || (inside && !inside[n])) continue;
+      for (var i = 0; i < nodes[n].p.length; i++) {
+        var j = nodes[n].p[i];
+        if (!nodes[n].b[i] || !nodes[j].w) continue;
+        var part = share(nodes, n, i, C[n], V, exact);
+        if (C[j]) for (var k = 0; k < part.length; k++) part[k] += C[j][k];
+        C[j] = rounded(nodes[j], part, exact);
+      }
+    }
+    return C;
+  }
 
   // Everything about one program with its leaves as they stand: values V, gradients G, and on demand local gradients and shares.
   function compute(program, change) {
-    var nodes = program.nodes, V = [], G = [], n;
-    // A float32 node has its entries rounded to float32, values and gradients alike; a difference quotient does without.
-    function rounded(node, a) { return node.f && !program.exact ? Float64Array.from(Float32Array.from(a)) : a; }
-    for (n = 0; n < nodes.length; n++) V[n] = rounded(nodes[n], change && change[n] ? change[n] : value(nodes, nodes[n], V));
+    var nodes = program.nodes, V = forward(nodes, change, program.exact), G = [];
     function back(from, seed, inside) {
-      var C = [], i, k, j;
+      var C = [];
       C[from] = seed;
-      for (n = from; n >= 0; n--) {
-        if (!C[n] || !nodes[n].o || (inside && !inside[n])) continue;
-        for (i = 0; i < nodes[n].p.length; i++) {
-          j = nodes[n].p[i];
-          if (!nodes[n].b[i] || !nodes[j].w) continue;
-          var part = share(nodes, n, i, C[n], V);
-          if (C[j]) for (k = 0; k < part.length; k++) part[k] += C[j][k];
-          C[j] = rounded(nodes[j], part);
-        }
-      }
-      return C;
+      return reverse(nodes, V, C, program.exact, inside);
     }
     if (program.seed) {
       G = back(program.root, Float64Array.from(program.seed, Number));
@@ -350,8 +393,8 @@ var CGraphInterpreter = (function () {
       local: function (c, j) { return card(c, zeros(V[program.cards[c].r].length).fill(1), 'l')[j]; },
       handed: function (c, j, u) { return through(c, Float64Array.from(u))[j]; },
       share: function (c, j) { var u = G[program.cards[c].r]; return u && card(c, Float64Array.from(u), 's')[j]; },
-      localAt: function (m, i) { return share(nodes, m, i, zeros(V[m].length).fill(1), V); },
-      shareAt: function (m, i) { return G[m] && share(nodes, m, i, G[m], V); }
+      localAt: function (m, i) { return share(nodes, m, i, zeros(V[m].length).fill(1), V, program.exact); },
+      shareAt: function (m, i) { return G[m] && share(nodes, m, i, G[m], V, program.exact); }
     };
   }
   // A card once more with other numbers, such as those that are printed: what it computes, or, of an upstream gradient `u`, what it hands
@@ -364,11 +407,30 @@ var CGraphInterpreter = (function () {
     var again = compute({ nodes: program.nodes, cards: program.cards, exact: true }, change);
     return u ? again.handed(c, operand, u) : again.V[r];
   }
-  // What a program needs and this file has no rule for.
+  function load(program) {  // numbers as they come in JSON, where what is not finite is a word
+    program.nodes.forEach(function (node) { if (node.d) node.d = Float64Array.from(node.d, Number); (node.bodies || []).forEach(load); });
+  }
+  // What a program needs and this page has no rule for.
   function missing(program) {
     var found = {};
-    program.nodes.forEach(function (node) { if (node.o && !ELEMENTWISE[node.o] && !RULES[node.o]) found[node.o] = true; });
+    program.nodes.forEach(function (node) {
+      if (node.o && !ELEMENTWISE[node.o] && !RULES[node.o]) found[node.o] = true;
+      (node.bodies || []).forEach(function (body) { missing(body).forEach(function (o) { found[o] = true; }); });
+    });
     return Object.keys(found);
+  }
+  // Rules of rules/: an array is an elementwise op, an object any other.
+  function learn(make) {
+    var found = make({
+      size: size, zeros: zeros, plus: plus, perGroup: perGroup, spread: spread, softmax: softmax, logSoftmax: RULES.log_softmax.value, forward: forward, reverse: reverse,
+      erfc: erfc, rint: rint, lines: function (node, n) {  // the entries of each group, in order
+        var found = [], k;
+        for (k = 0; k < (node.n || 1); k++) found.push([]);
+        for (k = 0; k < n; k++) found[node.g ? node.g[k] : 0].push(k);
+        return found;
+      }
+    });
+    for (var name in found) (Array.isArray(found[name]) ? ELEMENTWISE : RULES)[name] = found[name];
   }
   // The central difference of the root at one entry of a leaf, extrapolated once, and how far it can be trusted.
   function difference(program, n, k, base) {
@@ -383,6 +445,6 @@ var CGraphInterpreter = (function () {
     var wide = (at(h) - at(-h)) / (2 * h), narrow = (at(h / 2) - at(-h / 2)) / h, best = narrow + (narrow - wide) / 3;
     return { value: best, error: abs(best - narrow) + 4e-16 * abs(at(0)) / h };
   }
-  return { compute: compute, replay: replay, missing: missing, difference: difference, ELEMENTWISE: ELEMENTWISE, RULES: RULES };
+  return { learn: learn, load: load, compute: compute, replay: replay, missing: missing, difference: difference, ELEMENTWISE: ELEMENTWISE, RULES: RULES };
 })();
 if (typeof module !== 'undefined') module.exports = CGraphInterpreter;

@@ -11,7 +11,7 @@ from typing import Any
 
 from cgraph.draw.model.build import Builder
 from cgraph.draw.model.diagram import Picture, replace
-from cgraph.draw.output.player import film, program
+from cgraph.draw.output.player import film, lowering, program
 from cgraph.draw.output.player.bind import DIGITS, Binder, Quantities, bind, units
 from cgraph.errors import CgraphError
 from cgraph.node import Node
@@ -20,13 +20,13 @@ Again = Callable[[Any, Any], list[Any]]  # a run and options -> the same picture
 
 
 def live(pictures: Sequence[Picture], rate: float | None, again: Again | None) -> dict[str, Any]:
-    """The record of a series of pictures, or {"still": why} for one whose numbers cannot be changed."""
+    """The record of a series of pictures; {"still": why} for one whose numbers cannot be changed, {} for one that has none."""
     builder = pictures[-1].builder
-    if builder is None or builder.run is None:
-        return {"still": "there are no numbers in this picture"}
+    if builder is None or builder.run is None or not builder.options.values:
+        return {}
     try:
         found: dict[str, Any] = {"program": program.program(builder)}
-    except program.NotLive as why:
+    except lowering.NotLive as why:
         return {"still": str(why)}
     found["witness"] = program.witnesses(builder)
     found["rate"] = rate
@@ -49,10 +49,10 @@ def expected(builder: Builder) -> dict[str, list[Any]]:
     run, number = builder.run, {node: i for i, node in enumerate(builder.order)}
     assert run is not None
     root = builder.objective_node
-    found = {f"v{number[root]}": program.flat(run.value(root))}
+    found = {f"v{number[root]}": lowering.flat(run.value(root))}
     for node, i in number.items():
         if node.kind == "parameter" and builder.backward and run.has_grad(node):
-            found[f"g{i}"] = program.flat(run.grad(node))
+            found[f"g{i}"] = lowering.flat(run.grad(node))
     return found
 
 

@@ -42,7 +42,7 @@ function CGraphPlayer(root, wholePage) {
   function start() {
     var lacks = CGraphInterpreter.missing(program);
     if (lacks.length) { still = 'the page has no rule for ' + lacks.join(', '); return; }
-    program.nodes.forEach(function (node) { if (node.d) node.d = Float64Array.from(node.d, Number); });
+    CGraphInterpreter.load(program);
     base = now = CGraphInterpreter.compute(program);
     for (var k in live.expect) {  // the engine is right; a page that disagrees with it keeps quiet
       var mine = k[0] === 'v' ? base.V[+k.slice(1)] : base.G[+k.slice(1)], near = single ? 1e-4 : 1e-9;
@@ -574,7 +574,7 @@ function CGraphPlayer(root, wholePage) {
   function offer() {
     var inner = $('.numbers div');
     if (!now || still || !numbers) {
-      if (numbers && live.program) numbers.replaceWith(make('p', 'still', 'Its numbers cannot be changed here: ' + still + '.'));
+      if (numbers && still) numbers.replaceWith(make('p', 'still', 'Its numbers cannot be changed here: ' + still + '.'));
       else if (numbers) numbers.remove();
       return;
     }

@@ -1,18 +1,14 @@
-"""The graph behind a picture as data for the page's interpreter, with the witnesses that only Python can call.
-
-Whatever only moves entries is written out here, by asking the op's own `forward` where each entry went, so that the interpreter needs
-no rule for it and ops that are added to the tables later are carried over by themselves. See `interpreter.js` for the form.
-"""
+"""The graph behind a picture as data for the page's interpreter, with the witnesses that only Python can call."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from cgraph.draw.model.build import Builder
+from cgraph.draw.output.player.lowering import NotLive, flat, lowered
 from cgraph.errors import CgraphError
 from cgraph.node import Node
 
@@ -22,19 +18,14 @@ _WORK = 40_000  # node evaluations that the witnesses of one page may cost
 Array = np.ndarray[Any, Any]
 
 
-class NotLive(Exception):
-    """Why the numbers of a picture cannot be changed in the page."""
-
-
 def program(builder: Builder) -> dict[str, Any]:
-    """Nodes, cards, root and seed.
+    """Nodes, cards, root and seed of a picture with numbers.
 
     Raises:
-        NotLive: the picture has no numbers, too many of them, or an op that no rule carries over.
+        NotLive: too many of them, or an op that no rule carries over.
     """
     run, order = builder.run, list(builder.order)
-    if run is None or not builder.options.values:
-        raise NotLive("there are no numbers in this picture")
+    assert run is not None
     entries = sum(run.value(n).size for n in order)
     if len(order) > MOST_NODES or entries > MOST_ENTRIES:
         raise NotLive(
@@ -47,7 +38,7 @@ def program(builder: Builder) -> dict[str, Any]:
         free = node.kind in ("input", "parameter") and node.dtype.kind == "f"
         if not free and all(p in fixed for p in node.parents):
             fixed.add(node)
-    nodes = [_node(node, number, builder, fixed) for node in order]
+    nodes = [_named(node, builder) | lowered(node, number, run, fixed) for node in order]
     cards = [
         {
             "r": number[card.root],
@@ -61,109 +52,22 @@ def program(builder: Builder) -> dict[str, Any]:
     return {"nodes": nodes, "cards": cards, "root": number[root], "seed": seed}
 
 
-def _node(
-    node: Node, number: Mapping[Node, int], builder: Builder, fixed: Collection[Node]
-) -> dict[str, Any]:
-    run = builder.run
-    assert run is not None
-    out = run.value(node)
-    if out.dtype not in (np.float64, np.float32, np.bool_) and out.dtype.kind not in "iu":
-        raise NotLive(f"{node.label!r} is {out.dtype}; the page computes in float64 and float32")
-    entry: dict[str, Any] = {"s": list(out.shape)}
-    if out.dtype == np.float32:
-        entry["f"] = 1
-    if builder.backward and run.has_grad(node):
+def _named(node: Node, builder: Builder) -> dict[str, Any]:
+    """What the picture says of a node: whether it has a gradient, its box, its name."""
+    entry: dict[str, Any] = {}
+    if builder.backward and builder.run.has_grad(node):  # type: ignore[union-attr]
         entry["w"] = 1
     if node in builder.ids:
         entry["x"] = builder.ids[node]
     if node in builder.names:
         entry["t"] = builder.names[node]
-    if node in fixed or not node.parents or node.op.name == "count":
-        free = node not in fixed and node.kind in ("input", "parameter")
-        return entry | {"k": node.kind if free else "literal", "d": flat(out)}
-    entry |= {
-        "o": node.op.name,
-        "p": [number[p] for p in node.parents],
-        "b": [int(node.op.differentiable(i)) for i in range(len(node.parents))],
-    }
-    if node.op.name == "sum_to":
-        groups = np.broadcast_to(
-            np.arange(out.size).reshape(out.shape), run.value(node.parents[0]).shape
-        )
-        entry |= {"o": "sum", "n": out.size, "g": groups.ravel().tolist()}
-    elif node.op.family == "structure":
-        entry |= {"o": "gather", "y": node.op.name, "m": _moves(node, run, fixed)}
-    elif node.op.family == "reduction":
-        entry |= _groups(node, run.value(node.parents[0]), out)
-    if entry.get("m", ()) is None:
-        del entry["m"]  # every entry stays where it is
     return entry
 
 
-def flat(array: Array) -> list[Any]:
-    """Numbers as JSON has them; what is not finite as a word that JavaScript's Number reads."""
-    return [
-        v if math.isfinite(v) else {"nan": "NaN", "inf": "Infinity"}.get(str(v), "-Infinity")
-        for v in np.asarray(array, float).ravel().tolist()
-    ]
-
-
-def _moves(node: Node, run: Any, fixed: Collection[Node]) -> list[int] | None:
-    """Where each entry of the result comes from, counted over all parents one after another; −1 for a zero. None: all in place.
-
-    Asked with numbers that say their place, and then with random ones, which have to arrive from there: an op that looks at its numbers,
-    as sorting does, is found out. Whole numbers and truth values that nobody can change are an index, and stay.
-    """
-    refused = NotLive(f"the page has no rule for {node.op.name!r}")
-    if node.op.name == "cast" and node.dtype.kind != "f" and node.parents[0].dtype.kind == "f":
-        raise refused  # it rounds
-    rng, start = np.random.default_rng(0), 1
-    places: list[Array] = []
-    proof: list[Array] = []
-    for parent in node.parents:
-        value = np.asarray(run.value(parent))
-        if value.dtype.kind != "f" and parent in fixed:
-            places.append(value)
-            proof.append(value)
-        else:
-            places.append(np.arange(start, start + value.size, dtype=float).reshape(value.shape))
-            proof.append(rng.uniform(1.0, 2.0, value.shape))
-        start += value.size
-    try:
-        moved, proved = (
-            np.asarray(node.op.forward(*values, **node.params), float).ravel()
-            for values in (places, proof)
-        )
-    except Exception as error:
-        raise refused from error
-    index = moved - 1.0
-    everything = np.concatenate([np.asarray(v, float).ravel() for v in proof])
-    if not (np.all(index == np.rint(index)) and index.max(initial=-1) < everything.size):
-        raise refused
-    index = index.astype(int)
-    expected = np.where(index < 0, 0.0, everything[index] if everything.size else 0.0)
-    if node.op.name == "cast":
-        expected = expected.astype(node.dtype).astype(float)
-    if not np.array_equal(expected, proved):
-        raise refused
-    found = [int(i) for i in index]
-    return None if len(node.parents) == 1 and found == list(range(everything.size)) else found
-
-
-def _groups(node: Node, x: Array, out: Array) -> dict[str, Any]:
-    """The group of each entry of a reduction's operand; left out where there is one."""
-    axes = node.params.get("axes")
-    if axes is None and "axis" in node.params:
-        axes = (node.params["axis"],)
-    if axes is None:
-        raise NotLive(f"the page has no rule for {node.op.name!r}")
-    kept = [1 if i in axes else n for i, n in enumerate(x.shape)]
-    count = math.prod(kept)
-    groups = np.broadcast_to(np.arange(count).reshape(kept), x.shape).ravel()
-    found: dict[str, Any] = {"n": count}
-    if count > 1:
-        found["g"] = groups.tolist()
-    return found
+def ops(nodes: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The rules that a program needs, those inside of its loops among them."""
+    found = {node["o"] for node in nodes if "o" in node}
+    return found.union(*(ops(body["nodes"]) for node in nodes for body in node.get("bodies", ())))
 
 
 # --- witnesses ----------------------------------------------------------------------------------------------------------------
