@@ -86,7 +86,7 @@ def check_gradients(
             options = {"wrt": wrt, "vjp": vjp, "gradient": gradient}
             subject.handed = checked, inputs, {k: v for k, v in options.items() if v is not None}
         if isinstance(subject, ModuleSubject):
-            subject.locate(report)
+            report.mismatch = subject.locate(report) or report.mismatch
         report.failure = Failure(report)
     return report
 

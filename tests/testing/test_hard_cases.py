@@ -342,6 +342,24 @@ def test_the_wrong_entry_of_many_is_named(size: int) -> None:
     assert "3/2" in report.mismatch.hint and "distribution" not in report.mismatch.hint
 
 
+@pytest.mark.parametrize("where, factor", [((7,), 1.5), ((60_000,), 1.001)])
+def test_by_differences_the_wrong_entry_of_many_is_named_in_few_calls(
+    where: tuple[int], factor: float
+) -> None:
+    calls = []
+
+    def f(x: Any) -> Any:
+        calls.append(1)
+        return np.sin(np.asarray(x, float))  # a cast: no complex step
+
+    x, off = rng.standard_normal(100_000), np.ones(100_000)
+    off[where] = factor
+    report = testing.check_gradients(f, x, vjp=lambda u, x: u * np.cos(x) * off)
+    assert report.verdict is Verdict.FAIL and report.mismatch.element == where
+    assert f"{report.mismatch.got / report.mismatch.expected:.6f}" == f"{factor:.6f}"
+    assert len(calls) < 800
+
+
 @pytest.mark.parametrize(
     "options",
     [

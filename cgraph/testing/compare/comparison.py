@@ -8,7 +8,7 @@ an edge or a sum has to be found that is wrong by itself. Only then is it called
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,7 @@ class Check:
         self.suspect: Mismatch | None = None
         self.by_differences = reference == "richardson"
         self.was_beside = False
+        self.asked: tuple[Any, Any] = (None, None)  # the last direction of differences
 
     def run(self) -> Report:
         subject = self.subject
@@ -268,12 +269,16 @@ class Check:
         size: float,
         quick: float | None = None,
         weights: Array | None = None,
+        apart: Callable[[Slope], bool] | None = None,
     ) -> Slope:
         """⟨w, J d⟩ by differences on the function's own scale; where ordinary steps confirm `quick`, they do."""
+        kept, found = self.asked
+        if kept is seeds and weights is None and quick is None:
+            return found
         w = self.w if weights is None else weights
         f = self.subject.tape.directional(self.subject.leaves, seeds, w)
         size = size if np.isfinite(size) else 0.0
-        rounding = self.own_unit() * (float(np.sum(np.abs(w * self.values[-1]))) + size)
+        rounding = f.rounding(self.own_unit()) + self.own_unit() * size
         if quick is not None:
             first = slope(f, rounding)
             if (
@@ -282,7 +287,15 @@ class Check:
                 and first.error <= 1e-3 * max(abs(quick), rounding)
             ):
                 return first
-        return steady_slope(f, rounding, self.scale(0.0))
+        found = steady_slope(f, rounding, self.scale(0.0), apart)
+        if weights is None and apart is None:
+            self.asked = seeds, found
+        return found
+
+    def step(self) -> float:
+        """The longest step that fits the function, as far as differences have found one."""
+        second = self.report.second
+        return 2.0**-4 if second is None else float(second.start)
 
     def own_unit(self) -> float:
         """The rounding of one evaluation of the tape, which is in float64 unless a black box answers in less."""
@@ -530,7 +543,7 @@ class Check:
         ):  # where a larger term drowns a small argument, far steps still see it
             if far.sides is None and far.error > 0.03 * abs(n - a):
                 f = self.subject.tape.directional(self.subject.leaves, seeds, self.w)
-                far = slope(f, EPS * float(np.sum(np.abs(self.w * self.values[-1]))), start)
+                far = slope(f, f.rounding(EPS, start), start)
         if far.sides is None and far.error < second.error:
             if measure.agree(far.value, n, 2 * CONFIDENCE * far.error + error):
                 second = self.report.second = far
@@ -544,9 +557,7 @@ class Check:
             return self.end(
                 Verdict.FAIL,
                 "",
-                elsewhere.worst_argument(
-                    self.subject, self.w, self.g, self.values, self.unit, error, self.rng
-                ),
+                self.worst(),
             )
         if measure.agree(second.value, a, slack) and second.error <= 0.03 * abs(n - a):
             self.by_differences = True
@@ -565,17 +576,27 @@ class Check:
                 i: seed * np.abs(measure.continuous(self.rng, np.shape(seed)))
                 for i, seed in seeds.items()
             }
-            found = self.differences(other, 0.0, weights=np.abs(self.w))
+            found = self.differences(
+                other, 0.0, weights=np.abs(self.w), apart=lambda one: one.error <= 1e-6 * abs(one.value)
+            )
             if found.sides is not None:
                 return found
         return None
 
+    def worst(self) -> Mismatch:
+        """Where it is wrong: the piece that the function is made of, where pieces can be told, or the entry."""
+        inner: Mismatch | None = self.subject.locate(self.report)
+        return inner or self.worst_entry()
+
+    def worst_entry(self) -> Mismatch:
+        return elsewhere.worst_argument(
+            self.subject, self.w, self.g, self.values, self.unit, self.rng, self.step()
+        )
+
     def worst_alone(self, error: float, doubt: Slope) -> Report:
         """The worst entry by itself, through the results that it reaches: there differences may tell what the others drown."""
         subject = self.subject
-        mismatch = elsewhere.worst_argument(
-            subject, self.w, self.g, self.values, self.unit, error, self.rng
-        )
+        mismatch = self.worst_entry()
         j = subject.wrt.index(mismatch.operand)
         d = [np.zeros(np.shape(p)) for p in self.points]
         d[j][mismatch.element] = measure.scale_of(self.points[j])[mismatch.element]
@@ -648,8 +669,12 @@ class Check:
         """A second direction and other steps must find the same, or nothing is certain."""
         for _ in range(3):
             again = [x * measure.continuous(self.rng, np.shape(x)) for x in d]
-            other = self.differences(dict(zip(self.subject.seeds, again, strict=True)), 0.0)
             b, _ = measure.pairing(self.g, again)
+            other = self.differences(
+                dict(zip(self.subject.seeds, again, strict=True)),
+                0.0,
+                apart=lambda one, b=b: one.error <= 1e-3 * abs(one.value - b),  # type: ignore[misc]
+            )
             apart = not measure.agree(b, other.value, CONFIDENCE * other.error)
             if other.sides is None and apart and other.error <= 0.03 * abs(other.value - b):
                 break
@@ -663,7 +688,5 @@ class Check:
                     "differences say another gradient, but every edge and every sum is right by itself",
                 )
         else:
-            mismatch = elsewhere.worst_argument(
-                self.subject, self.w, self.g, self.values, self.unit, found.error, self.rng
-            )
+            mismatch = self.worst()
         return self.end(Verdict.FAIL, why, mismatch)

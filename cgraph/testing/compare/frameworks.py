@@ -17,7 +17,7 @@ import numpy as np
 
 from cgraph.testing.compare.comparison import Check
 from cgraph.testing.compare.subject import FunctionSubject
-from cgraph.testing.report import Report, Verdict
+from cgraph.testing.report import Mismatch, Report, Verdict
 
 
 def name_of(function: Any) -> str:
@@ -105,7 +105,8 @@ def _of_tensors(
 
     def tensors(xs: Sequence[Any], track: bool) -> list[Any]:
         return [
-            torch.tensor(x, requires_grad=track and x.dtype.kind == "f") for x in map(np.array, xs)
+            torch.from_numpy(x).requires_grad_(track and x.dtype.kind == "f")
+            for x in map(np.array, xs)
         ]
 
     def value(*xs: Any) -> Any:
@@ -152,14 +153,18 @@ class ModuleSubject(FunctionSubject):
 
     module: Any
     examples: tuple[Any, ...]
+    searched = False
 
-    def locate(self, report: Report) -> None:
-        """Mismatch the piece of the module whose gradient is wrong by itself."""
+    def locate(self, report: Report) -> Mismatch | None:
+        """The piece of the module whose gradient is wrong by itself; the report is about that piece from then on."""
         import torch
 
+        if report.subject is not self or self.searched:
+            return None
+        self.searched = True
         found = _wrong_piece(self.module, self.examples, torch)
-        if found is None or report.mismatch is None:
-            return
+        if found is None:
+            return None
         place, piece = found
         inner = piece.mismatch
         report.notes.append(f"{place} is wrong by itself: {piece.subject.name}")
@@ -168,7 +173,8 @@ class ModuleSubject(FunctionSubject):
             inner.sentence = (
                 f"{place}: its gradient is not its derivative; what is around it is right"
             )
-            report.mismatch, report.subject = inner, piece.subject
+            report.subject = piece.subject
+        return inner
 
 
 def module_subject(module: Any, inputs: Sequence[Any], wrt: Any, torch: Any) -> ModuleSubject:

@@ -407,3 +407,7 @@ class FunctionSubject:
 
     def edges(self, values: Sequence[Array]) -> list[str]:
         return []
+
+    def locate(self, report: Any) -> Any:
+        """The piece of the function that is wrong by itself, as a `Mismatch`: of a plain function nobody knows pieces."""
+        return None

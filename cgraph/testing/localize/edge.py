@@ -6,7 +6,7 @@ under test. Rounding of either is measured by replay before anything is called w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,16 +19,17 @@ from cgraph.testing.compare import measure
 from cgraph.testing.compare.subject import complex_forward_of
 from cgraph.testing.localize.hints import hint, hint_of
 from cgraph.testing.oracle.complex_step import NotAnalytic
-from cgraph.testing.oracle.differences import slope
+from cgraph.testing.oracle.differences import Slope, richardson, slope
 from cgraph.testing.oracle.noise import Noisy, disturb, noise, noisy, noisy_by_norm, spread
-from cgraph.testing.oracle.tape import EPS, Line, Tape
+from cgraph.testing.oracle.tape import EPS, Along, Line, Tape
 from cgraph.testing.report import Mismatch, Verdict
 
 Array = Any
 REPLAYS = 8
 CONFIDENCE = 4.0
 TINY = 2.0**-990  # operands of this size have no digits beneath them for a step
-MOST = 256  # entries that are looked at one by one
+MOST = 256  # entries that are looked at one by one; fewer where an evaluation is large
+BLOCK = 16  # of more, so many: those among which the error is
 
 
 class Edge:
@@ -127,7 +128,8 @@ class Edge:
                     got, d, bound, "between the one-sided slopes of a kink"
                 )
         elif on_kink and self.known is None:
-            s = slope(self._along(d), EPS * float(np.sum(np.abs(self.upstream * self.out))))
+            f = self._along(d)
+            s = slope(f, f.rounding(EPS))
             a = measure.total(got, d)[0]
             if (
                 s.sides is not None
@@ -231,12 +233,13 @@ class Edge:
             return 0.0
         return moved if np.isfinite(moved) else 0.0
 
-    def _along(self, d: Array) -> Callable[[float], float]:
+    def _along(self, d: Array) -> Along:
         return self.tape.directional(dict(enumerate(self.operands)), {self.i: d}, self.upstream)
 
     def _by_differences(self, got: Array, d: Array) -> tuple[Verdict, Mismatch | None] | None:
         with np.errstate(all="ignore"):
-            s = slope(self._along(d), EPS * float(np.sum(np.abs(self.upstream * self.out))))
+            f = self._along(d)
+            s = slope(f, f.rounding(EPS))
         a, a_size = measure.total(got, d)
         bound = CONFIDENCE * s.error + self.base * a_size
         if s.sides is not None:
@@ -454,69 +457,98 @@ def gradient_of(
     w: Array,
     unit: float,
     got: Array | None = None,
+    step: float = 2.0**-4,
 ) -> tuple[Array, Array, range]:
     """The gradient of ⟨w, root⟩ with respect to input `i`, entry by entry, what each entry may be off, and which were looked at.
 
-    Of more than `MOST` entries, those are looked at among which `got` is most wrong; the others are given as `got` has them.
+    Of many entries, those are looked at among which `got` is most wrong; the others are given as `got` has them. By differences with
+    steps of at most `step` where there is no complex step.
     """
     x = np.asarray(leaves[i])
     found, bound = np.zeros(x.size), np.zeros(x.size)
     size = measure.scale_of(x).ravel() if x.size else x.ravel()
     entries = range(x.size)
-    if x.size > MOST:
+    derivative = Derivative(tape, leaves, values, i, w, step)
+    if x.size > derivative.most():
         given = np.zeros(x.size) if got is None else np.asarray(got, np.float64).ravel()
         found[:], bound[:] = given, np.inf
-        entries = _most_wrong(tape, leaves, values, i, w, given.reshape(x.shape), size)
+        entries = _most_wrong(derivative, given, size)
     for k in entries:
         if size[k] < TINY and got is not None:
             found[k], bound[k] = np.ravel(got)[k], np.inf
             continue
         seed = np.zeros(x.size)
         seed[k] = size[k]
-        try:
-            part = tape.tangent(values, {i: seed.reshape(x.shape)})[0]
-            found[k], total = measure.total(w, part) if part is not None else (0.0, 0.0)
-            bound[k] = 64 * unit * total
-        except NotAnalytic:
-            f = tape.directional(leaves, {i: seed.reshape(x.shape)}, w)
-            s = slope(f, EPS * float(np.sum(np.abs(w * np.asarray(values[-1])))))
-            found[k], bound[k] = s.value, CONFIDENCE * s.error
+        one, total = derivative.along(seed)
+        found[k], bound[k] = one.value, one.error if derivative.lost else 64 * unit * total
         found[k], bound[k] = found[k] / size[k], bound[k] / size[k]
     return found.reshape(x.shape), bound.reshape(x.shape), entries
 
 
-def _most_wrong(
-    tape: Tape,
-    leaves: Mapping[int, Array],
-    values: Any,
-    i: int,
-    w: Array,
-    got: Array,
-    size: Array,
-) -> range:
-    """The block of entries in which `got` is furthest from the derivative, by halving: the half with the larger error is halved again."""
-    rng = np.random.default_rng(0)
-    d = size * measure.continuous(rng, size.shape)
-    wrong = np.isnan(got.ravel())
-    if wrong.any():
-        start = max(int(np.argmax(wrong)) - 8, 0)
-        return range(start, min(start + 16, got.size))
+class Derivative:
+    """⟨w, J d⟩ with respect to one input, for many d: by the complex step, or by a few differences with a step that is known to fit."""
 
-    def off(low: int, high: int) -> float:
+    def __init__(
+        self, tape: Tape, leaves: Mapping[int, Array], values: Any, i: int, w: Array, step: float
+    ) -> None:
+        self.tape, self.leaves, self.values, self.i, self.w, self.step = (
+            tape,
+            leaves,
+            values,
+            i,
+            w,
+            step,
+        )
+        self.shape = np.shape(leaves[i])
+        self.lost = False
+        self.along(np.zeros(self.shape))
+
+    def most(self) -> int:
+        """How many entries may be looked at one by one: an evaluation costs as many operations as there are numbers, at least."""
+        numbers = sum(np.size(v) for v in self.values)
+        return min(MOST, max(BLOCK, 2 ** (20 if self.lost else 23) // max(numbers, 1)))
+
+    def along(self, seed: Array, rounds: int = 4) -> tuple[Slope, float]:
+        """The derivative with its error, and the sum of the sizes of its terms."""
+        seeds = {self.i: seed.reshape(self.shape)}
+        if not self.lost:
+            try:
+                part = self.tape.tangent(self.values, seeds)[0]
+                value, total = measure.total(self.w, part) if part is not None else (0.0, 0.0)
+                return Slope(value, 0.0), total
+            except NotAnalytic:
+                self.lost = True
+        f = self.tape.directional(self.leaves, seeds, self.w)
+        found = richardson(f, f.rounding(EPS, self.step), self.step, rounds=rounds)
+        return found._replace(error=CONFIDENCE * found.error), abs(found.value)
+
+
+def _most_wrong(derivative: Derivative, got: Array, size: Array) -> range:
+    """The block of entries in which `got` is furthest from the derivative, by halving: the half with the larger error is halved again."""
+    d = size * measure.continuous(np.random.default_rng(0), size.shape)
+    wrong = ~np.isfinite(got)
+    if wrong.any():
+        start = max(int(np.argmax(wrong)) - BLOCK // 2, 0)
+        return range(start, min(start + BLOCK, got.size))
+
+    def off(low: int, high: int) -> tuple[float, float]:
+        """By how much the block is wrong in all, and how sure that is."""
         seed = np.zeros(size.size)
         seed[low:high] = d[low:high]
-        along = seed.reshape(got.shape)
-        a, _ = measure.total(got, along)
-        try:
-            part = tape.tangent(values, {i: along})[0]
-            n = 0.0 if part is None else measure.total(w, part)[0]
-        except NotAnalytic:
-            f = tape.directional(leaves, {i: along}, w)
-            n = slope(f, EPS * float(np.sum(np.abs(w * np.asarray(values[-1]))))).value
-        return abs(a - n) if np.isfinite(a - n) else np.inf
+        one, _ = derivative.along(seed, rounds=3)
+        error = measure.total(got, seed)[0] - one.value
+        return (error, one.error) if np.isfinite(error) else (np.inf, 0.0)
 
     low, high = 0, size.size
-    while high - low > 16:
+    whole, doubt = off(low, high)
+    while high - low > BLOCK:
         middle = (low + high) // 2
-        low, high = (low, middle) if off(low, middle) >= off(middle, high) else (middle, high)
+        left, error = off(low, middle)
+        right = whole - left  # the other half by what is missing, unless rounding is in the way
+        if not 8 * (doubt + error) < max(abs(left), abs(right)) or not derivative.lost:
+            right, doubt = off(middle, high)
+        if abs(left) >= abs(right) or np.isnan(right):
+            high, whole, doubt = middle, left, error
+        else:
+            low, whole = middle, right
     return range(low, high)

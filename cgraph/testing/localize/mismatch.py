@@ -152,15 +152,18 @@ def worst_argument(
     g: Sequence[Array],
     values: Sequence[Array],
     unit: float,
-    error: float,
     rng: Any,
+    step: float = 2.0**-4,
 ) -> Mismatch:
-    """The argument and the element of a function whose gradient is furthest from the reference, in units of what it may be off."""
+    """The argument and the element of a function whose gradient is furthest from the reference, in units of what it may be off.
+
+    `step` is the longest step of differences that fits the function, for code without a complex step.
+    """
     best: tuple[float, Mismatch] | None = None
-    for i, got in zip(subject.wrt, g, strict=True):
+    for i, got in _suspects(subject, w, g, values, unit, rng, step):
         got = np.asarray(got, np.float64)
         expected, bound, looked_at = gradient_of(
-            subject.tape, subject.leaves, values, i, w, unit, got
+            subject.tape, subject.leaves, values, i, w, unit, got, step
         )
         if got.shape != expected.shape:
             return argument_mismatch(subject, i, (), got, expected, 0.0, w)
@@ -173,6 +176,33 @@ def worst_argument(
                 argument_mismatch(subject, i, k, got, expected, float(bound[k]), w, looked_at),
             )
     return best[1] if best is not None else Mismatch("argument", subject.name)
+
+
+def _suspects(
+    subject: Any,
+    w: Array,
+    g: Sequence[Array],
+    values: Sequence[Array],
+    unit: float,
+    rng: Any,
+    step: float,
+) -> list[tuple[int, Array]]:
+    """The arguments that are seen to be wrong as a whole, with their gradients; all where none is."""
+    pairs = [(i, np.asarray(got, np.float64)) for i, got in zip(subject.wrt, g, strict=True)]
+    if len(pairs) < 2:
+        return pairs
+    found = []
+    for i, got in pairs:
+        x = np.asarray(subject.leaves[i])
+        if got.shape != x.shape or not np.all(np.isfinite(got)):
+            found.append((i, got))
+            continue
+        d = measure.direction(rng, [x], None, [np.float64])[0]
+        one, total = edges.Derivative(subject.tape, subject.leaves, values, i, w, step).along(d)
+        a, size = measure.total(got, d)
+        if not measure.agree(a, one.value, 4 * one.error + 256 * unit * (total + size)):
+            found.append((i, got))
+    return found or pairs
 
 
 def argument_mismatch(

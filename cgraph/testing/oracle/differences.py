@@ -18,11 +18,12 @@ SHRINK = 4.0
 
 
 class Slope(NamedTuple):
-    """A derivative by differences: the value, a bound of its error, and the one-sided slopes where they differ (a kink)."""
+    """A derivative by differences: the value, a bound of its error, the one-sided slopes where they differ (a kink), and the longest step."""
 
     value: float
     error: float
     sides: tuple[float, float] | None = None
+    start: float = 2.0**-4
 
 
 def noise_of(f: Callable[[float], float], h: float = 2.0**-30) -> float:
@@ -39,7 +40,11 @@ def noise_of(f: Callable[[float], float], h: float = 2.0**-30) -> float:
 
 
 def richardson(
-    f: Callable[[float], float], noise: float, start: float = 2.0**-4, parity: int = 2
+    f: Callable[[float], float],
+    noise: float,
+    start: float = 2.0**-4,
+    parity: int = 2,
+    rounds: int = ROUNDS,
 ) -> Slope:
     """f'(0) by extrapolated differences: central (`parity` 2) or one-sided (1 forwards, -1 backwards).
 
@@ -51,7 +56,7 @@ def richardson(
     gains: list[float] = []
     origin = f(0.0) if abs(parity) == 1 else 0.0
     factor = SHRINK**2 if parity == 2 else SHRINK
-    for k in range(ROUNDS if parity == 2 else ROUNDS + 4):
+    for k in range(rounds if parity == 2 else rounds + 4):
         h = start / SHRINK**k
         if previous and not np.isfinite(previous[0]):
             previous, gains = [], []  # the step was too long for the domain
@@ -70,10 +75,10 @@ def richardson(
                 entries.append((error + noise * gain[m], row[m]))
         previous, gains = row, gain
     if not entries:
-        return Slope(float("nan"), float("inf"))
+        return Slope(float("nan"), float("inf"), None, start)
     entries.sort()
     best = [value for _, value in entries[:4]]
-    return Slope(best[0], 2.0 * max(entries[0][0], max(best) - min(best)))
+    return Slope(best[0], 2.0 * max(entries[0][0], max(best) - min(best)), None, start)
 
 
 def slope(f: Callable[[float], float], scale: float, start: float = 2.0**-4) -> Slope:
@@ -95,12 +100,20 @@ def slope(f: Callable[[float], float], scale: float, start: float = 2.0**-4) -> 
         abs(right.value), abs(left.value)
     ):
         return Slope(
-            0.5 * (right.value + left.value), right.error + left.error, (left.value, right.value)
+            0.5 * (right.value + left.value),
+            right.error + left.error,
+            (left.value, right.value),
+            start,
         )
     return central
 
 
-def steady_slope(f: Callable[[float], float], scale: float, worth: float = 0.0) -> Slope:
+def steady_slope(
+    f: Callable[[float], float],
+    scale: float,
+    worth: float = 0.0,
+    apart: Callable[[Slope], bool] | None = None,
+) -> Slope:
     """`slope` on the function's own scale, which may be far below that of its arguments (``sin(1e6 x)``, ``tanh(x - 1e6)``).
 
     The finest steps that rounding allows decide, for nothing hides below them; coarser ones, which round less, may make the answer more
@@ -108,21 +121,26 @@ def steady_slope(f: Callable[[float], float], scale: float, worth: float = 0.0) 
 
     Args:
         worth: what an error of a derivative of zero is measured against.
+        apart: whether a slope is exact enough already; coarser steps are left out then.
     """
     f = cache(f)
-    tries = [slope(f, scale, 2.0**-k) for k in (31, 22, 13, 4)]
+    tries: list[Slope] = []
     found: Slope | None = None
-    for one in tries:
+    for k in (31, 22, 13, 4):
+        one = slope(f, scale, 2.0**-k)
+        tries.append(one)
         size = max(abs(one.value), *map(abs, one.sides or (0.0,)), worth)
         if found is None:
             if np.isfinite(one.value) and one.error <= 1e-3 * size:
                 found = one
         elif (one.sides is None) == (found.sides is None) and one.error < found.error:
-            apart = abs(one.value - found.value)
+            away = abs(one.value - found.value)
             if one.sides is not None and found.sides is not None:
-                apart = max(abs(a - b) for a, b in zip(one.sides, found.sides, strict=True))
-            if apart <= 2.0 * (one.error + found.error):
+                away = max(abs(a - b) for a, b in zip(one.sides, found.sides, strict=True))
+            if away <= 2.0 * (one.error + found.error):
                 found = one
+        if found is not None and apart is not None and apart(found):
+            return found
     if found is not None:
         return found
     finite = [one for one in tries if np.isfinite(one.value)]
@@ -130,4 +148,4 @@ def steady_slope(f: Callable[[float], float], scale: float, worth: float = 0.0) 
         return tries[-1]
     values = [one.value for one in finite]
     best = min(finite, key=lambda one: one.error)
-    return Slope(best.value, max(best.error, max(values) - min(values)))
+    return best._replace(error=max(best.error, max(values) - min(values)), sides=None)

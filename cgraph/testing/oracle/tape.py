@@ -159,29 +159,80 @@ class Tape:
         return found is None or not np.isnan(found).any()
 
     def directional(
-        self, leaves: Mapping[int, Array], seeds: Mapping[int, Array], weights: Array
-    ) -> Callable[[float], float]:
-        """The function of one number that differences are taken of: ⟨w, root⟩ at the leaves moved by t times the seeds."""
+        self,
+        leaves: Mapping[int, Array],
+        seeds: Mapping[int, Array],
+        weights: Array,
+        wide: bool = False,
+    ) -> Along:
+        """The function of one number that differences are taken of, `Along`; `wide` in extended precision, where there is one."""
+        return Along(self, leaves, seeds, weights, wide)
 
-        still = self.values(leaves)
 
-        def f(t: float) -> float:
-            found: list[Array] = []
-            for i, line in enumerate(self.lines):
-                if line is None:
-                    found.append(leaves[i] + t * seeds[i] if i in seeds else leaves[i])
-                    continue
-                # What the row declares not differentiable stands still, or stop_gradient would be seen through.
-                given = [
-                    still[k] if j in line.dead else found[k] for j, k in enumerate(line.operands)
-                ]
-                try:
-                    found.append(line.forward(*given, **line.params))
-                except Exception:  # somebody's function may raise outside its domain
-                    return float("nan")
-            return float(np.sum(weights * np.asarray(found[-1], np.float64)))
+class Along:
+    """⟨w, root⟩ at the leaves moved by t times the seeds, less what it is at t = 0.
 
-        return f
+    The difference is taken entry by entry, before the sum: what a direction does not move (of a large result nearly everything, when one
+    entry of the input is moved) adds no rounding.
+    """
+
+    def __init__(
+        self,
+        tape: Tape,
+        leaves: Mapping[int, Array],
+        seeds: Mapping[int, Array],
+        weights: Array,
+        wide: bool = False,
+    ) -> None:
+        self.tape = tape
+        self.leaves = dict(leaves)
+        self.seeds = dict(seeds)
+        self.kind = np.longdouble if wide else np.float64
+        if wide:
+            for i in seeds:
+                self.leaves[i] = np.asarray(leaves[i], self.kind)
+                self.seeds[i] = np.asarray(seeds[i], self.kind)
+        self.weights = np.asarray(weights, self.kind)
+        self.still = tape.values(self.leaves)
+        root = np.asarray(self.still[-1], self.kind)
+        self.origin = np.where(np.isfinite(root), root, 0.0)
+        self.known: dict[float, float] = {0.0: 0.0}
+
+    def __call__(self, t: float) -> float:
+        if t not in self.known:
+            self.known[t] = self._weighted(self._moved(t))
+        return self.known[t]
+
+    def rounding(self, unit: float, reach: float = 2.0**-4) -> float:
+        """The rounding of one evaluation, of the entries that the direction moves within `reach`."""
+        moving: Array = False
+        for t in (reach, -reach):
+            off = self._moved(t)
+            self.known[t] = self._weighted(off)
+            moving |= off != 0
+        return unit * float(np.sum(np.abs(self.weights * self.origin)[moving]))
+
+    def _moved(self, t: float) -> Array:
+        """By how much the root moves."""
+        found: list[Array] = []
+        leaves, seeds = self.leaves, self.seeds
+        for i, line in enumerate(self.tape.lines):
+            if line is None:
+                found.append(leaves[i] + t * seeds[i] if i in seeds else leaves[i])
+                continue
+            # What the row declares not differentiable stands still, or stop_gradient would be seen through.
+            given = [
+                self.still[k] if j in line.dead else found[k] for j, k in enumerate(line.operands)
+            ]
+            try:
+                found.append(line.forward(*given, **line.params))
+            except Exception:  # somebody's function may raise outside its domain
+                return np.full(self.origin.shape, np.nan)
+        root = np.asarray(found[-1], self.kind)
+        return root - self.origin if root.shape == self.origin.shape else self.origin * np.nan
+
+    def _weighted(self, off: Array) -> float:
+        return float(np.sum(self.weights * off))
 
 
 # Forwards whose complex forward has been seen to give the same values.
