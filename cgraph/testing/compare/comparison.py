@@ -577,7 +577,10 @@ class Check:
                 for i, seed in seeds.items()
             }
             found = self.differences(
-                other, 0.0, weights=np.abs(self.w), apart=lambda one: one.error <= 1e-6 * abs(one.value)
+                other,
+                0.0,
+                weights=np.abs(self.w),
+                apart=lambda one: one.error <= 1e-6 * abs(one.value),
             )
             if found.sides is not None:
                 return found
