@@ -18,7 +18,7 @@ SHRINK = 4.0
 
 
 class Slope(NamedTuple):
-    """A derivative by differences: the value, a bound of its error, the one-sided slopes where they differ (a kink), and the longest step."""
+    """A derivative by differences: the value, its error, the one-sided slopes where they differ (on a kink), the longest step."""
 
     value: float
     error: float
