@@ -54,7 +54,8 @@ class Check:
         self.suspect: Mismatch | None = None
         self.by_differences = reference == "richardson"
         self.was_beside = False
-        self.asked: tuple[Any, Any] = (None, None)  # the last direction of differences
+        # The last direction that differences were taken along, and what they said.
+        self.asked: tuple[Any, Slope] = (None, Slope(0.0, 0.0))
 
     def run(self) -> Report:
         subject = self.subject
