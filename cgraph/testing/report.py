@@ -63,6 +63,18 @@ class Mismatch:
     sentence: str = ""
     label: str = ""  # of the argument of a function
 
+    @classmethod
+    def on_edge(cls, kind: str, node: Any, operand: int, **facts: Any) -> Mismatch:
+        """A mismatch of the edge from a node back to one of its operands."""
+        return cls(kind, node.label, node, node.parents[operand], operand, **facts)
+
+    def show(self, got: Any, expected: Any) -> None:
+        """Keep both arrays, and point to the entry in which they differ most; to none where their shapes differ."""
+        self.got_array, self.expected_array = got, expected
+        if np.shape(got) == np.shape(expected):
+            self.element = worst(got, expected)
+            self.got, self.expected = got[self.element], expected[self.element]
+
     @property
     def op(self) -> str:
         """The name of the op that is wrong, or of the function."""
@@ -111,6 +123,15 @@ class Mismatch:
 def default_directory() -> Path:
     """Where pictures and reproductions go when nothing else is said: $CGRAPH_ARTIFACTS, or .cgraph."""
     return Path(os.environ.get("CGRAPH_ARTIFACTS") or ".cgraph")
+
+
+def worst(got: Any, expected: Any) -> tuple[int, ...]:
+    """Where two arrays differ most; NaN first."""
+    off = np.abs(np.asarray(got) - np.asarray(expected))
+    if not off.size:
+        return ()
+    at = np.unravel_index(int(np.argmax(np.where(np.isnan(off), np.inf, off))), off.shape)
+    return tuple(int(k) for k in at)
 
 
 def number(x: Any) -> str:

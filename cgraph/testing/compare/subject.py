@@ -7,7 +7,8 @@ is under test, never the reference.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -176,6 +177,31 @@ class GraphSubject:
     def shapes(self) -> list[tuple[int, ...]]:
         return [np.shape(self.leaves[i]) for i in self.seeds]
 
+    @cached_property
+    def leading(self) -> set[Node]:
+        """The nodes that lead down to something differentiated."""
+        found = set(self.wrt)
+        for node in self.nodes:
+            if any(p in found and node.op.differentiable(i) for i, p in enumerate(node.parents)):
+                found.add(node)
+        return found
+
+    def live_edges(self, nodes: Iterable[Node]) -> Iterator[tuple[Node, int]]:
+        """The edges (node, operand) of these nodes on which something goes back to what is differentiated."""
+        for node in nodes:
+            for i, parent in enumerate(node.parents):
+                if parent in self.leading and node.op.differentiable(i):
+                    yield node, i
+
+    def stored(self) -> Mapping[Node, Any]:
+        """The values of the run as rules take them: numbers as NumPy's."""
+        run = self.run
+        return {n: np.float64(v) for n, v in run._values.items()} if run._floats else run._values
+
+    def wide(self) -> dict[Node, Array]:
+        """The same as the reference takes them."""
+        return {node: real64(value) for node, value in self.run._values.items()}
+
     def gradients(self, upstream: Array) -> list[Array]:
         """What reverse mode answers, by the public function where the graph has one."""
         self.run = run = Run((self.root,), self.feeds or None, None)
@@ -208,16 +234,11 @@ class GraphSubject:
     def tangent(self, seeds: Sequence[Array]) -> Array:
         """What forward mode answers."""
         run = self.run
-        found: dict[Node, Any] = dict(
-            zip(
-                self.wrt,
-                (np.asarray(s, n.dtype) for s, n in zip(seeds, self.wrt, strict=True)),
-                strict=True,
-            )
-        )
+        found: dict[Node, Any] = {
+            n: np.asarray(s, n.dtype) for s, n in zip(seeds, self.wrt, strict=True)
+        }
         below = set(self.wrt)
-        at = {n: np.float64(v) for n, v in run._values.items()} if run._floats else run._values
-        driver("pushforward")([n for n in run.order if n not in below], found, at)
+        driver("pushforward")([n for n in run.order if n not in below], found, self.stored())
         self.tangents = found
         return (
             np.asarray(found[self.root])

@@ -311,50 +311,17 @@ class Edge:
 
     def _mismatch(self, got: Array, d: Array, bound: float, why: str) -> Mismatch:
         node, i = self.node, self.i
-        mismatch = Mismatch(
-            "local",
-            node.label,
-            node,
-            node.parents[i],
-            i,
-            upstream=self.upstream,
-            sentence=why or "the upstream is right, the local gradient is wrong",
-        )
         with np.errstate(all="ignore"):
+            values = [*self.operands, self.out]
+            leaves = dict(enumerate(self.operands))
             expected, _, looked_at = gradient_of(
-                self.tape,
-                dict(enumerate(self.operands)),
-                [*self.operands, self.out],
-                i,
-                self.upstream,
-                self.unit,
-                got,
+                self.tape, leaves, values, i, self.upstream, self.unit, got
             )
-        off = np.abs(got - expected)
-        k = tuple(
-            int(x)
-            for x in np.unravel_index(
-                int(np.argmax(np.where(np.isnan(off), np.inf, off))), off.shape
-            )
-        )
-        (
-            mismatch.element,
-            mismatch.got,
-            mismatch.expected,
-            mismatch.got_array,
-            mismatch.expected_array,
-        ) = (
-            k,
-            got[k],
-            expected[k],
-            got,
-            expected,
-        )
-        scale = float(np.abs(np.asarray(d))[k]) or 1.0
-        mismatch.tolerance, mismatch.reason = (
-            bound / scale,
-            "how far rounding alone may move it",
-        )
+        sentence = why or "the upstream is right, the local gradient is wrong"
+        mismatch = Mismatch.on_edge("local", node, i, upstream=self.upstream, sentence=sentence)
+        mismatch.show(got, expected)
+        scale = float(np.abs(np.asarray(d))[mismatch.element]) or 1.0
+        mismatch.tolerance, mismatch.reason = bound / scale, "how far rounding alone may move it"
         mismatch.hint = hint_of(got, expected, looked_at, self.unit, self.upstream)
         return mismatch
 
@@ -367,18 +334,11 @@ class Edge:
             expected = self.expected(tangent)
         except NotAnalytic:
             return None
+        mismatch = Mismatch.on_edge("forward", node, i, upstream=tangent, sentence=what)
         if got.shape != expected.shape:
-            return Verdict.FAIL, Mismatch(
-                "forward",
-                node.label,
-                node,
-                node.parents[i],
-                i,
-                got_array=got,
-                expected_array=expected,
-                sentence=what,
-                hint=hint(got, expected, self.unit),
-            )
+            mismatch.show(got, expected)
+            mismatch.hint = hint(got, expected, self.unit)
+            return Verdict.FAIL, mismatch
         # Where the op itself has no finite value, or is on the edge of its domain, there is nothing to compare.
         beyond = ~np.isfinite(np.asarray(self.out, np.float64)) | (
             ~np.isfinite(got) & self._on_edge(got.shape)
@@ -395,23 +355,14 @@ class Edge:
         slack = self._slack(tangent, n, n)
         if measure.agree(a, n, bound + CONFIDENCE * slack):
             return None
-        off = np.abs(got - expected)
-        k = tuple(
-            int(x)
-            for x in np.unravel_index(
-                int(np.argmax(np.where(np.isnan(off), np.inf, off))), off.shape
-            )
-        )
-        verdict = Verdict.FAIL
-        if self._out_of_range(got, expected, tangent):
-            verdict, what = (
-                Verdict.DOMAIN,
-                f"beyond the range of {node.dtype}: the rule is right in float64",
-            )
-        return verdict, Mismatch(
-            "forward", node.label, node, node.parents[i], i, k, got[k], expected[k], got, expected, tangent, bound + CONFIDENCE * slack,
-            "how far rounding alone may move it", hint(got, expected, self.unit), what,
-        )  # fmt: skip
+        mismatch.show(got, expected)
+        mismatch.hint = hint(got, expected, self.unit)
+        mismatch.tolerance = bound + CONFIDENCE * slack
+        mismatch.reason = "how far rounding alone may move it"
+        if not self._out_of_range(got, expected, tangent):
+            return Verdict.FAIL, mismatch
+        mismatch.sentence = f"beyond the range of {node.dtype}: the rule is right in float64"
+        return Verdict.DOMAIN, mismatch
 
 
 @contextmanager
@@ -436,16 +387,9 @@ def ops_stay_noisy() -> Iterator[None]:
 
 def wrong_shape(node: Node, i: int, share: Array, operand: Array, upstream: Array) -> Mismatch:
     text = f"returns shape {np.shape(share)} where the operand has shape {np.shape(operand)}"
-    return Mismatch(
-        "local",
-        node.label,
-        node,
-        node.parents[i],
-        i,
-        got_array=np.asarray(share),
-        upstream=upstream,
-        sentence=text,
-        hint=text,
+    share = np.asarray(share)
+    return Mismatch.on_edge(
+        "local", node, i, got_array=share, upstream=upstream, sentence=text, hint=text
     )
 
 

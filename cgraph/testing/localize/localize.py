@@ -21,32 +21,16 @@ from cgraph.testing.compare import measure
 from cgraph.testing.compare.subject import GraphSubject, real64
 from cgraph.testing.localize.edge import Edge
 from cgraph.testing.localize.hints import hint
-from cgraph.testing.localize.mismatch import leading, raising_edge
+from cgraph.testing.localize.mismatch import raising_edge
 from cgraph.testing.report import Mismatch, Verdict
 
 Array = Any
 Found = tuple[Verdict, Mismatch | None]
 
 
-def worst(got: Array, expected: Array) -> tuple[int, ...]:
-    """Where two arrays differ most; NaN first."""
-    off = np.abs(np.asarray(got) - np.asarray(expected))
-    return (
-        tuple(
-            int(k)
-            for k in np.unravel_index(
-                int(np.argmax(np.where(np.isnan(off), np.inf, off))), np.shape(off)
-            )
-        )
-        if off.size
-        else ()
-    )
-
-
 def reverse(subject: GraphSubject, w: Array, rng: Any) -> Found:
     """The edge or sum behind a wrong vjp, or none."""
-    run, wanted, cotangents = subject.run, leading(subject), subject.cotangents
-    values = {node: real64(value) for node, value in run._values.items()}
+    wanted, cotangents, values = subject.leading, subject.cotangents, subject.wide()
     arrived: dict[Node, list[tuple[Node, int, Array]]] = {subject.root: []}
     verdict, doubt = Verdict.FAIL, None
     for node in reversed(subject.nodes):
@@ -62,9 +46,7 @@ def reverse(subject: GraphSubject, w: Array, rng: Any) -> Found:
             return Verdict.FAIL, mismatch
         if stored is None:
             continue
-        for i, parent in enumerate(node.parents):
-            if parent not in wanted or not node.op.differentiable(i):
-                continue
+        for _, i in subject.live_edges([node]):
             edge = Edge(node, i, values, real64(stored), subject.unit, rng)
             got = subject.share(node, i)
             found_wrong = edge.run(got)
@@ -72,7 +54,8 @@ def reverse(subject: GraphSubject, w: Array, rng: Any) -> Found:
                 if found_wrong[0] is Verdict.FAIL:
                     return found_wrong
                 verdict, doubt = found_wrong
-            arrived.setdefault(parent, []).append((node, i, np.asarray(got, np.float64)))
+            share = (node, i, np.asarray(got, np.float64))
+            arrived.setdefault(node.parents[i], []).append(share)
     return (verdict, doubt) if doubt is not None else (Verdict.PASS, None)
 
 
@@ -95,12 +78,14 @@ def _sum(
         np.all((np.abs(got - expected) <= bound) | ~np.isfinite(size))
     ):  # NaN is in neither
         return None
-    k = worst(got, expected) if got.shape == np.shape(expected) else ()
     mismatch = Mismatch(
-        "accumulation", node.label, node, element=k, got=got[k] if got.shape == np.shape(expected) else None,
-        expected=expected[k] if got.shape == np.shape(expected) else None, got_array=got, expected_array=expected,
-        tolerance=float(np.max(bound)) if np.size(bound) else 0.0, reason=f"{4 + 2 * len(shares)} units of rounding of the sum",
-    )  # fmt: skip
+        "accumulation",
+        node.label,
+        node,
+        tolerance=float(np.max(bound, initial=0.0)),
+        reason=f"{4 + 2 * len(shares)} units of rounding of the sum",
+    )
+    mismatch.show(got, expected)
     if len(origin) == 1 and node is not subject.root:
         # One edge alone leads here, and its local gradient is right: the driver did not hand on upstream x local.
         user, i, _ = origin[0]
@@ -114,23 +99,15 @@ def _sum(
         mismatch.sentence = "the backward pass does not start from the upstream it was given"
     else:
         mismatch.sentence = f"all local gradients are right; the gradient stored is not the sum over the {len(origin)} edges that arrive"
-        mismatch.operand = None
-    mismatch.hint = hint(
-        got,
-        expected,
-        subject.unit,
-        mismatch.upstream,
-        [s for s in shares] if len(origin) > 1 else (),
-    )
+    several = shares if len(origin) > 1 else ()
+    mismatch.hint = hint(got, expected, subject.unit, mismatch.upstream, several)
     return mismatch
 
 
 def forward(subject: GraphSubject, w: Array, rng: Any) -> Found:
     """The edge or sum behind a wrong jvp, or none."""
-    run, tangents = subject.run, subject.tangents
-    values = {node: real64(value) for node, value in run._values.items()}
+    tangents, values, at = subject.tangents, subject.wide(), subject.stored()
     below = set(subject.wrt)
-    at = {n: np.float64(v) for n, v in run._values.items()} if run._floats else run._values
     for node in subject.nodes:
         if not node.parents or node in below:
             continue
@@ -159,12 +136,13 @@ def forward(subject: GraphSubject, w: Array, rng: Any) -> Found:
         )
         if near is not None and np.all(near | ~np.isfinite(size)):
             continue
-        k = worst(got, expected) if got.shape == expected.shape else ()
-        return Verdict.FAIL, Mismatch(
-            "forward", node.label, node, element=k, got=np.asarray(got)[k] if k or not got.shape else None, expected=expected[k],
-            got_array=got, expected_array=expected, reason="the sum of the operands' tangents", hint=hint(got, expected, subject.unit, None, parts),  # noqa: E501
-            sentence="forward mode: the tangent is not the sum of what its operands contribute",
-        )  # fmt: skip
+        mismatch = Mismatch("forward", node.label, node, reason="the sum of the operands' tangents")
+        mismatch.show(got, expected)
+        mismatch.hint = hint(got, expected, subject.unit, None, parts)
+        mismatch.sentence = (
+            "forward mode: the tangent is not the sum of what its operands contribute"
+        )
+        return Verdict.FAIL, mismatch
     return Verdict.PASS, None
 
 
@@ -198,59 +176,44 @@ def compare_graph_mode(
 
 
 def _rule_over_nodes(subject: GraphSubject, rng: Any) -> Mismatch | None:
-    wanted = leading(subject)
-    for node in reversed(subject.nodes):
-        if node not in wanted or node not in subject.cotangents:
-            continue
-        for i, parent in enumerate(node.parents):
-            if parent not in wanted or not node.op.differentiable(i):
-                continue
-            stands = {p: input_leaf(None, np.asarray(subject.run._values[p])) for p in node.parents}
-            out = node.op(*(stands[p] for p in node.parents), **node.params)
-            upstream = constant(np.asarray(subject.cotangents[node], node.dtype))
-            share, _ = backprop.edge_share(
-                node.op, i, out, [stands[p] for p in node.parents], node.params, upstream, None
-            )
-            got = np.asarray(Run((share,), None, None).value(share), np.float64)
-            edge = Edge(
-                node,
-                i,
-                {n: real64(v) for n, v in subject.run._values.items()},
-                real64(subject.cotangents[node]),
-                subject.unit,
-                rng,
-            )
-            found_wrong = edge.run(got, noisy=False)
-            if found_wrong is not None and found_wrong[1] is not None:
-                found_wrong[1].kind = "graph"
-                found_wrong[
-                    1
-                ].sentence = "the local gradient is right on numbers and wrong as a graph"
-                return found_wrong[1]
+    """The edge whose local gradient is right on numbers and wrong as a graph."""
+    values = subject.wide()
+    for node, i in subject.live_edges(
+        n for n in reversed(subject.nodes) if n in subject.cotangents
+    ):
+        stands = {p: input_leaf(None, np.asarray(subject.run._values[p])) for p in node.parents}
+        operands = [stands[p] for p in node.parents]
+        out = node.op(*operands, **node.params)
+        upstream = constant(np.asarray(subject.cotangents[node], node.dtype))
+        share, _ = backprop.edge_share(node.op, i, out, operands, node.params, upstream, None)
+        got = np.asarray(Run((share,), None, None).value(share), np.float64)
+        edge = Edge(node, i, values, real64(subject.cotangents[node]), subject.unit, rng)
+        found_wrong = edge.run(got, noisy=False)
+        if found_wrong is not None and found_wrong[1] is not None:
+            mismatch = found_wrong[1]
+            mismatch.kind = "graph"
+            mismatch.sentence = "the local gradient is right on numbers and wrong as a graph"
+            return mismatch
     return None
 
 
 def forward_against_reverse(subject: GraphSubject, rng: Any) -> Mismatch | None:
     """The first edge on which the two directions of a local gradient are not transposes: ⟨u, J t⟩ is not ⟨Jᵀ u, t⟩."""
-    run = subject.run
-    at = {n: np.float64(v) for n, v in run._values.items()} if run._floats else run._values
-    wanted = leading(subject)
-    for node in subject.nodes:
-        for i, parent in enumerate(node.parents):
-            if parent not in wanted or not node.op.differentiable(i):
+    at = subject.stored()
+    for node, i in subject.live_edges(subject.nodes):
+        parent = node.parents[i]
+        local = node.op.local(i, at[node], [at[p] for p in node.parents], node.params)
+        t = measure.continuous(rng, np.shape(at[parent])).astype(parent.dtype)
+        u = measure.continuous(rng, np.shape(at[node])).astype(node.dtype)
+        forwards, backwards = np.asarray(local.jvp(t)), np.asarray(local.vjp(u))
+        if forwards.shape == np.shape(at[node]):
+            (a, a_size), (b, b_size) = measure.total(u, forwards), measure.total(backwards, t)
+            largest = max(np.size(t), np.size(u))
+            bound = subject.unit * (64.0 + 4.0 * largest) * (a_size + b_size)
+            if abs(a - b) <= bound + 1e-290 or not np.isfinite(a_size + b_size):
                 continue
-            local = node.op.local(i, at[node], [at[p] for p in node.parents], node.params)
-            t = measure.continuous(rng, np.shape(at[parent])).astype(parent.dtype)
-            u = measure.continuous(rng, np.shape(at[node])).astype(node.dtype)
-            forwards, backwards = np.asarray(local.jvp(t)), np.asarray(local.vjp(u))
-            if forwards.shape == np.shape(at[node]):
-                (a, a_size), (b, b_size) = measure.total(u, forwards), measure.total(backwards, t)
-                largest = max(np.size(t), np.size(u))
-                bound = subject.unit * (64.0 + 4.0 * largest) * (a_size + b_size)
-                if abs(a - b) <= bound + 1e-290 or not np.isfinite(a_size + b_size):
-                    continue
-            return Mismatch(
-                "forward", node.label, node, parent, i, got_array=forwards, upstream=t,
-                sentence="forward mode and reverse mode of this local gradient are not transposes of each other",
-            )  # fmt: skip
+        what = (
+            "forward mode and reverse mode of this local gradient are not transposes of each other"
+        )
+        return Mismatch.on_edge("forward", node, i, got_array=forwards, upstream=t, sentence=what)
     return None

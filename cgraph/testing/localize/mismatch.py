@@ -23,15 +23,6 @@ from cgraph.testing.report import Mismatch
 Array = Any
 
 
-def leading(subject: GraphSubject) -> set[Node]:
-    """The nodes that lead down to something differentiated."""
-    found = set(subject.wrt)
-    for node in subject.nodes:
-        if any(p in found and node.op.differentiable(i) for i, p in enumerate(node.parents)):
-            found.add(node)
-    return found
-
-
 def where_the_mask_is_lost(subject: GraphSubject, mismatch: Mismatch) -> None:
     """Behind a branch that was not taken, the op that meets 0 × inf is the victim: mismatch the edge of `where` that gave no mask."""
     below: set[Node] = {mismatch.node}
@@ -45,12 +36,8 @@ def where_the_mask_is_lost(subject: GraphSubject, mismatch: Mismatch) -> None:
                         and node.op.local(i, subject.run._values[node], operands, node.params).mask
                         is None
                     ):
-                        mismatch.node, mismatch.parent, mismatch.operand, mismatch.name = (
-                            node,
-                            node.parents[i],
-                            i,
-                            node.label,
-                        )
+                        mismatch.node, mismatch.name = node, node.label
+                        mismatch.parent, mismatch.operand = node.parents[i], i
                         return
             below.add(node)
 
@@ -60,49 +47,22 @@ def raising_edge(subject: Any, rng: Any, error: Exception, kind: str = "error") 
     text = f"{type(error).__name__}: {error}"
     if not subject.is_graph:
         return Mismatch(kind, subject.name, sentence=text)
-    wanted = leading(subject)
-    run = (
-        subject.run
-        if subject.run is not None
-        else Run((subject.root,), subject.feeds or None, None)
-    )
-    for node in reversed(subject.nodes):
-        for i, parent in enumerate(node.parents):
-            if parent not in wanted or not node.op.differentiable(i):
-                continue
-            operands = [np.asarray(run._values[p])[()] for p in node.parents]
-            upstream = np.asarray(measure.continuous(rng, np.shape(run._values[node])), node.dtype)[
-                ()
-            ]
-            try:
-                with np.errstate(all="ignore"):
-                    share, _ = backprop.edge_share(
-                        node.op,
-                        i,
-                        np.asarray(run._values[node])[()],
-                        operands,
-                        node.params,
-                        upstream,
-                        None,
-                    )
-            except Exception as again:
-                return Mismatch(
-                    kind,
-                    node.label,
-                    node,
-                    parent,
-                    i,
-                    upstream=upstream,
-                    sentence=f"the local gradient raises {type(again).__name__}: {again}",
-                )
-            if np.shape(share) != np.shape(operands[i]):
-                return edges.wrong_shape(node, i, share, operands[i], upstream)
-    return Mismatch(
-        kind,
-        subject.root.label,
-        subject.root,
-        sentence=f"the backward pass raises {text}; every local gradient works by itself",
-    )
+    run = subject.run or Run((subject.root,), subject.feeds or None, None)
+    for node, i in subject.live_edges(reversed(subject.nodes)):
+        out, *operands = (np.asarray(run._values[n])[()] for n in (node, *node.parents))
+        upstream = np.asarray(measure.continuous(rng, np.shape(out)), node.dtype)[()]
+        try:
+            with np.errstate(all="ignore"):
+                share = backprop.edge_share(node.op, i, out, operands, node.params, upstream, None)[
+                    0
+                ]
+        except Exception as again:
+            what = f"the local gradient raises {type(again).__name__}: {again}"
+            return Mismatch.on_edge(kind, node, i, upstream=upstream, sentence=what)
+        if np.shape(share) != np.shape(operands[i]):
+            return edges.wrong_shape(node, i, share, operands[i], upstream)
+    what = f"the backward pass raises {text}; every local gradient works by itself"
+    return Mismatch(kind, subject.root.label, subject.root, sentence=what)
 
 
 def wrong_kind(subject: Any, i: int, what: str) -> Mismatch:
@@ -112,34 +72,19 @@ def wrong_kind(subject: Any, i: int, what: str) -> Mismatch:
         return Mismatch(
             "contract", subject.name, operand=subject.wrt[i], sentence=what, label=label
         )
-    shape_at = {n: np.shape(v) for n, v in subject.run._values.items()}
-    wanted = leading(subject)
-    for node in reversed(subject.nodes):
-        if node not in subject.cotangents or node not in wanted:
-            continue
-        for k, parent in enumerate(node.parents):
-            if parent in wanted and node.op.differentiable(k):
-                share = np.asarray(subject.share(node, k))
-                upstream = np.asarray(subject.cotangents[node])
-                if share.shape != shape_at[parent]:
-                    return edges.wrong_shape(node, k, share, subject.run._values[parent], upstream)
-                if (
-                    share.dtype != parent.dtype
-                    and not subject.run._floats
-                    and upstream.dtype == node.dtype
-                ):
-                    text = f"returns {share.dtype} where the operand is {parent.dtype}"
-                    return Mismatch(
-                        "contract",
-                        node.label,
-                        node,
-                        parent,
-                        k,
-                        got_array=share,
-                        upstream=upstream,
-                        sentence=text,
-                        hint=text,
-                    )
+    for node, k in subject.live_edges(
+        n for n in reversed(subject.nodes) if n in subject.cotangents
+    ):
+        parent, value = node.parents[k], subject.run._values[node.parents[k]]
+        share, upstream = np.asarray(subject.share(node, k)), np.asarray(subject.cotangents[node])
+        if share.shape != np.shape(value):
+            return edges.wrong_shape(node, k, share, value, upstream)
+        plain = not subject.run._floats and upstream.dtype == node.dtype
+        if share.dtype != parent.dtype and plain:
+            text = f"returns {share.dtype} where the operand is {parent.dtype}"
+            return Mismatch.on_edge(
+                "contract", node, k, got_array=share, upstream=upstream, sentence=text, hint=text
+            )
     leaf = subject.wrt[i]
     return Mismatch(
         "contract", leaf.label, leaf, sentence=what + "; every local gradient keeps shape and dtype"
