@@ -26,6 +26,7 @@ from cgraph.compile.emit.nodes import (
     size_text,
     summed_axes,
 )
+from cgraph.compile.emit.words import vocabulary
 from cgraph.node import Node
 from cgraph.tables import entering
 
@@ -391,6 +392,8 @@ def _added(name: str) -> None:
 _added("add_taken")
 _added("add_along_axis")
 
+_MORE = vocabulary("jax")
 JAX = Dialect(
-    "jax", ("import jax", "import jax.numpy as jnp"), FUNCTIONS, EMISSIONS, HELPERS, numbers=True, stop="jax.lax.stop_gradient({0})"
+    "jax", ("import jax", "import jax.numpy as jnp", "import numpy"), FUNCTIONS, EMISSIONS | _MORE.emissions, HELPERS | _MORE.helpers,
+    numbers=True, stop="jax.lax.stop_gradient({0})", limits=_MORE.limits,
 )  # fmt: skip

@@ -7,8 +7,9 @@ framework knows; the source reads as the graph does. A `Dialect` is a table: one
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from cgraph import shapes
 from cgraph.compile.emit.names import Names
+from cgraph.compile.emit.words import called
 from cgraph.errors import UnsupportedError
 from cgraph.graph import order
 from cgraph.node import Node
@@ -28,6 +30,8 @@ INFIX = {
     "matmul": (" @ ", PRODUCT), "less": (" < ", 0), "less_equal": (" <= ", 0), "greater": (" > ", 0), "greater_equal": (" >= ", 0),
     "equal": (" == ", 0), "not_equal": (" != ", 0),
 }  # fmt: skip
+# What generated source uses itself.
+OWN = "jnp jax torch numpy parameters function constants float body if_true if_false".split()
 MOST_NESTED = 6  # operations in one expression
 WIDTH = 90
 
@@ -62,6 +66,7 @@ class Dialect:
         helpers: name -> the source of a function that emissions may call; it is put above where it is used.
         numbers: whether functions take Python numbers for arrays.
         stop: what stops a gradient, as a template.
+        limits: op -> which nodes its words are for, where not for all.
     """
 
     name: str
@@ -71,6 +76,15 @@ class Dialect:
     helpers: Mapping[str, str]
     numbers: bool
     stop: str
+    limits: Mapping[str, Callable[[Node], bool]] = field(default_factory=dict)
+
+    def needed(self, helper: str) -> list[str]:
+        """A helper, after the ones that it calls."""
+        text, found = self.helpers[helper], []
+        for name in called(text):
+            if name in self.helpers and name != helper:
+                found += self.needed(name)
+        return [*dict.fromkeys(found), helper]
 
 
 @dataclass
@@ -110,17 +124,49 @@ class NodeWriter:
         self.dialect, self.inputs, self.parameters = dialect, list(inputs), dict(parameters)
         self.results, self.named = results, named
         self.names = Names()
-        for taken in ("jnp", "jax", "torch", "parameters", "function", "constants", "float", *dialect.helpers):  # fmt: skip
-            self.names.fresh(taken)
         self.text: dict[Node, Operand] = {}
         self.lines: list[str] = []
         self.helpers: dict[str, str] = {}
+        self.functions: dict[str, str] = {}
         self.constants: dict[str, Any] = {}
+        self.constant_names = Names()
         self.roots = _flat(results)
 
     def write(self, title: str) -> Written:
+        refuse(self.dialect, order(*self.roots))
+        text = self._function("function", ["parameters"], title)
+        used = "\n".join([*self.helpers.values(), *self.functions.values(), text])
+        imports = self.dialect.imports
+        head = [*(i for i in imports if i.endswith(self.dialect.name) or i.split()[-1] + "." in used), ""]  # fmt: skip
+        for above in (*self.helpers.values(), *self.functions.values()):
+            head += ["", above.strip("\n"), ""]
+        return Written("\n".join([*head, "", text]) + "\n", self.constants)
+
+    def inner(self, leaves: Sequence[Node], outputs: Sequence[Node], wish: str) -> str:
+        """A function of its own above this one, for the graph inside a node; its name."""
+        names = itertools.chain([wish], (f"{wish}_{i}" for i in itertools.count(2)))
+        name = next(n for n in names if n not in self.functions)
+        self.functions[name] = ""  # taken, also by what stands inside
+        writer = NodeWriter(self.dialect, leaves, {}, list(outputs), {})
+        writer.helpers, writer.functions = self.helpers, self.functions
+        writer.constants, writer.constant_names = self.constants, self.constant_names
+        text = writer._function(name, [], "")
+        del self.functions[name]  # to stand after what it calls
+        self.functions[name] = text
+        return name
+
+    def _take_names(self, nodes: Sequence[Node]) -> None:
+        """Names that variables must not have."""
+        helpers = [h for h in self.dialect.helpers if h in OPS]
+        for node in nodes:
+            for own in getattr(self.dialect.emissions.get(node.op.name), "helpers", ()):
+                helpers += self.dialect.needed(own)
+        for taken in (*OWN, *dict.fromkeys(helpers)):
+            self.names.fresh(taken)
+
+    def _function(self, name: str, first: list[str], title: str) -> str:
         nodes = order(*self.roots)
-        self._refuse(nodes)
+        self._take_names(nodes)
         users: dict[Node, list[Node]] = {n: [] for n in nodes}
         for n in nodes:
             for p in dict.fromkeys(n.parents):
@@ -133,8 +179,8 @@ class NodeWriter:
                 self.lines.append(f"{left} = {right}")
         for leaf in self.parameters.values():
             if leaf.op is INPUT and leaf.dtype.kind == "f":
-                name = self.text[leaf].text
-                self.lines.append(f"{name} = {self.dialect.stop.format(name)}")
+                own = self.text[leaf].text
+                self.lines.append(f"{own} = {self.dialect.stop.format(own)}")
         whole = set(self.roots)
         left_out = {n for n in nodes if self._unneeded(n, users[n], whole)}
         uses = self._uses(nodes, left_out)
@@ -147,34 +193,10 @@ class NodeWriter:
                 self.text[node] = self.text[node.parents[0]]
             else:
                 self._statement(node, node not in whole and uses[node] == 1)
+        heading = [f'    """{title}"""'] if title else []
         body = [f"    {line}" for line in self.lines]
-        body.append(f"    return {self._result(self.results)}")
-        used = "\n".join([*self.helpers.values(), *self.lines])
-        head = [*(i for i in self.dialect.imports if i.endswith(self.dialect.name) or i.split()[-1] + "." in used), ""]  # fmt: skip
-        for text in self.helpers.values():
-            head += ["", text.strip("\n"), ""]
-        signature = f"def function({', '.join(['parameters', *arguments])}):"
-        source = "\n".join([*head, "", signature, f'    """{title}"""', *body]) + "\n"
-        return Written(source, self.constants)
-
-    def _refuse(self, nodes: Sequence[Node]) -> None:
-        missing: dict[str, str] = {}
-        for node in nodes:
-            if node.parents and not self._known(node):
-                missing.setdefault(node.op.name, f"{node.label!r} ({node.op.name}), built at {node.site}")  # fmt: skip
-        if missing:
-            found = "\n".join(f"  {text}" for text in missing.values())
-            raise UnsupportedError(
-                f"the {self.dialect.name} backend has no words for:\n{found}\n"
-                "Write that part with other ops, or compile with backend='numpy', which takes every graph."
-            )
-
-    def _known(self, node: Node) -> bool:
-        name = node.op.name
-        # A row of the user's own may share a name.
-        return OPS.get(name) is node.op and (
-            name in INFIX or name in self.dialect.functions or name in self.dialect.emissions
-        )
+        signature = f"def {name}({', '.join([*first, *arguments])}):"
+        return "\n".join([signature, *heading, *body, f"    return {self._result(self.results)}"])
 
     # --- leaves -----------------------------------------------------------------------------------
 
@@ -190,11 +212,12 @@ class NodeWriter:
             self.text[node] = Operand(node, number(value), SIGN if negative else ATOM)
             return
         name = self.names.fresh(node.basename or "constant")
-        self.constants[name] = np.asarray(value)
+        key = self.constant_names.fresh(name)
+        self.constants[key] = np.asarray(value)
         device = next((self.text[n].text for n in (*self.inputs, *self.parameters.values())), "")
         place = f".to({device}.device)" if device and self.dialect.name == "torch" else ""
         size = f"{node.dtype} {node.shape}"
-        self.lines.append(f"{name} = constants[{_quoted(name)}]{place}  # {size}")
+        self.lines.append(f"{name} = constants[{_quoted(key)}]{place}  # {size}")
         self.text[node] = Operand(node, name)
 
     # --- statements -------------------------------------------------------------------------------
@@ -273,14 +296,31 @@ class NodeWriter:
                 found.append(f"torch.tensor({o.text}, dtype=torch.float64)")
         return found
 
+    def dtype(self, name: Any) -> str:
+        """A dtype in the framework's words."""
+        return f"{'jnp' if self.dialect.numbers else 'torch'}.{np.dtype(name).name}"
+
+    def typed(self, operand: Operand, like: Node) -> str:
+        """An operand as an array of the dtype of a leaf that it stands for."""
+        kind = self.dtype(like.dtype)
+        same = operand.node.dtype == like.dtype and not operand.node.weak
+        if same:
+            return operand.text
+        if self.dialect.numbers:
+            return f"jnp.asarray({operand.text}, {kind})"
+        if operand.node.weak:
+            return f"torch.tensor({operand.text}, dtype={kind})"
+        return f"{operand.atom}.to({kind})"
+
     def helper(self, name: str) -> str:
         """Put a helper above the function; its name."""
-        self.helpers[name] = self.dialect.helpers[name]
+        for needed in self.dialect.needed(name):
+            self.helpers[needed] = self.dialect.helpers[needed]
         return name
 
     def keep(self, array: Any, name: str = "index") -> str:
         """An array as a constant of the program; its name."""
-        name = self.names.fresh(name)
+        name = self.constant_names.fresh(name)
         self.constants[name] = array
         return f"constants[{_quoted(name)}]"
 
@@ -301,6 +341,47 @@ class NodeWriter:
         if isinstance(tree, tuple):
             return f"{inner}{',' * (len(tree) == 1)}"
         return f"[{inner}]"
+
+
+def refuse(dialect: Dialect, nodes: Sequence[Node]) -> None:
+    """Name every op that there are no words for, those inside loops and branches among them.
+
+    Raises:
+        UnsupportedError: with a node and its line for each.
+    """
+    missing: dict[str, str] = {}
+    for node in _with_inner(nodes):
+        if node.parents and not _known(dialect, node):
+            missing.setdefault(node.op.name, f"{node.label!r} ({node.op.name}), built at {node.site}")  # fmt: skip
+    if missing:
+        found = "\n".join(f"  {text}" for text in missing.values())
+        raise UnsupportedError(
+            f"the {dialect.name} backend has no words for:\n{found}\n"
+            "Write that part with other ops, or compile with backend='numpy', which takes every graph."
+        )
+
+
+def _with_inner(nodes: Sequence[Node]) -> Iterator[Node]:
+    """Nodes, and those of the graphs inside them."""
+    for node in nodes:
+        yield node
+        for body in bodies(node):
+            yield from _with_inner(order(*body.outputs))
+
+
+def bodies(node: Node) -> list[Any]:
+    """The graphs inside a node: the step of a loop, the two branches of a condition."""
+    params = node.params
+    return [params["body"]] if "body" in params else list(params.get("bodies", ()))
+
+
+def _known(dialect: Dialect, node: Node) -> bool:
+    name = node.op.name
+    # A row of the user's own may share a name.
+    if OPS.get(name) is not node.op:
+        return False
+    words = name in INFIX or name in dialect.functions or name in dialect.emissions
+    return words and (name not in dialect.limits or dialect.limits[name](node))
 
 
 SHORT = {"exp": "e", "matmul": "product", "sigmoid": "p", "getitem": "part", "sum": "total", "mean": "mean"}  # fmt: skip

@@ -28,6 +28,7 @@ from cgraph.compile.emit.nodes import (
     size_text,
     summed_axes,
 )
+from cgraph.compile.emit.words import vocabulary
 from cgraph.node import Node
 from cgraph.tables import entering
 
@@ -485,6 +486,8 @@ def _added(name: str) -> None:
 _added("add_taken")
 _added("add_along_axis")
 
+_MORE = vocabulary("torch")
 TORCH = Dialect(
-    "torch", ("import numpy", "import torch"), FUNCTIONS, EMISSIONS, HELPERS, numbers=False, stop="{0}.detach()"
+    "torch", ("import numpy", "import torch"), FUNCTIONS, EMISSIONS | _MORE.emissions, HELPERS | _MORE.helpers,
+    numbers=False, stop="{0}.detach()", limits=_MORE.limits,
 )  # fmt: skip
