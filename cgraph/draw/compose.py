@@ -231,7 +231,10 @@ def _direction(picture: Picture, options: Options) -> Literal["LR", "TB"]:
     right, down = fits(picture, "LR", SMALLEST), fits(picture, "TB", SMALLEST)
     if right != down:
         return "LR" if right else "TB"
-    return "LR" if width(picture) <= WIDEST else "TB"
+    overview = any(
+        box.kind == "scope" for box in picture.boxes
+    )  # a flat band, with little small print
+    return "LR" if overview or width(picture) <= WIDEST else "TB"
 
 
 def words(builder: Builder, picture: Picture) -> tuple[str, str]:

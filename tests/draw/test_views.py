@@ -68,8 +68,8 @@ def test_many_leaves_have_room_to_fan_out():
         for line in cg.draw(cg.square(total, name="y")).dot.splitlines()
         if " -> " in line and "goes into" in line
     ]
-    assert sum("minlen=" in line for line in crowd) == 14
-    assert "minlen" not in cg.draw(neuron().backward()).dot
+    assert sum("minlen=3" in line for line in crowd) == 14
+    assert "minlen=3" not in cg.draw(neuron().backward()).dot
 
 
 @pytest.mark.parametrize("theme", ["cards", "circles"])

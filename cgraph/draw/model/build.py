@@ -153,7 +153,7 @@ class Builder(Facts):
         chain = operand.kind == "op"
         label: tuple[str, ...] = ()
         shape, lines = "", _NONE
-        if chain and not self.inside:
+        if (chain or self.shared(operand)) and not self.inside:
             label = (name + (" (share)" if several else ""),)
             if not self.options.values:  # the chain rule itself, in symbols
                 down = f"∂{names[card.root]}/∂{names[operand]}"

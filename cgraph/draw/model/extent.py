@@ -112,8 +112,8 @@ def box_width(box: Box) -> float:
         text_width(head, 11, bold=not rest) + max(map(_mono, rest), default=0),
         *(text_width(n, 11) for n in (*box.notes, box.total_note)),
     ]
-    if box.kind == "scope":  # value and gradient side by side, in two frames
-        lines.append(sum(text_width(w, 11) for w in (*box.value, *box.total)) + 12)
+    if box.kind == "scope":  # in two frames
+        lines += [text_width(words, 11) for words in (*box.value, *box.total)]
         return 40.0 + max(lines)
     return 22.0 + max(lines)
 
@@ -136,7 +136,7 @@ def box_height(box: Box) -> float:
             36.0
             + (16.4 if box.formula else 0.0)
             + notes
-            + (30.0 if box.value or box.total else 0.0)
+            + (12.0 + 15.2 * (len(box.value) + len(box.total)) if box.value or box.total else 0.0)
         )
     value = 13.2 * len(box.value) + 8 if box.value else 0.0
     if box.kind != "op":

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cgraph.run import Run
 
 Array = np.ndarray[Any, Any]
+_SHARES = 4  # that are written on the arrows to a leaf; more of them stand in it
 _FEW = 60  # cards up to which it is worth asking how operands reach them
 
 
@@ -129,6 +130,8 @@ class Facts:
             return sign(root)
         if self.names.is_objective(root):
             return self.names.title(root)
+        if len(card.nodes) > 1 and all(n.op.name == "add" for n in card.nodes):
+            return "sum"
         return "linear" if self.is_linear(card) else "arithmetic"
 
     def is_linear(self, card: Card) -> bool:
@@ -145,6 +148,10 @@ class Facts:
             "Cost",
         ):
             return "loss"
+        if any(card.root is r for r in self.roots) and all(
+            p.op.role == "loss" for p in card.entries
+        ):
+            return "loss"  # a sum of losses is one
         if card.root.op.role == "activation":
             return "activation"
         if self.is_linear(card):
@@ -227,6 +234,10 @@ class Facts:
             and self.fans.get(p, 0) == 1
             and (self.layered or (p.shape and self.meets_chain(card)))
         }
+
+    def shared(self, node: Node) -> bool:
+        """Whether several arrows bring a share each to a node, and carry it: only their sum stands in the node."""
+        return 1 < self.fans.get(node, 0) <= _SHARES
 
     def meets_chain(self, card: Card) -> bool:
         """Whether a card has an op among its operands."""
@@ -340,13 +351,16 @@ class Facts:
             return (f"{head} = {self.number(arrived)}",), ""
         shares = [s for card in users for s in self.shares(card, node)]
         if 1 < len(shares) <= 6:
+            head = f"{head} = {self.added(shares, arrived)}"
+            if self.shared(node) and not self.inside:  # each product stands on its arrow
+                return (head,), ""
             parts = [self.product(card, node, place) for card, place in self._places(users, node)]
             note = (
                 " + ".join(f"({p})" if p.startswith(text.MINUS) else p for p in parts)
                 if len(parts) <= 4 and all(parts) and not any("≈" in p for p in parts)
                 else ""
             )
-            return (f"{head} = {self.added(shares, arrived)}",), note
+            return (head,), note
         return (f"{head} = {self.number(arrived)}",), self.product(users[0], node) if len(
             users
         ) == 1 else ""

@@ -14,6 +14,9 @@ from cgraph.draw.output.markup import LEFT, WIDE, font, framed, mono, row, table
 from cgraph.draw.output.theme import SERIF, Palette
 
 _STRIP = 9  # points, for a value that comes in beside the chain
+_LANE = 20  # points between two lines of a leaf that has several users
+_STEP = 12  # the same for the lines that enter a card
+_SPREAD = 40  # points of a row in a card whose rows stand apart
 _ROUND = 130.0  # points of text that a circle holds; a longer sum makes it a card
 # All numbers count alike there: a picture keeps its form when they change, or are traced with twelve digits.
 _NUMBER = re.compile(r"\(?−?\d+(?:\.\d+)?(?:·10[⁻⁰¹²³⁴-⁹]+)?\)?")
@@ -35,6 +38,14 @@ class BoxWriter:
         self.entries: dict[
             str, int
         ] = {}  # values from leaves that enter a card's header, beside its chain
+        self.posts = 24  # points between the lines of a chain from top to bottom
+        self.twins: set[str] = set()  # boxes of a chain with places for its two lines on both sides
+        self.apart = 0.0  # points between these lines
+        self.stairs: dict[str, int] = {}  # lines between leaves and a card without rows for them
+        self.spread: set[str] = (
+            set()
+        )  # cards whose rows stand apart, for the words between their lines
+        self.lanes: dict[str, int] = {}  # lines of a leaf with several users, each with a place
 
     def body(self, box: Box) -> str:
         """Shape, colours and label of a box."""
@@ -115,7 +126,8 @@ class BoxWriter:
     def card(self, box: Box) -> str:
         colors = self.colors
         fill, line = self.tones(box)
-        rule = colors.of(box.tone)[1] if box.active else line
+        strong = colors.of(box.tone)[1] if box.active else line
+        rule = fill if box.rows_state == "hidden" else strong  # no empty storeys before their time
         style = "ROUNDED" + {"solid": "", "dashed": ",DASHED", "dotted": ",DOTTED"}[box.border]
         high = f' HEIGHT="{self.head_height:.0f}"' if self.head_height else ""
         many = self.entries.get(box.id, 0)  # each comes in at a strip of its own
@@ -124,6 +136,8 @@ class BoxWriter:
             for i in range(many)
         ]
         rows.append(row(table(self.head(box)), f'PORT="h" CELLPADDING="{3 if many else 5}"{high}'))
+        if steps := self.stairs.get(box.id, 0):
+            rows[-1] = rows[-1].replace("<TR>", f"<TR>{_lanes('e', steps, _STEP, 1)}", 1)
         hidden = box.rows_state == "hidden"
         back = colors.active if box.rows_state == "active" else fill
         pill = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="4" BGCOLOR="{back}" STYLE="ROUNDED">'
@@ -131,7 +145,8 @@ class BoxWriter:
             ink = "transparent" if hidden else getattr(colors, local.ink)
             border = f' SIDES="T" BORDER="1" COLOR="{rule}"' if i == 0 else ""
             text_ = f"{pill}{row(font(local.text, 12, ink), LEFT)}</TABLE>"
-            rows.append(row(text_, f'PORT="g{i}" CELLPADDING="2" {LEFT}{border}'))
+            high = f' HEIGHT="{_SPREAD}"' if i and box.id in self.spread else ""
+            rows.append(row(text_, f'PORT="g{i}" CELLPADDING="2" {LEFT}{border}{high}'))
             if local.lines:
                 rows.append(
                     row(
@@ -139,12 +154,29 @@ class BoxWriter:
                         f'CELLPADDING="2" {LEFT}',
                     )
                 )
-        rows += self.total(box, rule)
+        rows += self.total(box, strong, fill)
+        if box.id in self.twins:
+            rows[0] = self.between(rows[0], len(rows))
         if not self.sideways:
-            rows = [_posts("t"), *rows, _posts("b")]
+            rows = [_posts("t", self.posts), *rows, _posts("b", self.posts)]
         return framed(rows, 5 if self.sideways else 4, fill, line, style)
 
-    def total(self, box: Box, line: str) -> list[str]:
+    def between(self, first: str, rows: int) -> str:
+        """The first row of a box, with places for the value and the gradient of its chain on both sides, about its middle."""
+        sides = []
+        for side in "xy":
+            places = "".join(
+                row(
+                    "",
+                    f'PORT="{side}{kind}" WIDTH="2" HEIGHT="{round(self.apart)}" CELLPADDING="0"',
+                )
+                for kind in "vg"
+            )
+            inner = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" FIXEDSIZE="TRUE" WIDTH="2" HEIGHT="{2 * round(self.apart)}">{places}</TABLE>'
+            sides.append(f'<TD ROWSPAN="{rows}" CELLPADDING="0" WIDTH="1">{inner}</TD>')
+        return f"<TR>{sides[0]}{first.removeprefix('<TR>').removesuffix('</TR>')}{sides[1]}</TR>"
+
+    def total(self, box: Box, line: str, fill: str) -> list[str]:
         """The storeys that hold the gradient that arrived, and what an update makes of a parameter."""
         found = []
         for port, words, note, state, color, sign in (
@@ -165,7 +197,8 @@ class BoxWriter:
                 inner = table(
                     [f"<TR><TD>{font(first + sign, 11, ink)}</TD><TD>{mono(rest, ink)}</TD></TR>"]
                 )
-            found.append(row(inner, f'PORT="{port}" SIDES="T" BORDER="1" COLOR="{line}"'))
+            rule = fill if state == "hidden" else line
+            found.append(row(inner, f'PORT="{port}" SIDES="T" BORDER="1" COLOR="{rule}"'))
         return found
 
     def small(self, box: Box) -> list[str]:
@@ -242,7 +275,12 @@ class BoxWriter:
             else:
                 least = "" if badge or notes or box.total else ' WIDTH="30" HEIGHT="30"'
                 rows = [*badge, row(first, f'PORT="h"{least}'), *notes]
-            return framed([*rows, *self.total(box, line)], 4, fill, line, style)
+            rows += self.total(box, line, fill)
+            if many := self.lanes.get(box.id, 0):
+                rows[0] = (
+                    rows[0].removesuffix("</TR>") + _lanes("s", many, _LANE, len(rows)) + "</TR>"
+                )
+            return framed(rows, 4, fill, line, style)
         rows = [*badge, row(symbol)]
         rows += [row(font(box.number, 12, colors.ink))] if box.number else []
         rows += notes
@@ -275,22 +313,19 @@ class BoxWriter:
         inner = [row(table(rows), 'PORT="h"')]
         if box.value or box.total:
             ink = "transparent" if box.total_state == "hidden" else colors.gradient
-            cells = [f"<TD>{font(words, 11, colors.ink)}</TD>" for words in box.value]
-            cells += [f"<TD>{font(words, 11, ink)}</TD>" for words in box.total]
-            inner.append(
-                row(
-                    '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="6" CELLPADDING="0"><TR>'
-                    + "".join(cells)
-                    + "</TR></TABLE>",
-                    f'PORT="g" SIDES="T" BORDER="1" COLOR="{line}"',
-                )
-            )
+            cells = [row(font(words, 11, colors.ink)) for words in box.value]
+            cells += [row(font(words, 11, ink)) for words in box.total]
+            inner.append(row(table(cells), f'PORT="g" SIDES="T" BORDER="1" COLOR="{line}"'))
         frame = (
             f'<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="4" STYLE="ROUNDED" BGCOLOR="{fill}" COLOR="{line}">'
             + "".join(inner)
             + "</TABLE>"
         )
-        frames = [row(frame)] if self.sideways else [_posts("t"), row(frame), _posts("b")]
+        frames = (
+            [self.between(row(frame), 1) if box.id in self.twins else row(frame)]
+            if self.sideways
+            else [_posts("t", self.posts), row(frame), _posts("b", self.posts)]
+        )
         return framed(frames, 3, colors.paper, line, "ROUNDED", border=1)
 
     def pill(self, box: Box) -> str:
@@ -313,10 +348,18 @@ def _size(symbol: str, tight: bool = False) -> float:
     return 22.0 if len(symbol) < 3 else 18.0 if len(symbol) < 9 else 15.0
 
 
-def _posts(end: str) -> str:
-    """Where the lines of a chain from top to bottom meet a card: gradients left of the middle, values right of it."""
-    posts = "".join(f'<TD PORT="{end}{kind}" WIDTH="24" HEIGHT="1"></TD>' for kind in "gv")
+def _lanes(port: str, many: int, apart: int, rows: int) -> str:
+    """A column along the border of a box, where each of its lines has a place of its own."""
+    places = "".join(
+        row("", f'PORT="{port}{i}" WIDTH="1" HEIGHT="{apart}" CELLPADDING="0"') for i in range(many)
+    )
+    return f'<TD ROWSPAN="{rows}" CELLPADDING="0" WIDTH="1">{table([places], 0)}</TD>'
+
+
+def _posts(end: str, apart: int) -> str:
+    """Where the lines of a chain from top to bottom meet a card: gradients, values, and the seed."""
+    posts = "".join(f'<TD PORT="{end}{kind}" WIDTH="{apart}" HEIGHT="1"></TD>' for kind in "gvs")
     return row(
-        f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" FIXEDSIZE="TRUE" WIDTH="48" HEIGHT="1"><TR>{posts}</TR></TABLE>',
+        f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" FIXEDSIZE="TRUE" WIDTH="{3 * apart}" HEIGHT="1"><TR>{posts}</TR></TABLE>',
         'CELLPADDING="0"',
     )

@@ -22,7 +22,16 @@ _NARROW = 360.0  # points that the lines above a drawing may take, however narro
 _PAGE = 900.0  # the same for a drawing from top to bottom; texts are estimated from above
 _OUTDENT = '<TABLE BORDER="0" CELLBORDER="0" CELLPADDING="0" CELLSPACING="-10"><TR><TD>{}</TD></TR></TABLE>'
 _CHAINED = ("op", "scope")
+_NODESEP = 0.22  # inches between two lines of a chain
+_ROW = 27.0  # points of a row with one local gradient
+_APART = 20.0  # points between two lines of a chain without words between them
+_FARTHEST = 80.0  # the same at most
+_STRAIGHT = 50  # weight of a line that does not bend
+_FRAMED = (
+    34  # points between the lines of a chain where there are frames, and nothing stands closer
+)
 _EQUAL = 16  # cards whose upper storeys are stretched to one height
+_LOOSE = 3  # the same, up to which they find their places by themselves
 _CROWD = 12  # arrows between leaves and one box; more of them need room to fan out, or they bunch at a corner
 
 
@@ -43,7 +52,18 @@ class _Writer:
         self.boxes = {box.id: box for box in picture.boxes}
         self.sideways = picture.direction == "LR"
         self.drawn = BoxWriter(self.colors, picture.circles, self.sideways)
+        if picture.groups:
+            self.drawn.posts = _FRAMED
         self.slots = self._slots()
+        self.lanes = self._lanes()
+        self.stairs = self._stairs()
+        self.steep = self._steep()
+        self.drawn.spread |= self.steep
+        self.drawn.twins, self.drawn.apart = self._twins()
+        # From top to bottom the seed comes straight up, beside the result that goes down.
+        self.seeded = {
+            arrow.head for arrow in picture.arrows if not self.sideways and "seed" in arrow.css
+        }
         self.room = self._room()
         self.spined = {arrow.head for arrow in picture.arrows if "spine" in arrow.css}
         leaves = [a.head for a in picture.arrows if self.from_leaf(a)]
@@ -64,11 +84,80 @@ class _Writer:
         drawn = self.drawn
         ops = [box for box in self.picture.boxes if box.kind == "op"]
         if len(ops) <= _EQUAL:
-            drawn.head_height = max(map(drawn.height, ops), default=0.0)
+            room = max(map(self._room_between, self.picture.arrows), default=0.0)
+            drawn.head_height = max([2 * room - _ROW, *map(drawn.height, ops)])
         for i, arrow in enumerate(self.picture.arrows):
             if arrow.head_port == "side" and not arrow.sideways:
                 found[i] = drawn.entries.get(arrow.head, 0)
                 drawn.entries[arrow.head] = found[i] + 1
+        return found
+
+    def _stairs(self) -> dict[int, int]:
+        """Arrows between leaves and a card that has no rows for them, where they are many: a place on its left border for each, or
+        their heads would meet at its corners."""
+        if not self.sideways or self.picture.circles:
+            return {}
+        arriving: dict[str, list[int]] = {}
+        for i, arrow in enumerate(self.picture.arrows):
+            arriving.setdefault(arrow.head, []).append(i)
+        found: dict[int, int] = {}
+        for head, indices in arriving.items():
+            arrows = [self.picture.arrows[i] for i in indices]
+            plain = all(self.from_leaf(arrow) for arrow in arrows)
+            if plain and self.boxes[head].kind == "op" and _LOOSE < len(arrows) <= _CROWD:
+                found |= {index: place for place, index in enumerate(indices)}
+                self.drawn.stairs[head] = len(indices)
+        return found
+
+    def _steep(self) -> set[str]:
+        """Cards with a leaf for each of three rows or more: these leaves stand higher than the rows, and their lines need room."""
+        if not self.sideways or self.picture.circles:
+            return set()
+        ported = Counter(
+            arrow.head
+            for arrow in self.picture.arrows
+            if arrow.head_port[:1] == "i"
+            and self.boxes[arrow.tail].kind == "parameter"
+            and not arrow.sideways
+        )
+        return {head for head, many in ported.items() if many > 2}
+
+    def _twins(self) -> tuple[set[str], float]:
+        """Boxes of a chain that have no rows, where its two lines meet them on both sides, and how far apart these run."""
+        if not self.sideways or self.picture.circles:
+            return set(), 0.0
+        chain = [a for a in self.picture.arrows if a.kind == "gradient" and "spine" in a.css]
+        ends = {id for a in chain if not a.sideways for id in (a.tail, a.head)}
+        found = {id for id in ends if self.boxes[id].kind in _CHAINED and not self.boxes[id].rows}
+        apart = max(map(self._room_between, self.picture.arrows), default=0.0)
+        if (
+            len(found) < len(ends) and self.drawn.head_height
+        ):  # as far as from a header to its first row
+            apart = max(apart, (self.drawn.head_height + _ROW) / 2)
+        return found, max(apart, _APART)
+
+    def _room_between(self, arrow: Arrow) -> float:
+        """How far apart the two lines of a chain have to be for the label of a gradient between them, if both are straight."""
+        spined = "spine" in arrow.css and "seed" not in arrow.css and "bypass" not in arrow.css
+        if arrow.kind != "gradient" or not spined or not (arrow.label or arrow.lines):
+            return 0.0
+        label = 17.0 * len(arrow.label) + 13.2 * len(arrow.lines) + 7
+        return min(label + 72 * _NODESEP, _FARTHEST)
+
+    def _lanes(self) -> dict[int, int]:
+        """Arrows of a boxed leaf with several users: where on its right border each has its place."""
+        found: dict[int, int] = {}
+        if not self.sideways:
+            return found
+        many = self.drawn.lanes
+        for i, arrow in enumerate(self.picture.arrows):
+            if self.boxes[arrow.tail].kind == "parameter" and not (
+                arrow.sideways or arrow.tail_port
+            ):
+                found[i] = many.get(arrow.tail, 0)
+                many[arrow.tail] = found[i] + 1
+                if arrow.label:
+                    self.drawn.spread.add(arrow.head)
         return found
 
     def text(self) -> str:
@@ -81,7 +170,7 @@ class _Writer:
             if self.boxes[arrow.head].kind != "end"
         )
         matrices = any(box.value for box in picture.boxes)  # wide boxes are far enough apart
-        roomy = (0.22, 0.5 if matrices and self.sideways else 0.62)
+        roomy = (_NODESEP, 0.5 if matrices and self.sideways else 0.62)
         gaps = (0.36, 0.5) if picture.groups else roomy if wordy or self.sideways else (0.22, 0.4)
         lines = [
             "digraph cgraph {",
@@ -99,8 +188,10 @@ class _Writer:
         lines += [f" {{rank=same; {'; '.join(rank)}}}" for rank in picture.ranks]
         arrows = list(enumerate(picture.arrows))
         if not self.sideways:  # a label stands right of its line: values go down right of the gradients, which have none
-            arrows.sort(key=lambda item: item[1].kind != "gradient")
-        lines += [self.arrow(arrow, i) for i, arrow in arrows]
+            arrows.sort(key=lambda item: item[1].kind != "gradient" or "seed" in item[1].css)
+        for i, arrow in arrows:
+            lines.append(self.arrow(arrow, i))
+            lines += self.axis(arrow)
         return "\n".join([*lines, "}", ""])
 
     # --- the lines above the picture ------------------------------------------------------------------------------------------
@@ -182,7 +273,11 @@ class _Writer:
 
     def box(self, box: Box, indent: str = " ") -> str:
         if box.kind == "end":
-            return f"{indent}{box.id} [shape=point, width=0.01, style=invis];"
+            ends = [box.id, *([f"{box.id}s"] if box.id in self.seeded else [])]
+            points = "".join(
+                f"{indent}{end} [shape=point, width=0.01, style=invis];" for end in ends
+            )
+            return points + (f" {{rank=same; {'; '.join(ends)}}}" if len(ends) > 1 else "")
         css = " ".join(("node", box.kind, *box.css))
         tip = quoted(box.tip or box.symbol)
         return f'{indent}{box.id} [id="{box.id}", class="{css}", {self.drawn.body(box)}, tooltip={tip}];'
@@ -215,8 +310,14 @@ class _Writer:
 
     def arrow(self, arrow: Arrow, index: int) -> str:
         colors = self.colors
-        attributes = [f"weight={arrow.weight}"]
         back = arrow.kind == "gradient"
+        rising = back and arrow.head in self.seeded
+        weight = arrow.weight
+        if (
+            arrow.head in self.seeded
+        ):  # the result goes straight down; so does the seed go up beside it, between cards
+            weight = _STRAIGHT + 10 if not back else weight if self.picture.circles else _STRAIGHT
+        attributes = [f"weight={weight}"]
         turned = (
             arrow.sideways == "after"
         )  # written from head to tail, which puts the tail on the other side
@@ -243,7 +344,15 @@ class _Writer:
             attributes.append("dir=back")
         if arrow.head in self.crowds and self.from_leaf(arrow):
             attributes.append(f"minlen={3 if self.sideways else 2}")
-        if not arrow.sideways and (arrow.label or arrow.lines or arrow.shape):
+        elif index in self.stairs or arrow.head in self.steep:
+            attributes.append("minlen=2")
+        told = (
+            not self.sideways
+            and self.boxes[arrow.head].kind == "end"
+            and self.boxes[arrow.tail].number_shown
+            and not back
+        )  # the result stands in the box, with its name
+        if not arrow.sideways and not told and (arrow.label or arrow.lines or arrow.shape):
             attributes.append(f"label=<{self.label(arrow)}>")
         attributes.append(f'class="{" ".join(("edge", arrow.kind, *arrow.css))}"')
         attributes.append(f'id="{arrow.id or f"e{index}"}"')
@@ -254,13 +363,22 @@ class _Writer:
             arrow.tail + self.port(arrow, index, "tail"),
             arrow.head + self.port(arrow, index, "head"),
         )
+        if rising:
+            head = f"{arrow.head}s"
         if turned:
             tail, head = head, tail
         return f" {tail} -> {head} [{', '.join(attributes)}];"
 
+    def axis(self, arrow: Arrow) -> list[str]:
+        """Between two circles of the chain, a line that is not drawn and keeps the chain straight: their visible lines are bows."""
+        chained = self.picture.circles and self.sideways and "spine" in arrow.css
+        if not chained or arrow.kind != "value" or self.boxes[arrow.head].kind == "end":
+            return []
+        return [f' {arrow.tail} -> {arrow.head} [class="axis", style=invis, weight=500];']
+
     def from_leaf(self, arrow: Arrow) -> bool:
         return (
-            self.boxes[arrow.tail].kind in ("data", "parameter", "constant")
+            self.boxes[arrow.tail].kind in ("data", "parameter", "constant", "elsewhere")
             and not arrow.sideways
             and not arrow.head_port
         )
@@ -268,6 +386,15 @@ class _Writer:
     def port(self, arrow: Arrow, index: int, end: str) -> str:
         """Where a line meets a card: the header row or a gradient row, on the side it comes from."""
         port = arrow.tail_port if end == "tail" else arrow.head_port
+        side = arrow.tail if end == "tail" else arrow.head
+        if side in self.drawn.twins and "spine" in arrow.css and not arrow.sideways:
+            return f":y{arrow.kind[0]}:e" if end == "tail" else f":x{arrow.kind[0]}:w"
+        if end == "head" and index in self.stairs:
+            return f":e{self.stairs[index]}:w"
+        if end == "tail" and index in self.stairs and not port:
+            return ":e"
+        if end == "tail" and index in self.lanes:
+            return f":s{self.lanes[index]}:e"
         if self.picture.circles or arrow.sideways:
             return ""
         if (
@@ -281,7 +408,7 @@ class _Writer:
                 or self.boxes[arrow.head].kind not in (*_CHAINED, "end")
             ):
                 return ""
-            lane = arrow.kind[0]
+            lane = "s" if "seed" in arrow.css else arrow.kind[0]
             return (
                 f":b{lane}:s"
                 if end == "tail"
@@ -324,9 +451,17 @@ class _Writer:
                     [row(face + font(arrow.shape, 10, shape_ink)), '<TR><TD HEIGHT="2"></TD></TR>']
                 )
             size = 13 if arrow.kind == "value" else 10
-            return table([row(font(words, size, ink)), '<TR><TD HEIGHT="2"></TD></TR>'], 0)
+            apart = '<TD WIDTH="6"></TD>' if arrow.head in self.seeded else ""  # from the seed
+            cell = row(font(words, size, ink)).removesuffix("</TR>") + f"{apart}</TR>"
+            return table([cell, '<TR><TD HEIGHT="2"></TD></TR>'], 0)
         ink = "transparent" if arrow.state == "hidden" else colors.gradient
         rows = []
+        if (
+            self.boxes[arrow.tail].kind == "parameter" and len(arrow.label) == 2
+        ):  # a share, in one line
+            share, product = arrow.label
+            cell = font(gap + share, 12, ink, style="B") + font(f" = {product}", 11, ink)
+            return table([row(cell, LEFT), '<TR><TD HEIGHT="3"></TD></TR>'])
         for i, words in enumerate(arrow.label):
             cell = font(gap + words, 12 if i == 0 else 11, ink, style="B" if i == 0 else "")
             if i == 0 and arrow.shape:

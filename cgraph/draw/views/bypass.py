@@ -75,7 +75,7 @@ def _one(picture: Picture, builder: Builder, card: Card, fused: Node) -> Picture
     said = () if builder.inside else (word,)
     onward = Arrow(
         id, loss, "value", said, "" if scalar or builder.inside else builder.shape(logit), tail_port="h", head_port="h", weight=50,
-        tip=f"{probability} is what the loss compares with {labels}",
+        tip=f"{probability} is what the loss compares with {labels}", css=("spine",),
     )  # fmt: skip
     arrows: list[Arrow] = []
     for arrow in picture.arrows:

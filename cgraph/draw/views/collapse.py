@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cgraph.draw.model import groups, text
+from cgraph.draw.model import expression, groups, text
 from cgraph.draw.model.build import Builder
 from cgraph.draw.model.diagram import Arrow, Box, Group, Picture, replace
 from cgraph.draw.model.extent import WIDEST, width
@@ -33,6 +33,7 @@ FEW_UNSCOPED = 46  # the same where there are no scopes to collapse
 _NAMED = 6  # names of leaves that stand together
 _APART = 3  # leaves of one kind with the same users that are drawn one by one
 LEAVES = {"parameter": "parameters", "input": "inputs", "constant": "constants"}
+_BRIEF = 36  # characters of a formula among them
 _STEM = re.compile(r"[^\W\d_]{1,12}")
 
 
@@ -246,7 +247,8 @@ class Overview:
         if unit.kind in LEAVES and not unit.path and not self.neuron:
             return self._leaves(unit)
         if unit.kind == "card":
-            return builder.op(unit.cards[0])
+            card = builder.op(unit.cards[0])
+            return replace(card, formula=expression.shorten(card.formula, _BRIEF))
         return self._scope(unit)
 
     def _leaves(self, unit: Unit) -> Box:
@@ -288,7 +290,13 @@ class Overview:
         n = sum(node.kind == "input" for node in unit.nodes)
         if n:
             words.append(_plural(n // per, "input"))
-        notes.append(" · ".join(w for w in words if w) + each)
+        content, *rest = [w for w in words if w] or [""]
+        if content and rest and unit.cards and not self.neuron:
+            notes.append(content)  # in two lines: boxes stand beside one another
+            content = " · ".join(rest)
+        else:
+            content = " · ".join((content, *rest))
+        notes.append(content + each)
         value, total = self._by_step(unit) if unit.id in self.loops else self._largest(unit)
         badge, health = worst(builder, unit.nodes)
         tone = {"parameter": "parameter", "input": "data", "constant": "constant"}.get(
@@ -376,6 +384,7 @@ class Overview:
                         self.loops.setdefault(unit.id, []).append(operand)
         self.above = self._above(over)
         rank = {unit.id: i for i, unit in enumerate(self.units.values()) if unit.cards}
+        self.drawn_alone = {u.id: u.cards for u in self.units.values() if u.kind == "card"}
         main: dict[str, str] = {}  # the tail of the line that goes straight on
         for tail, head in over:
             if tail in rank and rank[tail] > rank.get(main.get(head, ""), -1):
@@ -391,12 +400,25 @@ class Overview:
                 found += self._many(tail, head, sources, len(uses))
             if main.get(head) == tail:
                 found = [
-                    replace(a, css=("spine",), weight=1000)
-                    if (a.tail, a.head) == (tail, head)
-                    else a
+                    self._straight(a, sources[0]) if (a.tail, a.head) == (tail, head) else a
                     for a in found
                 ]
         return found
+
+    def _straight(self, arrow: Arrow, source: Node) -> Arrow:
+        """An arrow of the chain: at a card with local gradients it runs from header to header, or from row to row."""
+        first, last = (
+            cards[0] if cards and self.builder.rows(cards[0]) else None
+            for cards in (self.drawn_alone.get(arrow.tail), self.drawn_alone.get(arrow.head))
+        )
+        value = arrow.kind == "value"
+        return replace(
+            arrow,
+            css=("spine",),
+            weight=1000,
+            tail_port="" if first is None else "h" if value else "g0",
+            head_port="" if last is None else "h" if value else self.builder.row_of(source, last),
+        )
 
     def loop_arrows(self) -> list[Arrow]:
         """From a folded chain of steps back to itself: the value that the next step starts with, and its gradient."""

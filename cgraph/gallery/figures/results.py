@@ -113,9 +113,8 @@ def fan_out() -> None:
         "extra_fan_out",
         cg.draw(
             y.backward(),
-            view="expanded",
             title="x is used three times in y = x·x + x",
-            caption="each use sends back its own share; the shares are added up in the node",
+            caption="each use sends back its own share along its own arrow; x adds them up",
         ),
     )
 
