@@ -10,7 +10,7 @@ from functools import partial
 
 from cgraph.draw.model.diagram import Box
 from cgraph.draw.model.metrics import width as text_width
-from cgraph.draw.output.markup import LEFT, WIDE, font, framed, mono, row, table, tinted
+from cgraph.draw.output.markup import LEFT, WIDE, fixed, font, framed, mono, row, table, tinted
 from cgraph.draw.output.theme import SERIF, Palette
 
 _STRIP = 9  # points, for a value that comes in beside the chain
@@ -172,7 +172,7 @@ class BoxWriter:
                 )
                 for kind in "vg"
             )
-            inner = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" FIXEDSIZE="TRUE" WIDTH="2" HEIGHT="{2 * round(self.apart)}">{places}</TABLE>'
+            inner = fixed(places, 2, 2 * round(self.apart))
             sides.append(f'<TD ROWSPAN="{rows}" CELLPADDING="0" WIDTH="1">{inner}</TD>')
         return f"<TR>{sides[0]}{first.removeprefix('<TR>').removesuffix('</TR>')}{sides[1]}</TR>"
 
@@ -359,7 +359,4 @@ def _lanes(port: str, many: int, apart: int, rows: int) -> str:
 def _posts(end: str, apart: int) -> str:
     """Where the lines of a chain from top to bottom meet a card: gradients, values, and the seed."""
     posts = "".join(f'<TD PORT="{end}{kind}" WIDTH="{apart}" HEIGHT="1"></TD>' for kind in "gvs")
-    return row(
-        f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" FIXEDSIZE="TRUE" WIDTH="{3 * apart}" HEIGHT="1"><TR>{posts}</TR></TABLE>',
-        'CELLPADDING="0"',
-    )
+    return row(fixed(f"<TR>{posts}</TR>", 3 * apart, 1), 'CELLPADDING="0"')

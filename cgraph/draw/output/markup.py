@@ -48,6 +48,12 @@ def table(rows: Iterable[str], padding: int = 1) -> str:
     return _TABLE.format(padding, "".join(rows))
 
 
+def fixed(rows: str, width: float, height: float) -> str:
+    """A table of a size that nothing stretches."""
+    size = f'FIXEDSIZE="TRUE" WIDTH="{width:g}" HEIGHT="{height:g}"'
+    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" {size}>{rows}</TABLE>'
+
+
 def row(cell: str, attributes: str = "") -> str:
     return f"<TR><TD{' ' + attributes if attributes else ''}>{cell}</TD></TR>"
 
