@@ -78,6 +78,7 @@ class Program:
         self._specialized: dict[Any, Specialized] = {}
         self._latest: Specialized | None = None
         self._call: Callable[..., Any] | None = None
+        self._call_kept: Callable[..., Any] | None = None
         self._derived: Derived | None = None
         try:
             self._derived = derive(self.outputs, self.gradients or [], self.leaves)
@@ -110,20 +111,25 @@ class Program:
             ShapeError: when a value has not the shape of its input.
             DTypeError: when a value would lose information in the dtype of its input.
         """
-        self._check_count(args)
-        if out is None and (self.copy if copy is None else copy) and self._call is not None:
-            results = self._call(*args)
+        if len(args) != len(self.inputs):
+            self._check_count(args)
+        fresh = self.copy if copy is None else copy
+        if out is None:
+            call = self._call if fresh else self._call_kept
+            results = MISS if call is None else call(*args)
             if results is not MISS:
                 return results
         special, values = self._bind(args)
         if out is not None:
             outputs = self._given(special, out)
-        elif self.copy if copy is None else copy:
+        elif fresh:
             outputs = special.fresh()
         else:
             if special.kept is None:
                 special.kept = special.fresh()
             outputs = special.kept
+            if self._call_kept is None:
+                self._call_kept = self._quick(special, outputs)
         return self._dress(special, special.run(values, outputs), out)
 
     def _check_count(self, args: Sequence[Any]) -> None:
@@ -160,9 +166,13 @@ class Program:
 
     def _use(self, special: Specialized) -> None:
         """Take a specialisation for the next calls."""
-        slopes = None if self.gradients is None else self._one_gradient
         self._latest = special
-        self._call = quick_call(
+        self._call, self._call_kept = self._quick(special), None
+
+    def _quick(self, special: Specialized, kept: Sequence[Any] | None = None) -> Callable[..., Any]:
+        """The quick way through a call, into new arrays or into those that are kept."""
+        slopes = None if self.gradients is None else self._one_gradient
+        return quick_call(
             special.function,
             special.pool,
             special.emitted.memory.make,
@@ -171,6 +181,7 @@ class Program:
             special.graph.outputs,
             special.emitted.written,
             (self._one_output, len(self.outputs), slopes),
+            kept,
         )
 
     def _title(self, shapes: Sequence[Shape]) -> str:

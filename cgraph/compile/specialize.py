@@ -21,7 +21,14 @@ from cgraph.compile.ir import Graph, Shape, Value, is_number
 from cgraph.compile.ir.lower import lower
 from cgraph.compile.loop import name_cotangents
 from cgraph.compile.passes.algebra import Algebra, factored
-from cgraph.compile.passes.finishing import flattened, folded, sums_as_products
+from cgraph.compile.passes.finishing import (
+    added_where_they_lie,
+    flattened,
+    folded,
+    sums_as_products,
+    turned,
+    with_shared_multiples,
+)
 from cgraph.compile.passes.recompute import arriving_at, recomputed
 from cgraph.compile.passes.trigonometry import by_tangents
 from cgraph.compile.ranges import without_needless_guards
@@ -114,6 +121,7 @@ class Specialized:
             value.origin = leaf
             values[leaf] = value
             arguments.append(value)
+        builder.outward = not derived.gradients
         forward = lower(builder, derived.outputs, values)
         lowered_forward = set(values)
         builder.outward = True
@@ -127,7 +135,16 @@ class Specialized:
         passes = (
             (folded,)
             if backend == "numba"
-            else (folded, without_needless_guards, by_tangents, sums_as_products, flattened)
+            else (
+                folded,
+                without_needless_guards,
+                by_tangents,
+                sums_as_products,
+                turned,
+                flattened,
+                with_shared_multiples,
+                added_where_they_lie,
+            )
         )
         for rewritten in passes:
             results = rewritten(builder, results)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 import threading
 import traceback
 from typing import Any
@@ -242,3 +243,78 @@ def test_fast_is_off_by_a_unit_of_the_logit() -> None:
     np.testing.assert_allclose(slope, root.backward().grad(z), rtol=1e-14, atol=1e-306)
     with pytest.raises(ValueError, match="accuracy"):
         cg.compile(losses, accuracy="sloppy")
+
+
+def rosenbrock(x: Any) -> Any:
+    return cg.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
+
+
+@pytest.mark.parametrize("n", [2, 3, 7, 50])
+def test_second_derivatives(n: int) -> None:
+    """Hessian and product with it, against SciPy's own and against central differences of its gradient."""
+    scipy = pytest.importorskip("scipy.optimize")
+    rng = np.random.default_rng(n)
+    at, direction = rng.normal(size=n), rng.normal(size=n)
+    x, v = cg.parameter("x", at), cg.input("v", direction)
+    product = cg.compile(cg.hvp(rosenbrock(x), x, v), inputs=[x, v])
+    matrix = cg.compile(cg.hessian(rosenbrock(x), x), inputs=[x])
+    wanted = scipy.rosen_hess(at)
+    for _ in range(2):
+        np.testing.assert_allclose(matrix(at), wanted, rtol=1e-13, atol=1e-10)
+        np.testing.assert_allclose(product(at, direction), wanted @ direction, rtol=1e-12, atol=1e-9)
+    np.testing.assert_array_equal(product(at, direction, copy=False), product(at, direction))
+    other = rng.normal(size=n)
+    np.testing.assert_allclose(matrix(other, copy=False), scipy.rosen_hess(other), rtol=1e-13, atol=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (40, 30), (300, 300), (2, 3, 4)])
+def test_outputs_in_another_order_of_axes(shape: tuple[int, ...]) -> None:
+    """Transposed results, of products, sums and what is added into zeros; handed out twice, too."""
+    rng = np.random.default_rng(0)
+    a = cg.parameter("a", rng.normal(size=shape))
+    axes = tuple(np.roll(np.arange(len(shape)), 1).tolist())
+    turned = cg.transpose(cg.exp(a) + 1.0, axes)
+    placed = cg.gradient(cg.sum(cg.square(a[1:])) + cg.sum(cg.exp(a[..., :-1])), [a])[0]
+    both = cg.transpose(placed, axes)
+    product = cg.transpose(a[..., 0] @ cg.transpose(a[..., 1])) if len(shape) == 3 else a.T
+    outputs = [turned, both, placed, turned * 2.0, product, both]
+    program = cg.compile(outputs, inputs=[a])
+    run = cg.run(outputs)
+    for options in ({}, {"copy": False}):
+        for found, node in zip(program(a.value, **options), outputs, strict=True):
+            np.testing.assert_allclose(found, run.value(node), rtol=1e-14, atol=1e-15)
+            assert found.flags.c_contiguous
+
+
+def test_a_part_is_added_where_it_lies() -> None:
+    """Sums of parts among zeros: one by one, two that overlap, single entries, and an array that is needed afterwards."""
+    rng = np.random.default_rng(1)
+    x = cg.parameter("x", rng.normal(size=(6, 5)))
+    y = cg.exp(x)
+    parts = cg.sum(cg.square(y[1:4])) + cg.sum(y[2:, ::2] ** 3) + y[0, 0] * y[-1, -1] + cg.sum(y)
+    loss = parts + cg.sum(cg.tanh(y) * y)
+    slope = cg.gradient(loss, [x])[0]
+    again = slope + y
+    program = cg.compile([loss, slope, again], inputs=[x])
+    run = cg.run([loss, slope, again])
+    for found, node in zip(program(x.value), (loss, slope, again), strict=True):
+        np.testing.assert_allclose(found, run.value(node), rtol=1e-13)
+
+
+def test_a_named_node_stays_in_one_piece() -> None:
+    """Constants travel in a program without gradients, but not out of what has a name."""
+    x = cg.input("x", shape=(30,))
+    half = cg.multiply(x, 0.5, name="half")
+    program = cg.compile(cg.exp(half * half * 3.0), inputs=[x])
+    assert re.search(r"multiply\(x, half_?\d*, half", program.source) or ", half)" in program.source
+    data = np.linspace(-2.0, 2.0, 30)
+    np.testing.assert_allclose(program(data), np.exp(0.75 * data**2), rtol=1e-15)
+
+
+def test_open_sizes_without_copies() -> None:
+    x = cg.input("x", shape=(None,))
+    program = cg.compile(cg.exp(x), inputs=[x], copy=False)
+    for n in (3, 5, 3, 5, 5):
+        data = np.linspace(0.0, 1.0, n)
+        np.testing.assert_array_equal(program(data), np.exp(data))
+    assert program(data) is program(data)

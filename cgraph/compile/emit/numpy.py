@@ -19,7 +19,7 @@ import numpy as np
 from cgraph.compile.emit.names import Names, number_name, spoken
 from cgraph.compile.emit.numbers import ATOM, ONCE, SUM, spelled, written
 from cgraph.compile.emit.numpy_tiles import write_group
-from cgraph.compile.ir import BOOL, ELEMENTWISE, VIEWS, Graph, Value, is_number, order, ufunc
+from cgraph.compile.ir import BOOL, ELEMENTWISE, VIEWS, Graph, Value, is_number, order, ufunc, users
 from cgraph.compile.ir.builder import thawed
 from cgraph.compile.passes.allocate import Allocation, allocate
 from cgraph.compile.passes.schedule import schedule
@@ -33,6 +33,7 @@ KEYWORD_OUT = frozenset({"maximum", "minimum", "fmin"})
 SAME_NUMBER = frozenset({"reshape", "transpose", "broadcast"})
 MOST_RECIPROCAL = 1000  # entries up to which NumPy's reciprocal is not slower than its division
 MOST_MASKED = 1000  # entries up to which two copies are faster than `where`, which makes an array
+MOST_ACROSS = 512  # entries up to which an output is written in another order of axes
 WIDTH = 100  # of the list of a program's arrays
 MOST_BLAS = 4096  # entries up to which a product is so short that the way to BLAS matters
 MOST_INLINE = 8  # operations in one expression
@@ -104,6 +105,10 @@ class NumpyEmitter:
         )  # matrices that BLAS multiplies, and what it makes of them
         self.filled: dict[Any, str] = {}  # number and dtype -> a piece full of it, inside a group
         self.lasting: set[Value] = set()  # arrays that exist as long as the workspace does
+        self.turned: dict[
+            Value, Value
+        ] = {}  # transposed outputs, of what is computed in their memory
+        self.parts: dict[Value, str] = {}  # the part of such an array that something is put into
 
     # --- the whole --------------------------------------------------------------------------------
 
@@ -114,12 +119,20 @@ class NumpyEmitter:
         for value in graph.arguments:
             self.name(value, value.label or "x")
         direct = self._direct_outputs()
+        beneath = self._beneath_outputs(direct)
+        elsewhere = {**direct, **beneath}
         steps = tiled(values, graph.outputs)
-        self.lay_out(steps, direct, graph.outputs)
-        self.name_all(values)
+        self.lay_out(steps, elsewhere, graph.outputs)
+        self.name_all([v for v in values if v not in beneath or v in self.turned.values()])
+        for value, over in beneath.items():
+            # An output that shows another in turn is called as that one is, which is a view of what is handed out.
+            self.named[value] = self.named[self.turned.get(over, over)]
         for value in values:
             if value not in self.passing:
-                self._make_room(value, direct)
+                self._make_room(value, elsewhere)
+        for output, inner in self.turned.items():
+            back = tuple(np.argsort(output.params).tolist())
+            self.say(inner, f"{self.named[output]}{_transposed(back)}")
         self.statements(steps)
         results = self._outputs(direct)
         self._assemble(title, results, direct)
@@ -166,13 +179,43 @@ class NumpyEmitter:
                 found[value] = i
         return found
 
+    def _beneath_outputs(self, direct: Mapping[Value, int]) -> dict[Value, Value]:
+        """What lies where an output will be: value -> the output.
+
+        What something is added to, on the way to an output, and what an output shows in another order of axes.
+        """
+        outputs = self.graph.outputs
+        used = users(order(outputs))
+        taken = {*outputs, *direct}
+        found: dict[Value, Value] = {}
+
+        def free(value: Value) -> bool:
+            return self.owned(value) and value not in taken and value not in found
+
+        for output in dict.fromkeys(outputs):
+            value = output
+            if value.op == "transpose" and value not in direct and free(value.args[0]):
+                inner = value.args[0]
+                # A product is written row by row; and of what is not small, a copy costs less than a write across the rows.
+                if inner.op not in {*ELEMENTWISE, "add_at"} or inner.size > MOST_ACROSS:
+                    continue
+                self.turned[output] = value = inner
+                found[inner] = output
+            elif output not in direct:
+                continue
+            while value.op == "add_at" and len(used[value.args[0]]) == 1 and free(value.args[0]):
+                value = value.args[0]
+                found[value] = output
+        return found
+
     def _outputs(self, direct: dict[Value, int]) -> list[str]:
         results = []
-        for i, value in enumerate(self.graph.outputs):
+        outputs = self.graph.outputs
+        for i, value in enumerate(outputs):
             self.out.written.append(not is_number(value))
             if is_number(value):
                 results.append(self.ref(value))
-            elif direct.get(value) == i:
+            elif direct.get(value) == i or (value in self.turned and value not in outputs[:i]):
                 results.append(self.named[value])
             else:
                 name = self.names.fresh(f"out{i}")
@@ -287,11 +330,16 @@ class NumpyEmitter:
                 self.out.namespace[columns] = array.T
             return
         if self.owned(value):
-            self.contiguous.add(value)
+            if value not in self.turned.values():
+                self.contiguous.add(value)
             if value not in direct:
                 self.lasting.add(value)
                 memory.buffer(name, self.out.allocation.offsets[value], value.shape, value.dtype)
                 self.workspace.append(name)
+                if value.op in ("place", "add_at"):
+                    part = self.parts[value] = self.names.fresh(f"{name}_part")
+                    memory.view(part, name, "index", thawed(value.params))
+                    self.workspace.append(part)
         elif value.op in VIEWS:
             source = value.args[0]
             if value.op == "reshape" and source in self.contiguous:
@@ -359,7 +407,7 @@ class NumpyEmitter:
             return
         if self.same_number(value):
             return
-        if value in self.lasting and value.op in VIEWS:
+        if value in self.turned or (value in self.lasting and value.op in VIEWS):
             return
         if value.op == "call":
             self._call(value)
@@ -546,8 +594,7 @@ class NumpyEmitter:
         self.say(value, f"{self.array(value.args[0])}.reshape({value.shape})")
 
     def _transpose(self, value: Value) -> None:
-        plain = value.params == tuple(range(len(value.params)))[::-1]
-        self.say(value, f"{self.array(value.args[0])}" + (".T" if plain else f".transpose({value.params})"))  # fmt: skip
+        self.say(value, f"{self.array(value.args[0])}{_transposed(value.params)}")
 
     def _index(self, value: Value) -> None:
         self.say(value, f"{self.array(value.args[0])}[{key_text(value.params)}]")
@@ -555,7 +602,20 @@ class NumpyEmitter:
     def _place(self, value: Value) -> None:
         name = self.named[value]
         self.write(value, f"{name}.fill(0)")
-        self.write(value, f"{name}[{key_text(value.params)}] = {self.ref(value.args[0])}")
+        if value in self.parts and value.args[0].op != "literal":
+            self.write(value, f"copyto({self.parts[value]}, {self.ref(value.args[0])})")
+        else:
+            self.write(value, f"{name}[{key_text(value.params)}] = {self.ref(value.args[0])}")
+
+    def _add_at(self, value: Value) -> None:
+        name, (x, y) = self.named[value], value.args
+        if self.ref(x) != name and self.out.allocation.in_place.get(value) is not x:
+            self.write(value, f"copyto({name}, {self.ref(x)})")
+        part = self.parts.get(value)
+        if part is None:
+            part = self.names.fresh("part")
+            self.write(value, f"{part} = {name}[{_as_view(value)}]")
+        self.write(value, f"add({part}, {self.operand(y)}, {part})")
 
     def _join(self, value: Value) -> None:
         start = 0
@@ -601,6 +661,15 @@ def key_text(key: tuple[Any, ...]) -> str:
         else:
             parts.append("..." if k is Ellipsis else str(k))
     return ", ".join(parts) if parts else "()"
+
+
+def _transposed(axes: tuple[int, ...]) -> str:
+    return ".T" if axes == tuple(range(len(axes)))[::-1] else f".transpose({axes})"
+
+
+def _as_view(value: Value) -> str:
+    """The index of a part, with an ellipsis, so that even a single entry is a view."""
+    return key_text(value.params if Ellipsis in value.params else (*value.params, Ellipsis))
 
 
 __all__ = ["Emitted", "NumpyEmitter", "key_text"]

@@ -49,6 +49,9 @@ class Builder:
         shape = np.broadcast_shapes(*(a.shape for a in inner))
         return (op, *map(id, inner), None, shape, args[-1].dtype) in self.table
 
+    def stays(self, value: Value) -> None:
+        """Keep the value of a named node in one piece, for a builder that would take it apart."""
+
     def hint(self, word: str, of: Value, value: Value) -> Value:
         """The value, which the source calls by this word, with the number of what it belongs to: e1 on the way to A1."""
         if not value.hint and value.args:

@@ -40,6 +40,7 @@ def lower(b: Builder, roots: Sequence[Node], values: dict[Node, Value]) -> list[
         value = lower_op(b, node.op, node, args)
         if node.name and not value.label:
             value.label = node.basename or ""
+            b.stays(value)
         values[node] = value
     b.origin = None
     return [values[root] for root in roots]

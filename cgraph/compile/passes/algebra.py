@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from cgraph.compile.ir import DType, Shape, Value
-from cgraph.compile.ir.builder import Builder, unbroadcast
+from cgraph.compile.ir.builder import Builder, thawed, unbroadcast
 
 # Factors that may travel: products of intermediate results with them neither overflow nor vanish before the others would.
 MODEST = (1e-9, 1e9)
@@ -25,7 +25,9 @@ class Algebra(Builder):
     """A builder that moves scalar factors outward.
 
     Attributes:
-        outward: whether factors travel; switched on for the way back, where everything is linear in the upstream gradient.
+        outward: whether factors travel; switched on for the way back, where everything is linear in the upstream gradient, and where there
+            is no way back.
+        staying: values that have a name on the way forward, whose factors stay with them, so that they are there to be read.
         growing: whether they also travel to where there are more entries to multiply; worth it where a learning rate takes them in.
     """
 
@@ -33,6 +35,10 @@ class Algebra(Builder):
         super().__init__()
         self.outward = False
         self.growing = False
+        self.staying: set[Value] = set()
+
+    def stays(self, value: Value) -> None:
+        self.staying.add(value)
 
     # --- factors ----------------------------------------------------------------------------------
 
@@ -43,6 +49,8 @@ class Algebra(Builder):
         inner, own = factored(x)
         if own != 1.0 and modest(own * factor):
             return self.scale(inner, own * factor)
+        if x.op == "place":  # there are fewer entries inside
+            return self.make("place", (self.scale(x.args[0], factor),), x.params, x.shape, x.dtype)
         if factor == -1.0:
             if x.op == "subtract":
                 return self.make("subtract", (x.args[1], x.args[0]), None, x.shape, x.dtype)
@@ -52,7 +60,7 @@ class Algebra(Builder):
     def _loose(self, x: Value, result: Shape) -> tuple[Value, float]:
         """The operand of an operation with a factor that may travel past it, or with none."""
         inner, factor = factored(x)
-        if factor == 1.0 or not self.outward or not modest(factor):
+        if factor == 1.0 or not self.outward or not modest(factor) or x in self.staying:
             return x, 1.0
         if not self.growing and math.prod(result) > 4 * max(inner.size, 1000):
             return x, 1.0
@@ -119,6 +127,9 @@ class Algebra(Builder):
         )
 
     def _add(self, shape: Shape, dtype: DType, a: Value, b: Value) -> Value | None:
+        if a.op == b.op == "place" and a.params == b.params:
+            inner = self.elementwise("add", a.args[0], b.args[0])
+            return self.place(inner, thawed(a.params), shape)
         (x, c), (y, d) = factored(a), factored(b)
         if x is y and modest(c + d):
             return self.scale(x, c + d)
@@ -196,6 +207,8 @@ class Algebra(Builder):
         (x, c), (y, d) = self._loose(a, shape), self._loose(b, shape)
         if x is not a or y is not b:
             return self.scale(self.matmul(x, y, shape), c * d)
+        if _identity(a) or _identity(b):
+            return b if _identity(a) else a
         return super().matmul(a, b, shape)
 
     # --- what a factor passes without noticing ------------------------------------------------------
@@ -218,6 +231,13 @@ def factored(x: Value) -> tuple[Value, float]:
     if x.op == "multiply" and x.args[1].op == "literal":
         return x.args[0], x.args[1].params
     return (x.args[0], -1.0) if x.op == "negative" else (x, 1.0)
+
+
+def _identity(x: Value) -> bool:
+    """Whether a value is the identity matrix, as the directions of a Hessian are."""
+    if x.op != "constant" or len(x.shape) != 2 or x.shape[0] != x.shape[1]:
+        return False
+    return bool(np.array_equal(x.params, np.eye(x.shape[0])))
 
 
 def _matrix(x: Value) -> Value | None:

@@ -127,9 +127,14 @@ def _overwritten(
     value: Value, i: int, plan: Allocation, owned: Callable[[Value], bool]
 ) -> Value | None:
     """An operand whose memory the result can take: entry by entry, of the same kind, used here for the last time."""
-    if value.op not in ELEMENTWISE or value.op == "cast":
+    if value.op == "add_at":
+        candidates = value.args[:1]
+        if value.args[1] is value.args[0]:
+            return None
+    elif value.op not in ELEMENTWISE or value.op == "cast":
         return None
-    candidates = value.args[2:] if value.op == "select" else value.args
+    else:
+        candidates = value.args[2:] if value.op == "select" else value.args
     for arg in candidates:
         if (
             arg.shape == value.shape

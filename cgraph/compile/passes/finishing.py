@@ -22,6 +22,7 @@ from cgraph.compile.ir import (
     users,
 )
 from cgraph.compile.ir.builder import Builder, thawed
+from cgraph.compile.passes.algebra import factored
 
 Rule = Callable[[Value, tuple[Value, ...]], Value | None]
 
@@ -29,9 +30,14 @@ Rule = Callable[[Value, tuple[Value, ...]], Value | None]
 MOST_TERMS = 4096
 
 
-def rebuilt(b: Builder, roots: Sequence[Value], rule: Rule) -> list[Value]:
-    """The roots, with `rule` (a value and its new operands -> what to put in its place, or None) applied to every value below."""
-    new: dict[Value, Value] = {}
+def rebuilt(
+    b: Builder, roots: Sequence[Value], rule: Rule, new: dict[Value, Value] | None = None
+) -> list[Value]:
+    """The roots, with `rule` (a value and its new operands -> what to put in its place, or None) applied to every value below.
+
+    `new` is filled with what stands for each value, for rules that look further than at operands.
+    """
+    new = {} if new is None else new
     for value in order(roots):
         args = tuple([new[a] for a in value.args])
         found = rule(value, args)
@@ -151,6 +157,59 @@ def sums_as_products(b: Builder, roots: Sequence[Value]) -> list[Value]:
             return b.matmul(x, b.broadcast(b.literal(1.0, x.dtype), x.shape[1:]), value.shape)
         if ndim == 2 and value.params == (0,):
             return b.matmul(b.broadcast(b.literal(1.0, x.dtype), x.shape[:1]), x, value.shape)
+        return None
+
+    return rebuilt(b, roots, rule)
+
+
+def turned(b: Builder, roots: Sequence[Value]) -> list[Value]:
+    """(A B)ᵀ as Bᵀ Aᵀ, whose transposes cost nothing."""
+    used = users(order(roots))
+
+    def rule(value: Value, args: tuple[Value, ...]) -> Value | None:
+        product = args[0] if value.op == "transpose" else value
+        if product.op != "matmul" or value.op != "transpose" or len(used[value.args[0]]) != 1:
+            return None
+        if any(len(a.shape) != 2 for a in product.args):
+            return None
+        left, right = [b.transpose(a, (1, 0)) for a in product.args[::-1]]
+        return b.make("matmul", (left, right), None, value.shape, value.dtype)
+
+    return rebuilt(b, roots, rule)
+
+
+def with_shared_multiples(b: Builder, roots: Sequence[Value]) -> list[Value]:
+    """c (x y) as (c x) y, where c x is there anyway."""
+    values = order(roots)
+    used = users(values)
+    multiples = {(v.args[0], v.args[1].literal): v for v in values if v.op == "multiply" and v.args[1].op == "literal"}  # fmt: skip
+    new: dict[Value, Value] = {}
+
+    def rule(value: Value, args: tuple[Value, ...]) -> Value | None:
+        product, c = factored(value)
+        if product.op != "multiply" or product is value or len(used[product]) != 1:
+            return None
+        for x, y in (product.args, product.args[::-1]):
+            shared = multiples.get((x, c))
+            if shared is not None and shared in new and y in new and shared.shape == x.shape:
+                return b.make("multiply", (new[shared], new[y]), None, value.shape, value.dtype)
+        return None
+
+    return rebuilt(b, roots, rule, new)
+
+
+def added_where_they_lie(b: Builder, roots: Sequence[Value]) -> list[Value]:
+    """x + y in a place among zeros as x with y added there: no zeros are written, and none added."""
+    used = users(order(roots))
+
+    def rule(value: Value, args: tuple[Value, ...]) -> Value | None:
+        if value.op != "add" or is_number(value) or args[0].shape != args[1].shape:
+            return None
+        for k in (1, 0):
+            old, new = value.args[k], args[k]
+            if old.op == new.op == "place" and len(used[old]) == 1:
+                pair = (args[1 - k], new.args[0])
+                return b.make("add_at", pair, new.params, value.shape, value.dtype)
         return None
 
     return rebuilt(b, roots, rule)

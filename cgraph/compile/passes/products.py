@@ -66,7 +66,6 @@ def as_gemm(b: Builder, roots: Sequence[Value], state: Mapping[Value, Value]) ->
         return b.make("gemm", args, (alpha, beta), value.shape, value.dtype)
 
     def rule(value: Value, args: tuple[Value, ...]) -> Value | None:
-        new.update(zip(value.args, args, strict=True))
         found = update(value)
         if found is not None:
             c, beta, x, alpha = found
@@ -77,4 +76,4 @@ def as_gemm(b: Builder, roots: Sequence[Value], state: Mapping[Value, Value]) ->
                 return gemm(value, inner, alpha, (), 0.0)
         return None
 
-    return rebuilt(b, roots, rule)
+    return rebuilt(b, roots, rule, new)

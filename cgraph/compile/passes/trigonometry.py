@@ -11,26 +11,12 @@ textbook's (1 − h²) / (1 + h²) has none there.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from importlib import import_module
 
-from cgraph.compile.ir import FLOAT64, Value
+from cgraph.compile.ir import FLOAT64, QUICK_TANGENT, Value
 from cgraph.compile.ir.builder import Builder
 from cgraph.compile.passes import tiles
 from cgraph.compile.passes.finishing import rebuilt
-
-
-def _quick_tangent() -> bool:
-    """Whether this NumPy has its own tangent on this processor."""
-    try:
-        features = import_module("numpy._core._multiarray_umath").__cpu_features__
-    except (ImportError, AttributeError):
-        return False
-    return sys.platform == "linux" and bool(features.get("AVX512_SKX"))
-
-
-QUICK_TANGENT = _quick_tangent()
 
 
 def by_tangents(b: Builder, roots: Sequence[Value]) -> list[Value]:

@@ -28,6 +28,7 @@ def quick_call(
     outputs: Sequence[Value],
     written: Sequence[bool],
     grouping: tuple[bool, int, bool | None],
+    kept: Sequence[Any] | None = None,
 ) -> Callable[..., Any]:
     """A function of the inputs that checks, calls, and returns what `Program.__call__` does, or `MISS`.
 
@@ -37,6 +38,7 @@ def quick_call(
         leaves: those other leaves, whose values are read.
         outputs, written: the results, and which of them are arrays to be filled.
         grouping: whether the output stands alone, how many outputs there are, whether the gradient stands alone (None: there are none).
+        kept: the arrays that every call fills; None for new ones each time.
     """
     n = len(arguments) - len(leaves)
     scope: dict[str, Any] = {
@@ -83,12 +85,15 @@ def quick_call(
         values = f"{values}, {rest}"
     given = "".join(f"x{i}, " for i in range(len(arguments)))
     found = "".join(f"r{k}, " for k in range(len(outputs)))
+    if kept is not None:
+        scope["kept"] = tuple(kept)
+    given_out = f"({''.join(p + ', ' for p in places)})" if kept is None else "kept"
     lines += [
         "    try: workspace = pool.pop()",
         "    except IndexError: workspace = make()",
         "    before = silence()",
         "    try:",
-        f"        {found} = function({given}workspace, ({''.join(p + ', ' for p in places)}))",
+        f"        {found} = function({given}workspace, {given_out})",
         "    except errors: return MISS",
         "    finally:",
         "        restore(before)",
