@@ -261,10 +261,14 @@ def test_second_derivatives(n: int) -> None:
     wanted = scipy.rosen_hess(at)
     for _ in range(2):
         np.testing.assert_allclose(matrix(at), wanted, rtol=1e-13, atol=1e-10)
-        np.testing.assert_allclose(product(at, direction), wanted @ direction, rtol=1e-12, atol=1e-9)
+        np.testing.assert_allclose(
+            product(at, direction), wanted @ direction, rtol=1e-12, atol=1e-9
+        )
     np.testing.assert_array_equal(product(at, direction, copy=False), product(at, direction))
     other = rng.normal(size=n)
-    np.testing.assert_allclose(matrix(other, copy=False), scipy.rosen_hess(other), rtol=1e-13, atol=1e-10)
+    np.testing.assert_allclose(
+        matrix(other, copy=False), scipy.rosen_hess(other), rtol=1e-13, atol=1e-10
+    )
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (40, 30), (300, 300), (2, 3, 4)])
