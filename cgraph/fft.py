@@ -112,69 +112,37 @@ def _example(*shapes: tuple[int, ...]) -> Callable[[Any], Any]:
     return example
 
 
+# fmt: off
 c2c_op: Op = linear_op(
     "fft.c2c",
-    lambda p, axes, inverse, norm: _packed(
-        (np.fft.ifftn if inverse else np.fft.fftn)(_complex(p), axes=axes, norm=norm),
-        p.dtype,
-    ),
-    lambda u, p, axes, inverse, norm: c2c_op(u, axes=axes, inverse=not inverse, norm=_other(norm)),
-    shape=lambda p, axes, inverse, norm: p,
-    symbol="ℱ",
-    formula=F(
-        "ℱ $a",
-        r"\mathcal{F} $a",
-        "ℱᵀ of the upstream, the transform the other way round",
-    ),
-    example=_example((3, 2, 2)),
+    lambda p, axes, inverse, norm: _packed((np.fft.ifftn if inverse else np.fft.fftn)(_complex(p), axes=axes, norm=norm), p.dtype),
+    lambda u, p, axes, inverse, norm: c2c_op(u, axes=axes, inverse=not inverse, norm=_other(norm)), shape=lambda p, axes, inverse, norm: p,
+    symbol="ℱ", formula=F("ℱ $a", r"\mathcal{F} $a", "ℱᵀ of the upstream, the transform the other way round"), example=_example((3, 2, 2)),
 )
 r2c_op: Op = linear_op(
-    "fft.r2c",
-    lambda x, axes, norm: _packed(np.fft.rfftn(x, axes=axes, norm=norm), x.dtype),
-    _r2c_adjoint,
-    shape=_r2c_shape,
-    symbol="ℱ",
-    formula=F(
-        "ℱ $a, half of it",
-        r"\mathcal{F} $a",
-        "ℱᵀ of the upstream, the transform the other way round",
-    ),
-    example=_example((2, 4)),
+    "fft.r2c", lambda x, axes, norm: _packed(np.fft.rfftn(x, axes=axes, norm=norm), x.dtype), _r2c_adjoint, shape=_r2c_shape, symbol="ℱ",
+    formula=F("ℱ $a, half of it", r"\mathcal{F} $a", "ℱᵀ of the upstream, the transform the other way round"), example=_example((2, 4)),
 )
 c2r_op: Op = linear_op(
-    "fft.c2r",
-    lambda p, axes, n, norm: np.asarray(
-        np.fft.irfftn(_complex(p), [*(p.shape[i] for i in axes[:-1]), n], axes, norm),
-        p.dtype,
-    ),
-    _c2r_adjoint,
-    shape=_c2r_shape,
-    symbol="ℱ⁻¹",
-    formula=F(
-        "ℱ⁻¹ $a, real",
-        r"\mathcal{F}^{-1} $a",
-        "ℱ⁻ᵀ of the upstream, the transform the other way round",
-    ),
+    "fft.c2r", lambda p, axes, n, norm: np.asarray(np.fft.irfftn(_complex(p), [*(p.shape[i] for i in axes[:-1]), n], axes, norm), p.dtype),
+    _c2r_adjoint, shape=_c2r_shape, symbol="ℱ⁻¹",
+    formula=F("ℱ⁻¹ $a, real", r"\mathcal{F}^{-1} $a", "ℱ⁻ᵀ of the upstream, the transform the other way round"),
     example=_example((2, 4), ()),
 )
+# fmt: on
 
 
 def _dct_forward(x: Any, axis: int, type: int) -> Any:
     return scipy("fft", "cg.fft.dct").dct(x, type, axis=axis, norm="ortho")
 
 
+# fmt: off
 dct_op: Op = linear_op(
-    "fft.dct",
-    _dct_forward,
-    lambda u, x, axis, type: dct_op(u, axis=axis, type={2: 3, 3: 2, 4: 4}[type]),
-    shape=lambda x, axis, type: x,
-    symbol="DCT",
-    formula=F("cosine transform of $a", r"\mathcal{C} $a", "its inverse of the upstream"),
-    example=lambda rng: (
-        (rng.normal(size=(2, 4)),),
-        {"axis": 1, "type": int(rng.integers(2, 5))},
-    ),
+    "fft.dct", _dct_forward, lambda u, x, axis, type: dct_op(u, axis=axis, type={2: 3, 3: 2, 4: 4}[type]), shape=lambda x, axis, type: x,
+    symbol="DCT", formula=F("cosine transform of $a", r"\mathcal{C} $a", "its inverse of the upstream"),
+    example=lambda rng: ((rng.normal(size=(2, 4)),), {"axis": 1, "type": int(rng.integers(2, 5))}),
 )
+# fmt: on
 
 # --- a pair of nodes that is a complex array ----------------------------------------------------------------------------------------
 

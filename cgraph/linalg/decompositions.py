@@ -16,14 +16,16 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from cgraph.errors import ShapeError, UnsupportedError
+from cgraph.errors import UnsupportedError
 from cgraph.linalg.matrices import (
+    F,
     T,
     columns,
     diagonal,
     diagonal_matrix,
     example_batch,
     example_invertible,
+    example_square,
     example_symmetric,
     expand_dims,
     from_triangle,
@@ -41,6 +43,7 @@ from cgraph.linalg.matrices import (
     shape_of,
     side,
     symmetric,
+    tall,
     to_triangle,
     total,
     upper,
@@ -82,17 +85,13 @@ def _cholesky_rule(out: Any, a: Any, upper: bool) -> tuple[Any, Any]:
     return jvp, vjp
 
 
+# fmt: off
 cholesky_op: Op = row(
-    "linalg.cholesky",
-    lambda a, upper: np.linalg.cholesky(a, upper=upper),
-    _cholesky_rule,
-    shape=lambda a, upper: known_square(a),
-    symbol="chol",
-    text="L with L·Lᵀ = $a",
-    latex=r"\operatorname{chol} $a",
-    partials=("L⁻ᵀ Φ(Lᵀ·upstream) L⁻¹, on the triangle that is read",),
+    "linalg.cholesky", lambda a, upper: np.linalg.cholesky(a, upper=upper), _cholesky_rule, shape=lambda a, upper: known_square(a),
+    symbol="chol", formula=F("L with L·Lᵀ = $a", r"\operatorname{chol} $a", "L⁻ᵀ Φ(Lᵀ·upstream) L⁻¹, on the triangle that is read"),
     example=lambda rng: (_example_positive(rng), {"upper": bool(rng.random() < 0.5)}),
 )
+# fmt: on
 
 
 def cholesky(a: Any, /, *, upper: bool = False, name: str | None = None) -> Any:
@@ -158,24 +157,13 @@ def _qr_margin(a: Any) -> Any:
     return float(np.min(d / np.maximum(np.max(r, (-2, -1)), 1e-300)[..., None])) if d.size else np.inf  # fmt: skip
 
 
-def _tall(a: Shape) -> Shape:
-    if matrix(a)[-2] < a[-1]:  # type: ignore[operator]
-        raise ShapeError("at least as many rows as columns are needed")
-    return (*a[:-2], a[-2] + a[-1], a[-1])  # type: ignore[operator]
-
-
+# fmt: off
 qr_op: Op = row(
-    "linalg.qr",
-    _qr,
-    _qr_rule,
-    shape=_tall,
-    symbol="Q, R",
-    text="Q and R with Q·R = $a",
-    latex="Q R = $a",
-    partials=("(Q̄ + Q·copyltu(R·R̄ᵀ − Q̄ᵀ·Q))·R⁻ᵀ",),
-    margin=_qr_margin,
+    "linalg.qr", _qr, _qr_rule, shape=lambda a: (*tall(a)[:-2], a[-2] + a[-1], a[-1]), symbol="Q, R",
+    formula=F("Q and R with Q·R = $a", "Q R = $a", "(Q̄ + Q·copyltu(R·R̄ᵀ − Q̄ᵀ·Q))·R⁻ᵀ"), margin=_qr_margin,
     example=lambda rng: (_example_tall(rng), {}),
 )
+# fmt: on
 
 
 def qr(a: Any, mode: Literal["reduced", "complete", "r"] = "reduced", *, name: str | None = None) -> Any:  # fmt: skip
@@ -259,18 +247,14 @@ def _symmetric_margin(a: Any, lower: bool) -> Any:
     return relative_gaps(np.linalg.eigvalsh(np.asarray(a, np.float64), "L" if lower else "U"))
 
 
+# fmt: off
 eigh_op: Op = row(
-    "linalg.eigh",
-    lambda a, lower: _pack(*np.linalg.eigh(a, "L" if lower else "U")),
-    _eigh_rule,
-    shape=_with_values,
-    symbol="V, λ",
-    text="eigenvectors and eigenvalues of the symmetric $a",
-    latex=r"$a = V \operatorname{diag}(\lambda) V^T",
-    partials=("V·(diag(λ̄) + F∘(Vᵀ·V̄))·Vᵀ, F = 1/(λj − λi)",),
-    margin=_symmetric_margin,
+    "linalg.eigh", lambda a, lower: _pack(*np.linalg.eigh(a, "L" if lower else "U")), _eigh_rule, shape=_with_values, symbol="V, λ",
+    formula=F("eigenvectors and eigenvalues of the symmetric $a", r"$a = V \operatorname{diag}(\lambda) V^T",
+        "V·(diag(λ̄) + F∘(Vᵀ·V̄))·Vᵀ, F = 1/(λj − λi)"), margin=_symmetric_margin,
     example=lambda rng: (_example_positive(rng), {"lower": bool(rng.random() < 0.5)}),
 )
+# fmt: on
 
 
 def _eigvalsh_rule(out: Any, a: Any, lower: bool) -> tuple[Any, Any]:
@@ -282,18 +266,14 @@ def _eigvalsh_rule(out: Any, a: Any, lower: bool) -> tuple[Any, Any]:
     )
 
 
+# fmt: off
 eigvalsh_op: Op = row(
-    "linalg.eigvalsh",
-    lambda a, lower: np.linalg.eigvalsh(a, "L" if lower else "U"),
-    _eigvalsh_rule,
-    shape=lambda a, lower: known_square(a)[:-1],
-    symbol="λ",
-    text="eigenvalues of the symmetric $a",
-    latex=r"\lambda($a)",
-    partials=("V·diag(upstream)·Vᵀ",),
-    margin=_symmetric_margin,
+    "linalg.eigvalsh", lambda a, lower: np.linalg.eigvalsh(a, "L" if lower else "U"), _eigvalsh_rule,
+    shape=lambda a, lower: known_square(a)[:-1], symbol="λ",
+    formula=F("eigenvalues of the symmetric $a", r"\lambda($a)", "V·diag(upstream)·Vᵀ"), margin=_symmetric_margin,
     example=lambda rng: (_example_positive(rng), {"lower": bool(rng.random() < 0.5)}),
 )
+# fmt: on
 
 
 def _reads_lower(uplo: str) -> bool:
@@ -364,18 +344,13 @@ def _eig_margin(a: Any) -> Any:
     return 0.0 if np.iscomplexobj(w) else relative_gaps(w)
 
 
+# fmt: off
 eig_op: Op = row(
-    "linalg.eig",
-    _eig,
-    _eig_rule,
-    shape=_with_values,
-    symbol="V, λ",
-    text="eigenvectors and eigenvalues of $a, where they are real",
-    latex=r"$a = V \operatorname{diag}(\lambda) V^{-1}",
-    partials=("V⁻ᵀ·(diag(λ̄) + F∘(Vᵀ·V̄))·Vᵀ, F = 1/(λj − λi)",),
-    margin=_eig_margin,
-    example=lambda rng: ((example_invertible(rng, example_batch(rng)),), {}),
+    "linalg.eig", _eig, _eig_rule, shape=_with_values, symbol="V, λ",
+    formula=F("eigenvectors and eigenvalues of $a, where they are real", r"$a = V \operatorname{diag}(\lambda) V^{-1}",
+        "V⁻ᵀ·(diag(λ̄) + F∘(Vᵀ·V̄))·Vᵀ, F = 1/(λj − λi)"), margin=_eig_margin, example=example_square,
 )
+# fmt: on
 
 
 def eig(a: Any, *, name: str | None = None) -> EigResult:
@@ -467,18 +442,14 @@ def _svd_margin(a: Any) -> Any:
     return relative_gaps(np.concatenate([s, np.zeros_like(s[..., :1])], -1))
 
 
+# fmt: off
 svd_op: Op = row(
-    "linalg.svd",
-    _svd,
-    _svd_rule,
-    shape=lambda a: (*matrix(a)[:-2], a[-2] + 1 + a[-1], min(a[-2], a[-1])),
-    symbol="U, σ, V",
-    text="singular vectors and values of $a",
-    latex=r"$a = U \operatorname{diag}(\sigma) V^T",
-    partials=("U·(diag(σ̄) + skew parts·F)·Vᵀ + what lies outside, F = 1/(σj² − σi²)",),
-    margin=_svd_margin,
+    "linalg.svd", _svd, _svd_rule, shape=lambda a: (*matrix(a)[:-2], a[-2] + 1 + a[-1], min(a[-2], a[-1])), symbol="U, σ, V",
+    formula=F("singular vectors and values of $a", r"$a = U \operatorname{diag}(\sigma) V^T",
+        "U·(diag(σ̄) + skew parts·F)·Vᵀ + what lies outside, F = 1/(σj² − σi²)"), margin=_svd_margin,
     example=lambda rng: (_example_rectangle(rng)[:1], {}),
 )
+# fmt: on
 
 
 def _svdvals_rule(out: Any, a: Any) -> tuple[Any, Any]:
@@ -488,18 +459,13 @@ def _svdvals_rule(out: Any, a: Any) -> tuple[Any, Any]:
     return lambda t: total(u * (t @ v), axis=-2), lambda g: (u * columns(g)) @ T(v)
 
 
+# fmt: off
 svdvals_op: Op = row(
-    "linalg.svdvals",
-    lambda a: np.linalg.svd(a, compute_uv=False),
-    _svdvals_rule,
-    shape=lambda a: (*matrix(a)[:-2], min(a[-2], a[-1])),
-    symbol="σ",
-    text="singular values of $a",
-    latex=r"\sigma($a)",
-    partials=("U·diag(upstream)·Vᵀ",),
-    margin=_svd_margin,
+    "linalg.svdvals", lambda a: np.linalg.svd(a, compute_uv=False), _svdvals_rule, shape=lambda a: (*matrix(a)[:-2], min(a[-2], a[-1])),
+    symbol="σ", formula=F("singular values of $a", r"\sigma($a)", "U·diag(upstream)·Vᵀ"), margin=_svd_margin,
     example=lambda rng: (_example_rectangle(rng)[:1], {}),
 )
+# fmt: on
 
 
 def svd(

@@ -12,12 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cgraph.errors import ShapeError
 from cgraph.linalg.decompositions import _example_tall
 from cgraph.linalg.matrices import (
     T,
-    example_batch,
-    example_invertible,
+    example_square,
     expand_dims,
     known_square,
     lower,
@@ -28,6 +26,7 @@ from cgraph.linalg.matrices import (
     shape_of,
     side,
     symmetric,
+    tall,
     total,
     upper,
 )
@@ -40,7 +39,6 @@ from cgraph.ops.joining import concatenate
 from cgraph.ops.searching import take_along_axis
 from cgraph.ops.sorting import argsort
 from cgraph.ops.structure import cast, swapaxes
-from cgraph.shapes import Shape
 
 # --- LU -----------------------------------------------------------------------------------------------------------------------
 
@@ -69,19 +67,14 @@ def _eliminated(a: Any, pivot: bool) -> tuple[Any, Any]:
     return flat.reshape(a.shape), order.reshape(a.shape[:-1])
 
 
+# fmt: off
 pivots_op: Op = op(
-    "linalg.pivots",
-    lambda a: _eliminated(a, True)[1],
-    None,
-    shape=lambda a: matrix(a)[:-1],
-    dtype=lambda a: np.dtype(np.intp),
-    family="linalg",
-    symbol="pivots",
-    formula=F("the order of the rows of $a in elimination", r"\operatorname{pivots} $a", None),
-    batch="(m,n)->()",
-    doc="The order in which Gaussian elimination with partial pivoting takes the rows of a matrix. No derivative.",
+    "linalg.pivots", lambda a: _eliminated(a, True)[1], None, shape=lambda a: matrix(a)[:-1], dtype=lambda a: np.dtype(np.intp),
+    family="linalg", symbol="pivots", formula=F("the order of the rows of $a in elimination", r"\operatorname{pivots} $a", None),
+    batch="(m,n)->()", doc="The order in which Gaussian elimination with partial pivoting takes the rows of a matrix. No derivative.",
     example=lambda rng: (_example_tall(rng), {}),
 )
+# fmt: on
 
 
 def _lu_rule(out: Any, a: Any) -> tuple[Any, Any]:
@@ -108,18 +101,13 @@ def _lu_margin(a: Any) -> Any:
     return float(np.min(d / scale[..., None])) if d.size else np.inf
 
 
+# fmt: off
 lu_op: Op = row(
-    "linalg.lu",
-    lambda a: _eliminated(a, False)[0],
-    _lu_rule,
-    shape=known_square,
-    symbol="LU",
-    text="L below the diagonal and U above, with L·U = $a",
-    latex="L U = $a",
-    partials=("L⁻ᵀ·(tril(Lᵀ·L̄) + triu(Ū·Uᵀ))·U⁻ᵀ",),
-    margin=_lu_margin,
-    example=lambda rng: ((example_invertible(rng, example_batch(rng)),), {}),
+    "linalg.lu", lambda a: _eliminated(a, False)[0], _lu_rule, shape=known_square, symbol="LU",
+    formula=F("L below the diagonal and U above, with L·U = $a", "L U = $a", "L⁻ᵀ·(tril(Lᵀ·L̄) + triu(Ū·Uᵀ))·U⁻ᵀ"), margin=_lu_margin,
+    example=example_square,
 )
+# fmt: on
 
 
 def lu(a: Any, permute_l: bool = False, *, p_indices: bool = False, name: str | None = None) -> Any:
@@ -190,24 +178,14 @@ def _polar_rule(out: Any, a: Any) -> tuple[Any, Any]:
     return jvp, vjp
 
 
-def _tall_shape(a: Shape) -> Shape:
-    if matrix(a)[-2] < a[-1]:  # type: ignore[operator]
-        raise ShapeError("at least as many rows as columns are needed")
-    return a
-
-
+# fmt: off
 polar_op: Op = row(
-    "linalg.polar",
-    _orthogonal,
-    _polar_rule,
-    shape=_tall_shape,
-    symbol="polar",
-    text="U with orthonormal columns and U·P = $a, P symmetric",
-    latex=r"U,\ U P = $a",
-    partials=("U·(Y − Yᵀ) with P·Y + Y·P = Uᵀ·upstream, and what lies outside ·P⁻¹",),
-    margin=rank_margin,
+    "linalg.polar", _orthogonal, _polar_rule, shape=tall, symbol="polar",
+    formula=F("U with orthonormal columns and U·P = $a, P symmetric", r"U,\ U P = $a",
+        "U·(Y − Yᵀ) with P·Y + Y·P = Uᵀ·upstream, and what lies outside ·P⁻¹"), margin=rank_margin,
     example=lambda rng: (_example_tall(rng), {}),
 )
+# fmt: on
 
 
 class PolarResult(NamedTuple):

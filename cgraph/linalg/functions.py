@@ -15,10 +15,13 @@ import numpy as np
 from cgraph.errors import UnsupportedError
 from cgraph.extras import scipy
 from cgraph.linalg.matrices import (
+    F,
     T,
+    blocks,
     each,
     example_batch,
     example_invertible,
+    example_square,
     known_square,
     operand,
     row,
@@ -29,7 +32,6 @@ from cgraph.linalg.solving import solve_op
 from cgraph.linalg.systems import sylvester_op
 from cgraph.op import Op
 from cgraph.ops.elementwise import multiply
-from cgraph.ops.joining import concatenate
 
 MODULE = "cg.linalg's functions of matrices"
 
@@ -63,8 +65,7 @@ def by_blocks(function: Callable[[Any], Any], a: Any) -> tuple[Any, Any]:
     n = side(a)
 
     def derivative(of: Any, along: Any) -> Any:
-        block = concatenate([concatenate([of, along], -1), concatenate([0.0 * along, of], -1)], -2)
-        return function(block)[..., :n, n:]
+        return function(blocks(of, along, 0.0 * along, of))[..., :n, n:]
 
     return lambda t: derivative(a, t), lambda u: derivative(T(a), u)
 
@@ -72,17 +73,13 @@ def by_blocks(function: Callable[[Any], Any], a: Any) -> tuple[Any, Any]:
 # --- exponential, logarithm, powers -------------------------------------------------------------------------------------------
 
 
+# fmt: off
 expm_op: Op = row(
-    "linalg.expm",
-    lambda a: _of_scipy("expm", a),
-    lambda out, a: by_blocks(expm_op, a),
-    shape=known_square,
-    symbol="exp",
-    text="e^$a",
-    latex="e^{$a}",
-    partials=("the derivative of exp at $aᵀ along the upstream",),
+    "linalg.expm", lambda a: _of_scipy("expm", a), lambda out, a: by_blocks(expm_op, a), shape=known_square, symbol="exp",
+    formula=F("e^$a", "e^{$a}", "the derivative of exp at $aᵀ along the upstream"),
     example=lambda rng: ((0.5 * example_invertible(rng, example_batch(rng)),), {}),
 )
+# fmt: on
 
 
 def expm(a: Any, *, name: str | None = None) -> Any:
@@ -99,20 +96,13 @@ def expm(a: Any, *, name: str | None = None) -> Any:
     return expm_op(operand(a), name=name)
 
 
+# fmt: off
 sqrtm_op: Op = row(
-    "linalg.sqrtm",
-    lambda a: _of_scipy("sqrtm", a),
-    lambda out, a: (
-        lambda t: sylvester_op(out, out, t),
-        lambda u: sylvester_op(T(out), T(out), u),
-    ),
-    shape=square,
-    symbol="√",
-    text="X with X·X = $a",
-    latex=r"$a^{1/2}",
-    partials=("X with $outᵀ·X + X·$outᵀ = upstream",),
-    example=lambda rng: ((example_invertible(rng, example_batch(rng)),), {}),
+    "linalg.sqrtm", lambda a: _of_scipy("sqrtm", a),
+    lambda out, a: (lambda t: sylvester_op(out, out, t), lambda u: sylvester_op(T(out), T(out), u)), shape=square, symbol="√",
+    formula=F("X with X·X = $a", r"$a^{1/2}", "X with $outᵀ·X + X·$outᵀ = upstream"), example=example_square,
 )
+# fmt: on
 
 
 def sqrtm(a: Any, *, name: str | None = None) -> Any:
@@ -127,17 +117,12 @@ def sqrtm(a: Any, *, name: str | None = None) -> Any:
     return sqrtm_op(operand(a), name=name)
 
 
+# fmt: off
 logm_op: Op = row(
-    "linalg.logm",
-    lambda a: _of_scipy("logm", a),
-    lambda out, a: by_blocks(logm_op, a),
-    shape=known_square,
-    symbol="ln",
-    text="ln $a",
-    latex=r"\ln $a",
-    partials=("the derivative of ln at $aᵀ along the upstream",),
-    example=lambda rng: ((example_invertible(rng, example_batch(rng)),), {}),
+    "linalg.logm", lambda a: _of_scipy("logm", a), lambda out, a: by_blocks(logm_op, a), shape=known_square, symbol="ln",
+    formula=F("ln $a", r"\ln $a", "the derivative of ln at $aᵀ along the upstream"), example=example_square,
 )
+# fmt: on
 
 
 def logm(A: Any, *, name: str | None = None) -> Any:
@@ -155,20 +140,14 @@ def logm(A: Any, *, name: str | None = None) -> Any:
     return logm_op(operand(A), name=name)
 
 
+# fmt: off
 fractional_power_op: Op = row(
-    "linalg.fractional_matrix_power",
-    lambda a, power: _of_scipy("fractional_matrix_power", a, power),
-    lambda out, a, power: by_blocks(lambda x: fractional_power_op(x, power=power), a),
-    shape=lambda a, power: known_square(a),
-    symbol="^",
-    text="$a to a power",
-    latex="$a^{p}",
-    partials=("the derivative of the power at $aᵀ along the upstream",),
-    example=lambda rng: (
-        (example_invertible(rng, example_batch(rng)),),
-        {"power": float(rng.choice([-1.5, -0.5, 0.3, 0.5, 1.7]))},
-    ),
+    "linalg.fractional_matrix_power", lambda a, power: _of_scipy("fractional_matrix_power", a, power),
+    lambda out, a, power: by_blocks(lambda x: fractional_power_op(x, power=power), a), shape=lambda a, power: known_square(a), symbol="^",
+    formula=F("$a to a power", "$a^{p}", "the derivative of the power at $aᵀ along the upstream"),
+    example=lambda rng: ((example_invertible(rng, example_batch(rng)),), {"power": float(rng.choice([-1.5, -0.5, 0.3, 0.5, 1.7]))}),
 )
+# fmt: on
 
 
 def fractional_matrix_power(A: Any, t: float, *, name: str | None = None) -> Any:
@@ -192,7 +171,7 @@ def expm_frechet(A: Any, E: Any, *, compute_expm: bool = True) -> Any:
     """
     a, e = operand(A), operand(E)
     n = side(a)
-    both = expm_op(concatenate([concatenate([a, e], -1), concatenate([0.0 * e, a], -1)], -2))
+    both = expm_op(blocks(a, e, 0.0 * e, a))
     along = both[..., :n, n:]
     return (both[..., :n, :n], along) if compute_expm else along
 
@@ -204,7 +183,7 @@ def _turned(a: Any) -> tuple[Any, Any]:
     """Cosine and sine of a matrix: exp [[0, −A], [A, 0]] = [[cos A, −sin A], [sin A, cos A]]."""
     n = side(a)
     zero = 0.0 * a
-    both = expm_op(concatenate([concatenate([zero, -a], -1), concatenate([a, zero], -1)], -2))
+    both = expm_op(blocks(zero, -a, a, zero))
     return both[..., :n, :n], both[..., n:, :n]
 
 

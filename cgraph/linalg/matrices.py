@@ -17,16 +17,17 @@ from cgraph.linear_maps import Adjoint, LinearMap
 from cgraph.op import Op, is_node
 from cgraph.ops.define import F, calling_module, op, shape_of
 from cgraph.ops.elementwise import abs as absolute, less_equal, where
+from cgraph.ops.joining import concatenate
 from cgraph.ops.linalg import _batched
 from cgraph.ops.reduction import max as largest, sum as total
 from cgraph.ops.structure import expand_dims
 from cgraph.shapes import Shape
 
 __all__ = [
-    "T", "batched", "columns", "diagonal", "diagonal_matrix", "each", "example_batch", "example_invertible", "example_symmetric",
-    "expand_dims", "eye", "from_triangle", "half_lower", "inverse_gaps", "inverse_or_zero", "known_square", "lower", "matrix",
-    "operand", "rank_margin", "real_result", "relative_gaps", "resolution", "row", "rows", "shape_of", "side", "square", "symmetric",
-    "to_triangle", "total", "upper", "where",
+    "F", "T", "batched", "blocks", "columns", "diagonal", "diagonal_matrix", "each", "example_batch", "example_invertible",
+    "example_square", "example_symmetric", "expand_dims", "eye", "from_triangle", "half_lower", "inverse_gaps", "inverse_or_zero",
+    "known_square", "lower", "matrix", "operand", "rank_margin", "real_result", "relative_gaps", "resolution", "row", "rows",
+    "shape_of", "side", "square", "symmetric", "tall", "to_triangle", "total", "upper", "where",
 ]  # fmt: skip
 
 Local = Callable[..., tuple[Callable[[Any], Any], Callable[[Any], Any]]]
@@ -40,22 +41,13 @@ def operand(x: Any) -> Any:
     return x.astype(np.float64) if x.dtype.kind in "iub" else x
 
 
-def row(
-    name: str,
-    forward: Callable[..., Any],
-    *rules: Local | None,
-    text: str,
-    latex: str,
-    partials: tuple[str | None, ...],
-    **more: Any,
-) -> Op:
+def row(name: str, forward: Callable[..., Any], *rules: Local | None, **fields: Any) -> Op:
     """An op of linear algebra: one rule a parent, ``(out, *operands, **params) -> (jvp, vjp)``."""
-
-    more.setdefault("batch", ",".join(["(m,n)"] * len(rules)) + "->()")
 
     def linear_map(rule: Local) -> Callable[..., LinearMap]:
         return lambda *values, **params: Adjoint(*rule(*values, **params))
 
+    fields.setdefault("batch", ",".join(["(m,n)"] * len(rules)) + "->()")
     return op(
         name,
         forward,
@@ -63,8 +55,7 @@ def row(
         dtype=real_result,
         family="linalg",
         module=calling_module(),
-        formula=F(text, latex, *partials),
-        **more,
+        **fields,
     )
 
 
@@ -112,6 +103,13 @@ def matrix(x: Shape) -> Shape:
         raise ShapeError("a matrix is needed, or a stack of them")
     if None in x[-2:]:
         raise ShapeError("the sizes of the matrix must be known; declare them")
+    return x
+
+
+def tall(x: Shape) -> Shape:
+    """The shape of a stack of matrices with at least as many rows as columns."""
+    if matrix(x)[-2] < x[-1]:  # type: ignore[operator]
+        raise ShapeError("at least as many rows as columns are needed")
     return x
 
 
@@ -167,6 +165,11 @@ def upper(x: Any, k: int = 0) -> Any:
 def half_lower(x: Any) -> Any:
     """The lower triangle with half of the diagonal: a symmetric matrix is this plus its own transpose."""
     return lower(x) * (1.0 - 0.5 * eye(x))
+
+
+def blocks(a: Any, b: Any, c: Any, d: Any) -> Any:
+    """The matrix [[a, b], [c, d]]."""
+    return concatenate([concatenate([a, b], -1), concatenate([c, d], -1)], -2)
 
 
 def diagonal(x: Any) -> Any:
@@ -253,6 +256,11 @@ def example_invertible(rng: Any, batch: tuple[int, ...] = (), n: int | None = No
     n = int(rng.integers(1, 4)) if n is None else n
     noise = 0.3 * rng.uniform(-1.0, 1.0, (*batch, n, n)) / n
     return noise + np.diag(np.arange(1.0, n + 1))
+
+
+def example_square(rng: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """A call with such a matrix, or a stack of them."""
+    return (example_invertible(rng, example_batch(rng)),), {}
 
 
 def example_symmetric(rng: Any, batch: tuple[int, ...] = (), n: int | None = None) -> Any:

@@ -82,18 +82,13 @@ def _p_norm_example(rng: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return (x,), {"axes": (0, 1), "keepdims": bool(rng.random() < 0.5), "p": p}
 
 
+# fmt: off
 norm_op: Op = op(
-    "linalg.norm",
-    _p_norm,
-    _p_norm_local,
-    shape=lambda x, axes, keepdims, p: shapes.reduce(x, axes, keepdims),
-    dtype=lambda x: x if x.kind == "f" else np.dtype(np.float64),
-    family="reduction",
-    symbol="‖·‖",
-    formula=F("(Σ |$a|ᵖ)^(1/p)", r"\|$a\|_p", "upstream · sign($a)·|$a/$out|^(p−1)"),
-    margin=_p_norm_margin,
-    example=_p_norm_example,
+    "linalg.norm", _p_norm, _p_norm_local, shape=lambda x, axes, keepdims, p: shapes.reduce(x, axes, keepdims),
+    dtype=lambda x: x if x.kind == "f" else np.dtype(np.float64), family="reduction", symbol="‖·‖",
+    formula=F("(Σ |$a|ᵖ)^(1/p)", r"\|$a\|_p", "upstream · sign($a)·|$a/$out|^(p−1)"), margin=_p_norm_margin, example=_p_norm_example,
 )
+# fmt: on
 
 
 def vector_norm(

@@ -16,10 +16,12 @@ import numpy as np
 
 from cgraph.errors import ShapeError
 from cgraph.linalg.matrices import (
+    F,
     T,
     batched,
     example_batch,
     example_invertible,
+    example_square,
     expand_dims,
     eye,
     known_square,
@@ -40,17 +42,12 @@ from cgraph.shapes import Shape
 
 # --- inverse and solution -----------------------------------------------------------------------------------------------------
 
+# fmt: off
 inv_op: Op = row(
-    "linalg.inv",
-    np.linalg.inv,
-    lambda out, a: (lambda t: -(out @ t @ out), lambda u: -(T(out) @ u @ T(out))),
-    shape=square,
-    symbol="⁻¹",
-    text="$a⁻¹",
-    latex="$a^{-1}",
-    partials=("−$outᵀ · upstream · $outᵀ",),
-    example=lambda rng: ((example_invertible(rng, example_batch(rng)),), {}),
+    "linalg.inv", np.linalg.inv, lambda out, a: (lambda t: -(out @ t @ out), lambda u: -(T(out) @ u @ T(out))), shape=square, symbol="⁻¹",
+    formula=F("$a⁻¹", "$a^{-1}", "−$outᵀ · upstream · $outᵀ"), example=example_square,
 )
+# fmt: on
 
 
 def inv(a: Any, *, name: str | None = None) -> Any:
@@ -78,21 +75,14 @@ def _solve_shape(a: Shape, b: Shape) -> Shape:
     return b
 
 
+# fmt: off
 solve_op: Op = row(
-    "linalg.solve",
-    np.linalg.solve,
-    lambda out, a, b: (
-        lambda t: -solve_op(a, t @ out),
-        lambda u: -(solve_op(T(a), u) @ T(out)),
-    ),
-    lambda out, a, b: (lambda t: solve_op(a, t), lambda u: solve_op(T(a), u)),
-    shape=_solve_shape,
-    symbol="solve",
-    text="$a⁻¹·$b",
-    latex="$a^{-1} $b",
-    partials=("−$a⁻ᵀ · upstream · $outᵀ", "$a⁻ᵀ · upstream"),
+    "linalg.solve", np.linalg.solve, lambda out, a, b: (lambda t: -solve_op(a, t @ out), lambda u: -(solve_op(T(a), u) @ T(out))),
+    lambda out, a, b: (lambda t: solve_op(a, t), lambda u: solve_op(T(a), u)), shape=_solve_shape, symbol="solve",
+    formula=F("$a⁻¹·$b", "$a^{-1} $b", "−$a⁻ᵀ · upstream · $outᵀ", "$a⁻ᵀ · upstream"),
     example=lambda rng: _example_system(rng, example_batch(rng)),
 )
+# fmt: on
 
 
 def _example_system(
@@ -230,39 +220,23 @@ def _along(out: Any, a: Any, *_: Any) -> tuple[Any, Any]:
     return apply, apply  # symmetric
 
 
+# fmt: off
 cofactor_op: Op = row(
-    "linalg.cofactor",
-    _cofactor,
-    _along,
-    shape=known_square,
-    symbol="cof",
-    text="cofactors of $a",
-    latex=r"\operatorname{cof} $a",
-    partials=("the slope of the cofactors along the upstream",),
-    doc="The matrix of cofactors, which is the gradient of the determinant, also where the matrix has no inverse.",
-    margin=_cubic_margin,
+    "linalg.cofactor", _cofactor, _along, shape=known_square, symbol="cof",
+    formula=F("cofactors of $a", r"\operatorname{cof} $a", "the slope of the cofactors along the upstream"),
+    doc="The matrix of cofactors, which is the gradient of the determinant, also where the matrix has no inverse.", margin=_cubic_margin,
     example=lambda rng: ((_example_maybe_singular(rng),), {}),
 )
+# fmt: on
+# fmt: off
 cofactor_slope_op: Op = row(
-    "linalg.cofactor_slope",
-    _cofactor_slope,
-    _slope_rule,
-    _along,
-    shape=lambda a, t: known_square(a),
-    symbol="cof′",
-    text="slope of the cofactors of $a along $b",
-    latex=r"\operatorname{cof}'($a)\,$b",
-    partials=(
-        "the second derivative of the cofactors, for a matrix with an inverse",
-        "the slope along the upstream",
-    ),
+    "linalg.cofactor_slope", _cofactor_slope, _slope_rule, _along, shape=lambda a, t: known_square(a), symbol="cof′",
+    formula=F("slope of the cofactors of $a along $b", r"\operatorname{cof}'($a)\,$b",
+        "the second derivative of the cofactors, for a matrix with an inverse", "the slope along the upstream"),
     doc="How the matrix of cofactors moves along a tangent: the second derivative of the determinant, right for singular matrices too.",
-    margin=_cubic_margin,
-    example=lambda rng: (
-        (a := example_invertible(rng, example_batch(rng)), rng.normal(size=a.shape)),
-        {},
-    ),
+    margin=_cubic_margin, example=lambda rng: ((a := example_invertible(rng, example_batch(rng)), rng.normal(size=a.shape)), {}),
 )
+# fmt: on
 
 
 def _scalar_shape(a: Shape) -> Shape:
@@ -277,17 +251,12 @@ def _det_rule(out: Any, a: Any) -> tuple[Any, Any]:
     )
 
 
+# fmt: off
 det_op: Op = row(
-    "linalg.det",
-    np.linalg.det,
-    _det_rule,
-    shape=_scalar_shape,
-    symbol="det",
-    text="det $a",
-    latex=r"\det $a",
-    partials=("upstream · cofactors of $a",),
-    example=lambda rng: ((_example_maybe_singular(rng),), {}),
+    "linalg.det", np.linalg.det, _det_rule, shape=_scalar_shape, symbol="det",
+    formula=F("det $a", r"\det $a", "upstream · cofactors of $a"), example=lambda rng: ((_example_maybe_singular(rng),), {}),
 )
+# fmt: on
 
 
 def det(a: Any, *, name: str | None = None) -> Any:
@@ -323,17 +292,12 @@ def _slogdet_rule(out: Any, a: Any) -> tuple[Any, Any]:
     )
 
 
+# fmt: off
 slogdet_op: Op = row(
-    "linalg.slogdet",
-    _slogdet,
-    _slogdet_rule,
-    shape=lambda a: (*_scalar_shape(a), 2),
-    symbol="sign, ln|det|",
-    text="sign and ln |det $a|",
-    latex=r"\ln |\det $a|",
-    partials=("upstream · $a⁻ᵀ",),
-    example=lambda rng: ((example_invertible(rng, example_batch(rng)),), {}),
+    "linalg.slogdet", _slogdet, _slogdet_rule, shape=lambda a: (*_scalar_shape(a), 2), symbol="sign, ln|det|",
+    formula=F("sign and ln |det $a|", r"\ln |\det $a|", "upstream · $a⁻ᵀ"), example=example_square,
 )
+# fmt: on
 
 
 def slogdet(a: Any, *, name: str | None = None) -> SlogdetResult:
@@ -372,18 +336,13 @@ def _pinv(a: Any, rcond: Any) -> Any:
     return np.linalg.pinv(a) if rcond is None else np.linalg.pinv(a, rcond)
 
 
+# fmt: off
 pinv_op: Op = row(
-    "linalg.pinv",
-    _pinv,
-    _pinv_rule,
-    shape=lambda a, rcond: (*matrix(a)[:-2], a[-1], a[-2]),
-    symbol="⁺",
-    text="$a⁺",
-    latex="$a^{+}",
-    partials=("−$outᵀ·G·$outᵀ + (1−$a·$out)·Gᵀ·$out·$outᵀ + $outᵀ·$out·Gᵀ·(1−$out·$a)",),
-    margin=rank_margin,
+    "linalg.pinv", _pinv, _pinv_rule, shape=lambda a, rcond: (*matrix(a)[:-2], a[-1], a[-2]), symbol="⁺",
+    formula=F("$a⁺", "$a^{+}", "−$outᵀ·G·$outᵀ + (1−$a·$out)·Gᵀ·$out·$outᵀ + $outᵀ·$out·Gᵀ·(1−$out·$a)"), margin=rank_margin,
     example=lambda rng: (_example_rectangle(rng)[:1], {"rcond": None}),
 )
+# fmt: on
 
 
 def pinv(
@@ -446,20 +405,14 @@ def _lstsq_shape(a: Shape, b: Shape, rcond: Any) -> Shape:
     return matrix(a)[1], b[1]
 
 
+# fmt: off
 lstsq_op: Op = row(
-    "linalg.lstsq",
-    lambda a, b, rcond: np.linalg.lstsq(a, b, rcond=rcond)[0],
-    _lstsq_rules,
-    _lstsq_of_b,
-    shape=_lstsq_shape,
-    symbol="lstsq",
-    batch=None,
-    text="the x with least |$a·x − $b|",
-    latex=r"\arg\min_x |$a x - $b|",
-    partials=("the derivative of $a⁺·$b", "$a⁺ᵀ · upstream"),
-    margin=rank_margin,
+    "linalg.lstsq", lambda a, b, rcond: np.linalg.lstsq(a, b, rcond=rcond)[0], _lstsq_rules, _lstsq_of_b, shape=_lstsq_shape,
+    symbol="lstsq", batch=None,
+    formula=F("the x with least |$a·x − $b|", r"\arg\min_x |$a x - $b|", "the derivative of $a⁺·$b", "$a⁺ᵀ · upstream"), margin=rank_margin,
     example=lambda rng: (_example_rectangle(rng), {"rcond": None}),
 )
+# fmt: on
 
 
 def lstsq(a: Any, b: Any, rcond: float | None = None, *, name: str | None = None) -> LstsqResult:
@@ -489,18 +442,13 @@ def lstsq(a: Any, b: Any, rcond: float | None = None, *, name: str | None = None
     )
 
 
+# fmt: off
 rank_op: Op = row(
     "linalg.matrix_rank",
-    lambda a, rtol: np.asarray(
-        np.linalg.matrix_rank(a) if rtol is None else np.linalg.matrix_rank(a, rtol=rtol), a.dtype
-    ),
-    None,
-    shape=lambda a, rtol: matrix(a)[:-2],
-    symbol="rank",
-    text="rank of $a",
-    latex=r"\operatorname{rank} $a",
-    partials=(None,),
+    lambda a, rtol: np.asarray(np.linalg.matrix_rank(a) if rtol is None else np.linalg.matrix_rank(a, rtol=rtol), a.dtype), None,
+    shape=lambda a, rtol: matrix(a)[:-2], symbol="rank", formula=F("rank of $a", r"\operatorname{rank} $a", None),
 )
+# fmt: on
 
 
 def matrix_rank(a: Any, rtol: float | None = None, *, name: str | None = None) -> Any:

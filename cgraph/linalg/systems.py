@@ -13,6 +13,7 @@ import numpy as np
 from cgraph.errors import ShapeError
 from cgraph.extras import scipy
 from cgraph.linalg.matrices import (
+    F,
     T,
     each,
     example_batch,
@@ -74,32 +75,17 @@ def _sylvester_adjoint(a: Any, b: Any, u: Any) -> Any:
     return sylvester_op(T(a), T(b), u)
 
 
+# fmt: off
 sylvester_op: Op = row(
-    "linalg.solve_sylvester",
-    _sylvester,
-    lambda out, a, b, q: (
-        lambda t: -sylvester_op(a, b, t @ out),
-        lambda u: -(_sylvester_adjoint(a, b, u) @ T(out)),
-    ),
-    lambda out, a, b, q: (
-        lambda t: -sylvester_op(a, b, out @ t),
-        lambda u: -(T(out) @ _sylvester_adjoint(a, b, u)),
-    ),
-    lambda out, a, b, q: (
-        lambda t: sylvester_op(a, b, t),
-        lambda u: _sylvester_adjoint(a, b, u),
-    ),
-    shape=_sylvester_shape,
+    "linalg.solve_sylvester", _sylvester,
+    lambda out, a, b, q: (lambda t: -sylvester_op(a, b, t @ out), lambda u: -(_sylvester_adjoint(a, b, u) @ T(out))),
+    lambda out, a, b, q: (lambda t: -sylvester_op(a, b, out @ t), lambda u: -(T(out) @ _sylvester_adjoint(a, b, u))),
+    lambda out, a, b, q: (lambda t: sylvester_op(a, b, t), lambda u: _sylvester_adjoint(a, b, u)), shape=_sylvester_shape,
     symbol="sylvester",
-    text="X with $a·X + X·$b = $c",
-    latex="$a X + X $b = $c",
-    partials=(
-        "−Q̄·$outᵀ",
-        "−$outᵀ·Q̄",
-        "Q̄ with $aᵀ·Q̄ + Q̄·$bᵀ = upstream",
-    ),
+    formula=F("X with $a·X + X·$b = $c", "$a X + X $b = $c", "−Q̄·$outᵀ", "−$outᵀ·Q̄", "Q̄ with $aᵀ·Q̄ + Q̄·$bᵀ = upstream"),
     example=_example_sylvester,
 )
+# fmt: on
 
 
 def solve_sylvester(a: Any, b: Any, q: Any, *, name: str | None = None) -> Any:
@@ -146,9 +132,12 @@ triangular_op: Op = row(
     ),
     shape=lambda a, b, lower, unit: _solve_shape(known_square(a), b),
     symbol="solve△",
-    text="$a⁻¹·$b, $a triangular",
-    latex="$a^{-1} $b",
-    partials=("−$a⁻ᵀ·upstream·$outᵀ, on the triangle", "$a⁻ᵀ·upstream"),
+    formula=F(
+        "$a⁻¹·$b, $a triangular",
+        "$a^{-1} $b",
+        "−$a⁻ᵀ·upstream·$outᵀ, on the triangle",
+        "$a⁻ᵀ·upstream",
+    ),
     example=_example_triangular,
 )
 
@@ -268,9 +257,12 @@ banded_op: Op = row(
     shape=lambda ab, b, below, above: _banded_shape(matrix(ab), b, below, above),
     symbol="solve band",
     batch=None,
-    text="A⁻¹·$b, A with the diagonals $a",
-    latex="A^{-1} $b",
-    partials=("−A⁻ᵀ·upstream·$outᵀ, on the diagonals", "A⁻ᵀ·upstream"),
+    formula=F(
+        "A⁻¹·$b, A with the diagonals $a",
+        "A^{-1} $b",
+        "−A⁻ᵀ·upstream·$outᵀ, on the diagonals",
+        "A⁻ᵀ·upstream",
+    ),
     example=_example_banded,
 )
 

@@ -183,51 +183,27 @@ def _for_many(kernels: tuple[bool, bool, bool]) -> Any:
     return rule
 
 
+# fmt: off
 conv_op: Op = op(
-    "nn.conv",
-    _conv,
-    _conv_by_x,
-    _conv_by_w,
-    shape=_conv_shape,
-    family="linalg",
-    role="linear",
-    symbol="∗",
-    formula=F("$a ∗ $b", "$a * $b", "upstream ∗ᵀ $b", "$a ∗ upstream"),
-    batch=_for_many((False, True, False)),
-    example=_example_of("conv"),
+    "nn.conv", _conv, _conv_by_x, _conv_by_w, shape=_conv_shape, family="linalg", role="linear", symbol="∗",
+    formula=F("$a ∗ $b", "$a * $b", "upstream ∗ᵀ $b", "$a ∗ upstream"), batch=_for_many((False, True, False)), example=_example_of("conv"),
 )
 conv_data_op: Op = op(
-    "nn.conv_data",
-    _conv_data,
-    _data_by_u,
-    _data_by_w,
-    shape=lambda u, w, sizes, stride, padding, dilation, groups: (u[0], w[1] * groups, *sizes),
-    family="linalg",
-    role="linear",
-    symbol="∗ᵀ",
+    "nn.conv_data", _conv_data, _data_by_u, _data_by_w,
+    shape=lambda u, w, sizes, stride, padding, dilation, groups: (u[0], w[1] * groups, *sizes), family="linalg", role="linear", symbol="∗ᵀ",
     formula=F("$a ∗ᵀ $b", "$a *^T $b", "upstream ∗ $b", "upstream ∗ $a"),
-    doc="The transposed convolution: the adjoint of a convolution with respect to its data.",
-    batch=_for_many((False, True, False)),
+    doc="The transposed convolution: the adjoint of a convolution with respect to its data.", batch=_for_many((False, True, False)),
     example=_example_of("data"),
 )
 conv_kernel_op: Op = op(
-    "nn.conv_kernel",
-    _conv_kernel,
-    _kernel_by_x,
-    _kernel_by_u,
-    shape=lambda x, u, kernel, stride, padding, dilation, groups: (
-        u[1],
-        None if x[1] is None else x[1] // groups,
-        *kernel,
-    ),
-    family="linalg",
-    role="linear",
-    symbol="∗ₖ",
+    "nn.conv_kernel", _conv_kernel, _kernel_by_x, _kernel_by_u,
+    shape=lambda x, u, kernel, stride, padding, dilation, groups: (u[1], None if x[1] is None else x[1] // groups, *kernel),
+    family="linalg", role="linear", symbol="∗ₖ",
     formula=F("$a ∗ $b, over the examples", r"\sum $a * $b", "$b ∗ᵀ upstream", "$a ∗ upstream"),
-    doc="The adjoint of a convolution with respect to its kernel: a convolution over the examples.",
-    batch=_for_many((False, False, True)),
+    doc="The adjoint of a convolution with respect to its kernel: a convolution over the examples.", batch=_for_many((False, False, True)),
     example=_example_of("kernel"),
 )
+# fmt: on
 
 
 # --- for users ----------------------------------------------------------------------------------------------------------------

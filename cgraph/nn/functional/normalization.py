@@ -194,26 +194,17 @@ def _rows(w: Shape, i: Shape) -> Shape:
     return (*i, *w[1:])
 
 
+# fmt: off
 embedding_op: Op = linear_op(
-    "nn.embedding",
-    lambda w, i: np.asarray(w)[np.asarray(i)],
-    lambda u, w, i: scatter_rows_op(u, i, rows=_size(w)),
-    others=1,
-    shape=_rows,
-    symbol="rows",
-    formula=F("rows of $a", "$a_{$b}", "added up at $b", None),
-    example=_example,
+    "nn.embedding", lambda w, i: np.asarray(w)[np.asarray(i)], lambda u, w, i: scatter_rows_op(u, i, rows=_size(w)), others=1, shape=_rows,
+    symbol="rows", formula=F("rows of $a", "$a_{$b}", "added up at $b", None), example=_example,
 )
 scatter_rows_op: Op = linear_op(
-    "nn.embedding_adjoint",
-    _added,
-    lambda g, u, i, rows: embedding_op(g, i),
-    others=1,
-    shape=lambda u, i, rows: (rows, *u[len(i) :]),
-    symbol="rowsᵀ",
-    formula=F("$a added up at rows $b", r"\sum $a", "rows $b of the upstream", None),
+    "nn.embedding_adjoint", _added, lambda g, u, i, rows: embedding_op(g, i), others=1, shape=lambda u, i, rows: (rows, *u[len(i) :]),
+    symbol="rowsᵀ", formula=F("$a added up at rows $b", r"\sum $a", "rows $b of the upstream", None),
     example=lambda rng: ((rng.normal(size=(2, 3, 2)), rng.integers(0, 4, (2, 3))), {"rows": 4}),
 )
+# fmt: on
 
 
 def _size(w: Any) -> int:

@@ -143,29 +143,17 @@ def _fold_example(rng: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return (rng.normal(size=shape),), {**params, "sizes": x.shape[1:]}
 
 
+# fmt: off
 windows_op: Op = op(
-    "nn.windows",
-    lambda x, kernel, stride, dilation, padding, fill: view(
-        padded(np.asarray(x), padding, fill), kernel, stride, dilation
-    ),
-    _windows_map,
-    shape=_windows_shape,
-    symbol="windows",
-    batch="same",
+    "nn.windows", lambda x, kernel, stride, dilation, padding, fill: view(padded(np.asarray(x), padding, fill), kernel, stride, dilation),
+    _windows_map, shape=_windows_shape, symbol="windows", batch="same",
     formula=F("every window of $a", "$a_{[\\dots]}", "overlaps added up"),
     example=lambda rng: ((e := _example(rng))[0], {**e[1], "fill": 0.0}),
 )
 fold_op: Op = linear_op(
-    "nn.fold",
-    lambda u, sizes, stride, dilation, padding: folded(
-        np.asarray(u), sizes, stride, dilation, padding
-    ),
-    lambda upstream, u, sizes, **params: windows_op(
-        upstream, kernel=tuple(u.shape[len(u.shape) - len(sizes) :]), fill=0.0, **params
-    ),
-    shape=lambda u, sizes, **_: (*u[: len(u) - 2 * len(sizes)], *sizes),
-    symbol="fold",
-    batch="same",
-    formula=F("windows $a added up", r"\sum $a", "every window of the upstream"),
-    example=_fold_example,
+    "nn.fold", lambda u, sizes, stride, dilation, padding: folded(np.asarray(u), sizes, stride, dilation, padding),
+    lambda upstream, u, sizes, **params: windows_op(upstream, kernel=tuple(u.shape[len(u.shape) - len(sizes) :]), fill=0.0, **params),
+    shape=lambda u, sizes, **_: (*u[: len(u) - 2 * len(sizes)], *sizes), symbol="fold", batch="same",
+    formula=F("windows $a added up", r"\sum $a", "every window of the upstream"), example=_fold_example,
 )
+# fmt: on
