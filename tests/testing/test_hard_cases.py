@@ -342,6 +342,57 @@ def test_the_wrong_entry_of_many_is_named(size: int) -> None:
     assert "3/2" in report.mismatch.hint and "distribution" not in report.mismatch.hint
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-270, 1e-295, 1e-306])
+def test_functions_of_any_scale_are_judged(scale: float) -> None:
+    x = np.array([0.3, -0.7, 1.2])
+    f = lambda x: scale * np.sin(x)  # noqa: E731
+    right = testing.check_gradients(f, x, vjp=lambda u, x: u * scale * np.cos(x))
+    twice = testing.check_gradients(f, x, vjp=lambda u, x: 2 * u * scale * np.cos(x))
+    assert right.verdict is Verdict.PASS and twice.verdict is Verdict.FAIL
+
+
+def test_a_graph_below_the_range_of_numbers_is_not_called_right() -> None:
+    tiny = cg.elementwise(
+        "tiny_sine", lambda x: 1e-300 * np.sin(x), lambda o, x: 2e-300 * cg.cos(x)
+    )
+    report = testing.check_gradients(tiny(cg.parameter("x", [0.3, -0.7])))
+    assert report.verdict is Verdict.INCONCLUSIVE and "no digits" in report.why
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).eps > 2.0**-60, reason="no extended precision here")
+@pytest.mark.parametrize("seed", range(5))
+def test_an_error_of_1e_12_is_seen_by_extended_precision(seed: int) -> None:
+    x = np.random.default_rng(seed).standard_normal(3)
+    vjp = lambda u, x: u * 2 * x / (1 + x * x)  # noqa: E731
+    f = lambda x: np.log1p(x * x)  # noqa: E731
+    off = testing.check_gradients(f, x, vjp=lambda u, x: vjp(u, x) * (1 + 1e-12), seed=seed)
+    assert off.verdict is Verdict.FAIL
+    assert testing.check_gradients(f, x, vjp=vjp, seed=seed).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("around", [1e3, 1e4, 1e5])
+def test_float32_code_that_cannot_be_replayed_is_judged_by_itself_in_float64(
+    around: float, seed: int
+) -> None:
+    torch = pytest.importorskip("torch")
+    x = torch.tensor(around + np.random.default_rng(seed).standard_normal(6), dtype=torch.float32)
+
+    class Scaled(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.save_for_backward(x)
+            return torch.logsumexp(x, 0)
+
+        @staticmethod
+        def backward(ctx: Any, u: Any) -> Any:
+            return 1.05 * u * torch.softmax(ctx.saved_tensors[0], 0)
+
+    right = testing.check_gradients(lambda x: torch.logsumexp(x, 0), x, seed=seed)
+    assert right.verdict is Verdict.PASS, str(right)
+    assert testing.check_gradients(Scaled, x, seed=seed).verdict is Verdict.FAIL
+
+
 @pytest.mark.parametrize("where, factor", [((7,), 1.5), ((60_000,), 1.001)])
 def test_by_differences_the_wrong_entry_of_many_is_named_in_few_calls(
     where: tuple[int], factor: float

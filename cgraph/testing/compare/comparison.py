@@ -19,7 +19,7 @@ from cgraph.testing.localize import localize, mismatch as elsewhere
 from cgraph.testing.oracle.complex_step import NotAnalytic
 from cgraph.testing.oracle.differences import Slope, slope, steady_slope
 from cgraph.testing.oracle.noise import noise, noisy, spread
-from cgraph.testing.oracle.tape import EPS
+from cgraph.testing.oracle.tape import EPS, step_rounding
 from cgraph.testing.report import Mismatch, Report, Verdict
 
 Array = Any
@@ -29,6 +29,8 @@ REPLAYS = 8
 COARSE = 2e-10  # of the derivative: a gradient in float64 that is noisier than that by itself is not called right
 QUALITY = 1e-4  # a verdict needs a bound this much smaller than what it bounds
 BY_DIFFERENCES = 1e-7  # what differences, whose error is an estimate, can tell at best
+WIDE = float(np.finfo(np.longdouble).eps)  # 2^-63 on x86; no better than float64 on some platforms
+TINY = 2.0**-850  # values below have no room for a complex step under them
 ON_KINK = 2.0**-40  # closer than this counts as on it: rounding upstream may have chosen the branch
 
 
@@ -91,6 +93,13 @@ class Check:
             self.floor = max(
                 float(np.finfo(np.float32).tiny) if self.unit > 1e-10 else 1e-290, 1e-290
             )
+            top = float(np.max(np.abs(root), initial=0.0)) if root.dtype == np.float64 else 1.0
+            if 0.0 < top < TINY and not subject.is_graph:
+                self.w = np.ldexp(self.w, min(-int(np.frexp(top)[1]), 1000))
+                self.by_differences = True
+                self.report.notes.append(
+                    "the value is so small that no complex step fits below it: compared with Richardson's differences instead"
+                )
             return self.compare()
 
     # --- the fast path ---------------------------------------------------------------------------------------------------------
@@ -187,12 +196,17 @@ class Check:
                 return self.forward_only(a, a_size, d)
             return ended
         n, n_size = measure.total(self.w, found) if found is not None else (0.0, 0.0)
-        bound = self.base * a_size + self.base * n_size + self.floor
+        bound = self.base * a_size + (self.base + step_rounding(d)) * n_size + self.floor
         self.report.compared(a, n, bound)
         if not np.isfinite(n):
             return self.end(Verdict.DOMAIN, self.edge() or "the derivative is not finite here")
         if not measure.agree(a, n, bound):
             return self.investigate("vjp", k, seeds, d, a, n, bound)
+        if not k and abs(a - n) > max(bound - self.floor, 1e-3 * self.unit * self.size_of_value()):
+            return self.end(
+                Verdict.INCONCLUSIVE,
+                f"the derivative is below {self.floor:.0e}, where {self.narrow()} has no digits to compare",
+            )
         if k == 0 and subject.is_graph and "jvp" in self.modes:
             t = np.asarray(subject.tangent(d), np.float64)
             if t.shape != np.shape(self.w):
@@ -293,10 +307,36 @@ class Check:
             self.asked = seeds, found
         return found
 
+    def sharpened(
+        self, found: Slope, seeds: dict[int, Array], gap: float, weights: Array | None = None
+    ) -> Slope:
+        """The same in extended precision where `found` cannot tell a gap and the function takes such numbers; else `found`.
+
+        NumPy's own functions answer in whatever precision they are asked in, by other code than the complex one.
+        """
+        if self.subject.is_graph or found.sides is not None or found.error <= 0.03 * gap:
+            return found
+        if self.own_unit() > EPS or not np.isfinite(found.value) or WIDE > 2.0**-60:
+            return found
+        w = self.w if weights is None else weights
+        try:
+            f = self.subject.tape.directional(self.subject.leaves, seeds, w, wide=True)
+        except Exception:  # LAPACK, torch, Python's floats
+            return found
+        if not f.is_wide:
+            return found
+        fine = steady_slope(f, f.rounding(WIDE), self.scale(0.0))
+        near = measure.agree(fine.value, found.value, CONFIDENCE * (fine.error + found.error))
+        return fine if fine.sides is None and fine.error < found.error and near else found
+
     def step(self) -> float:
         """The longest step that fits the function, as far as differences have found one."""
         second = self.report.second
         return 2.0**-4 if second is None else float(second.start)
+
+    def narrow(self) -> str:
+        """The narrowest dtype that is in play, in words."""
+        return "float16" if self.unit > 1e-4 else "float32" if self.unit > 1e-10 else "float64"
 
     def own_unit(self) -> float:
         """The rounding of one evaluation of the tape, which is in float64 unless a black box answers in less."""
@@ -386,10 +426,21 @@ class Check:
                 )
             if error <= quality * scale or k > 0:
                 return None
-            return self.end(
-                Verdict.INCONCLUSIVE,
-                f"rounding alone moves the derivative by {moved:.1e} here: too much to tell",
+            told = self.in_float64(d, a, n)
+            if told is Verdict.PASS:
+                return None
+            if told is Verdict.INCONCLUSIVE:
+                what, by = ("gradient", own) if own > moved else ("derivative", moved)
+                return self.end(
+                    Verdict.INCONCLUSIVE,
+                    f"rounding alone moves the {what} by {by:.1e} here: too much to tell",
+                )
+            error = without
+        elif self.in_float64(d, a, n) is Verdict.PASS:
+            self.report.notes.append(
+                f"in float64 the same code is right; in {self.narrow()} what is off is rounding"
             )
+            return None
         return self.locate(mode, seeds, d, a, n, error, quality * scale)
 
     def scale(self, n: float) -> float:
@@ -401,9 +452,12 @@ class Check:
         ]
         return max(
             abs(n),
-            1e-3 * float(np.sum(np.abs(self.w * self.values[-1]))),
+            1e-3 * self.size_of_value(),
             1e-25 * (max(sizes, default=0.0) or 1.0),
         )
+
+    def size_of_value(self) -> float:
+        return float(np.sum(np.abs(self.w * self.values[-1])))
 
     def out_of_domain(self, mode: str) -> Report:
         """A gradient that is not finite, on the edge of a domain: not an error, unless a branch that was not taken leaks."""
@@ -459,6 +513,30 @@ class Check:
             except Exception:  # code that takes plain arrays only
                 plain = [np.array(x) for x in inputs]
                 found = subject.pullback(subject.upstream(np.array(self.w)), *plain)
+        return self.paired(found, d)
+
+    def in_float64(self, d: list[Array], a: float, n: float) -> Verdict:
+        """The same gradient code in float64: PASS where it is right there, so that what is off is rounding; FAIL where it is as wrong."""
+        subject = self.subject
+        if subject.is_graph or self.unit < 1e-10 or not np.isfinite(a):
+            return Verdict.INCONCLUSIVE
+        inputs = [x.astype(np.float64) if x.dtype.kind == "f" else x for x in subject.inputs]
+        try:
+            found = subject.pullback(subject.upstream(np.array(self.w)), *inputs)
+            b = self.paired(found, d)
+        except Exception:  # code that takes the precision that it was written for
+            return Verdict.INCONCLUSIVE
+        size = measure.pairing(self.g, d)[1]
+        largest = max(float(np.max(np.abs(v), initial=1.0)) for v in self.values)
+        if abs(b - n) <= 1e-3 * abs(a - n) and abs(a - n) <= 64 * self.unit * largest * size:
+            return Verdict.PASS
+        if abs(b - a) <= 0.1 * abs(b - n) and abs(b - n) > 1e-3 * abs(n):
+            return Verdict.FAIL
+        return Verdict.INCONCLUSIVE
+
+    def paired(self, found: Any, d: list[Array]) -> float:
+        """⟨g, d⟩ of what the gradient answers."""
+        subject = self.subject
         found = list(found) if isinstance(found, tuple | list) else [found]
         if len(found) == len(subject.inputs) != len(subject.wrt):
             found = [found[i] for i in subject.wrt]
@@ -536,7 +614,6 @@ class Check:
             error = 8 * self.base * abs(n) + self.floor
         if second.sides is not None:
             return self.differences_only(a, second, d)
-        slack = 2 * CONFIDENCE * second.error + error
         far = second
         for start in (
             2.0**8,
@@ -547,8 +624,9 @@ class Check:
                 far = slope(f, f.rounding(EPS, start), start)
         if far.sides is None and far.error < second.error:
             if measure.agree(far.value, n, 2 * CONFIDENCE * far.error + error):
-                second = self.report.second = far
-                slack = 2 * CONFIDENCE * second.error + error
+                second = far
+        second = self.report.second = self.sharpened(second, seeds, abs(n - a))
+        slack = 2 * CONFIDENCE * second.error + error
         if measure.agree(second.value, n, slack) and (
             second.error <= 0.03 * abs(n - a) or not np.isfinite(a)
         ):
@@ -610,6 +688,7 @@ class Check:
         n, n_size = measure.total(reached, found)
         a, a_size = measure.pairing(subject.gradients(reached), d)
         second = self.differences(seeds, abs(n), weights=reached)
+        second = self.sharpened(second, seeds, abs(n - a), reached)
         bound = self.base * a_size + self.base * n_size + self.floor
         told = second.sides is None and second.error <= 0.03 * abs(n - a)
         if told and measure.agree(second.value, n, 2 * CONFIDENCE * second.error + bound):
@@ -642,6 +721,10 @@ class Check:
                 why = "" if verdict is Verdict.FAIL else "no derivative here"
                 return self.end(verdict, why, mismatch)
         terms = measure.pairing(self.g, d)[1]
+        gap = abs(a - found.value)
+        if found.error > 1e-11 * terms and gap <= 1e-3 * terms:
+            found = self.sharpened(found, dict(zip(self.subject.seeds, d, strict=True)), gap)
+            self.report.second = found
         tolerance = CONFIDENCE * found.error + self.base * (terms + abs(found.value)) + self.floor
         self.report.compared(a, found.value, tolerance)
         if not np.isfinite(found.value):
@@ -662,7 +745,11 @@ class Check:
             )
         if not self.subject.is_graph and np.isfinite(a):
             moved = float(spread(a, lambda: self.gradient_replayed(d), REPLAYS))
-            if measure.agree(a, found.value, tolerance + CONFIDENCE * moved):
+            told = self.in_float64(d, a, found.value)
+            if told is Verdict.PASS:
+                return None
+            within = measure.agree(a, found.value, tolerance + CONFIDENCE * moved)
+            if within and told is not Verdict.FAIL:
                 return self.end(
                     Verdict.INCONCLUSIVE,
                     f"rounding alone moves the gradient by {moved:.1e} here: too much to tell",
@@ -674,11 +761,13 @@ class Check:
         for _ in range(3):
             again = [x * measure.continuous(self.rng, np.shape(x)) for x in d]
             b, _ = measure.pairing(self.g, again)
+            along = dict(zip(self.subject.seeds, again, strict=True))
             other = self.differences(
-                dict(zip(self.subject.seeds, again, strict=True)),
+                along,
                 0.0,
                 apart=lambda one, b=b: one.error <= 1e-3 * abs(one.value - b),  # type: ignore[misc]
             )
+            other = self.sharpened(other, along, abs(other.value - b))
             apart = not measure.agree(b, other.value, CONFIDENCE * other.error)
             if other.sides is None and apart and other.error <= 0.03 * abs(other.value - b):
                 break

@@ -12,7 +12,7 @@ cgraph's backward pass, not even nodes; a test reads its imports.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,8 +23,21 @@ from cgraph.testing.oracle.noise import disturb
 
 Array = Any
 STEP = 2.0**-70
+SHORT = 2.0**-30  # near the smallest numbers, where STEP would have no digits
 EPS = 2.0**-52
 TINY = 2.0**-1022
+
+
+def _smallest(seeds: Iterable[Array]) -> float:
+    """The smallest entry that is not zero."""
+    sizes = (np.abs(seed) for seed in seeds)
+    return min((float(np.min(s, where=s > 0, initial=np.inf)) for s in sizes), default=np.inf)
+
+
+def step_rounding(seeds: Iterable[Array]) -> float:
+    """The relative error that the step itself brings where it is among the subnormal numbers."""
+    smallest = _smallest(seeds)
+    return 0.0 if smallest >= 2.0**-900 else min(2.0**-1072 / SHORT / smallest, 1.0)
 
 
 class Line(NamedTuple):
@@ -85,11 +98,7 @@ class Tape:
             NotAnalytic: when a forward cannot be fed complex numbers.
         """
         live: list[Array] = [None] * len(self.lines)
-        step = STEP
-        for seed in seeds.values():
-            sizes = np.abs(seed)
-            if np.any((sizes < 2.0**-900) & (sizes > 0)):
-                step = 2.0**-30  # near the smallest numbers a smaller one would have no digits
+        step = SHORT if _smallest(seeds.values()) < 2.0**-900 else STEP
         for i, line in enumerate(self.lines):
             value = values[i]
             if i in seeds:
@@ -194,6 +203,7 @@ class Along:
                 self.seeds[i] = np.asarray(seeds[i], self.kind)
         self.weights = np.asarray(weights, self.kind)
         self.still = tape.values(self.leaves)
+        self.is_wide = np.asarray(self.still[-1]).dtype == np.longdouble
         root = np.asarray(self.still[-1], self.kind)
         self.origin = np.where(np.isfinite(root), root, 0.0)
         self.known: dict[float, float] = {0.0: 0.0}
