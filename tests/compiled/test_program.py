@@ -322,3 +322,49 @@ def test_open_sizes_without_copies() -> None:
         data = np.linspace(0.0, 1.0, n)
         np.testing.assert_array_equal(program(data), np.exp(data))
     assert program(data) is program(data)
+
+
+def test_large_results_are_recycled_only_when_nobody_holds_them() -> None:
+    """A result, a view of it, or a buffer of it that is kept stays as it is; the memory of one that is gone is used again."""
+    x = cg.input("x", shape=(300_000,))
+    program = cg.compile([cg.exp(x), x + 1.0], [x])
+    data = [np.full(300_000, float(k)) for k in range(7)]
+    kept: list[Any] = []
+    for k, given in enumerate(data):
+        a, b = program(given)
+        kept += (
+            [(k, a[100:200], k), (k, memoryview(b), k)] if k % 2 else [(k, a, k), (k, b[::-1], k)]
+        )
+        del a, b
+    for k, held, _ in kept:
+        wanted = (np.exp(data[k][0]), k + 1.0)
+        assert (
+            np.all(np.isin(np.asarray(held), wanted)) and len(set(np.asarray(held).tolist())) == 1
+        )
+    addresses = set()
+    for given in data:
+        addresses.add(program(given)[0].ctypes.data)
+    assert len(addresses) <= 2
+    first = program(data[1])
+    second = program(data[2])
+    third = program(data[3])
+    assert [r[0][0] for r in (first, second, third)] == [np.exp(k) for k in (1.0, 2.0, 3.0)]
+
+
+def test_large_results_of_threads_are_their_own() -> None:
+    x = cg.input("x", shape=(200_000,))
+    program = cg.compile(cg.exp(x) * 2.0, [x])
+    wrong: list[float] = []
+
+    def work(k: float) -> None:
+        for _ in range(30):
+            found = program(np.full(200_000, k))
+            if not np.all(found == 2.0 * np.exp(k)):
+                wrong.append(k)
+
+    threads = [threading.Thread(target=work, args=(0.1 * k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong

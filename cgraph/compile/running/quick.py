@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from cgraph.compile.ir import Value
+from cgraph.compile.running.recycled import maker
 from cgraph.compile.running.runtime import restore, silence
 from cgraph.op import FLOAT_ERRORS
 
@@ -71,7 +72,10 @@ def quick_call(
     for k, (value, w) in enumerate(zip(outputs, written, strict=True)):
         if w:
             scope[f"shape{k}"], scope[f"dtype{k}"] = value.shape, value.dtype
-            places.append(f"empty(shape{k}, dtype{k})")
+            recycled = maker(value.shape, value.dtype)
+            if recycled is not None:
+                scope[f"make{k}"] = recycled
+            places.append(f"empty(shape{k}, dtype{k})" if recycled is None else f"make{k}()")
             results.append(f"r{k}")
         elif value.shape == ():
             results.append(f"float64(r{k})")
