@@ -17,7 +17,7 @@ import numpy as np
 from cgraph.autodiff import gradient
 from cgraph.compile.emit.numba import NumbaEmitter
 from cgraph.compile.emit.numpy import Emitted, NumpyEmitter
-from cgraph.compile.ir import Graph, Shape, Value, is_number
+from cgraph.compile.ir import FLOAT64, Graph, Shape, Value, is_number
 from cgraph.compile.ir.lower import lower
 from cgraph.compile.loop import name_cotangents
 from cgraph.compile.passes.algebra import Algebra, factored
@@ -31,6 +31,7 @@ from cgraph.compile.passes.finishing import (
 )
 from cgraph.compile.passes.recompute import arriving_at, recomputed
 from cgraph.compile.passes.trigonometry import by_tangents
+from cgraph.compile.passes.unroll import entry_label, unroll, worthwhile
 from cgraph.compile.ranges import without_needless_guards
 from cgraph.compile.running.numba_runtime import program
 from cgraph.compile.running.runtime import load, restore, silence
@@ -132,6 +133,9 @@ class Specialized:
         arriving = arriving_at(builder.boundaries, values, derived.cotangents)
         backward = recomputed(builder, forward, backward, arriving)
         results = [*forward, *backward]
+        entries: dict[Value, Any] = {}
+        if backend == "numpy" and not derived.gradients and not any(map(is_read, lowered_forward)):
+            results, entries = on_numbers(builder, arguments, results)
         passes = (
             (folded,)
             if backend == "numba"
@@ -148,7 +152,7 @@ class Specialized:
         )
         for rewritten in passes:
             results = rewritten(builder, results)
-        self.graph = Graph(arguments, results, derived.names, len(forward))
+        self.graph = Graph(arguments, results, derived.names, len(forward), entries)
         self.emitted: Emitted
         if backend == "numba":
             kernel = self.emitted = NumbaEmitter(self.graph).emit(title)
@@ -196,6 +200,47 @@ class Specialized:
         finally:
             restore(before)
             pool.append(workspace)
+
+
+# Entries of all arguments and results up to which they are taken apart.
+MOST_ENTRIES = 200
+
+
+def is_read(node: Node) -> bool:
+    """Whether a node has been given a name, and several entries: its line is looked for in the source."""
+    return bool(node.name and node.parents) and any(n != 1 for n in node.shape)
+
+
+def on_numbers(
+    b: Algebra, arguments: Sequence[Value], results: Sequence[Value]
+) -> tuple[list[Value], dict[Value, Any]]:
+    """The results on numbers instead of small arrays, where that is cheaper, and the entries of the arguments."""
+    arrays = [v for v in (*arguments, *results) if v.size != 1]
+    if any(v.dtype != FLOAT64 for v in (*arguments, *results)) or not worthwhile(results):
+        return list(results), {}
+    if not arrays or sum(v.size for v in arrays) > MOST_ENTRIES or not all(v.size for v in arrays):
+        return list(results), {}
+    position = len(arguments)
+    entries: dict[Value, Any] = {}
+    for value in arguments:
+        found = entries[value] = np.empty(value.shape, object)
+        for index in np.ndindex(value.shape):
+            if value.size == 1:
+                found[index] = b.reshape(value, ())
+                continue
+            found[index] = b.argument(position, (), FLOAT64)
+            found[index].label = entry_label(value.label, value.shape, index)
+            position += 1
+    new = []
+    for old, array in zip(results, unroll(b, results, entries, guarded=True), strict=True):
+        numbers = tuple(array.flat)
+        if old.size == 1:
+            value = b.reshape(numbers[0], old.shape)
+        else:
+            value = b.make("array", numbers, None, old.shape, FLOAT64)
+        value.take_over(old)
+        new.append(value)
+    return new, {value: found for value, found in entries.items() if value.size != 1}
 
 
 def remark(derived: Derived, values: dict[Node, Value], forward: Collection[Node]) -> None:

@@ -368,3 +368,48 @@ def test_large_results_of_threads_are_their_own() -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def beale(x: Any) -> Any:
+    p, q = x[0], x[1]
+    return (1.5 - p + p * q) ** 2 + (2.25 - p + p * q**2) ** 2 + (2.625 - p + p * q**3) ** 2
+
+
+def test_small_graphs_run_on_numbers() -> None:
+    """A Hessian of two variables against complex steps and differences in mpmath; no array is touched on the way."""
+    mp = pytest.importorskip("mpmath")
+    at = np.array([1.25, 0.75])
+    x = cg.parameter("x", at)
+    program = cg.compile(cg.hessian(beale(x), x), inputs=[x])
+    with mp.workdps(60):
+        wanted = [[float(mp.diff(lambda p, q: beale((p, q)), tuple(at), orders)) for orders in row]
+                  for row in (((2, 0), (1, 1)), ((1, 1), (0, 2)))]  # fmt: skip
+    np.testing.assert_allclose(program(at), wanted, rtol=1e-13)
+    assert "entries(x)" in program.source and "multiply(" not in program.source
+    assert program(at).shape == (2, 2) and not np.shares_memory(program(at), program(at))
+    into = np.empty((2, 2))
+    assert program(at, out=into) is into
+    np.testing.assert_array_equal(into, program(at))
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(program))(at), into)
+    program.plan, program.stats(), print(program.profile(at, repeats=3))
+
+
+def test_what_numbers_refuse_is_answered_with_infinities() -> None:
+    """Python's floats raise where NumPy has inf and NaN; on numbers, too, a program gives what a run does."""
+    x, s = cg.parameter("x", [1.0, 2.0, 3.0]), cg.parameter("s", 2.0)
+    y = cg.log(x) / s + cg.exp(x * 300.0) * 1e-3 + cg.sqrt(x)
+    z = cg.stable_bce(x * 100.0, cg.sigmoid(s)) + cg.softplus(x) - cg.max(x) * cg.min(y)
+    outputs = [y, z, cg.sum(z), x @ y, cg.concatenate([y, z[:1]])]
+    program = cg.compile(outputs, inputs=[x, s])
+    assert "entries(" in program.source
+    for data in (
+        [1.0, 2.0, 3.0],
+        [0.0, -1.0, 5.0],
+        [np.inf, -np.inf, np.nan],
+        [1e300, -1e300, -0.0],
+    ):
+        for scale in (2.0, 0.0):
+            x.value, s.value = data, scale
+            run = cg.run(outputs)
+            for found, node in zip(program(x.value, s.value), outputs, strict=True):
+                np.testing.assert_allclose(found, run.value(node), rtol=1e-13)

@@ -118,6 +118,8 @@ class NumpyEmitter:
         self.choose_inline(values, set(graph.outputs), lambda value, user: True)
         for value in graph.arguments:
             self.name(value, value.label or "x")
+        for entry in (v for array in graph.entries.values() for v in array.flat):
+            self.name(entry, entry.label)
         direct = self._direct_outputs()
         beneath = self._beneath_outputs(direct)
         elsewhere = {**direct, **beneath}
@@ -232,6 +234,8 @@ class NumpyEmitter:
         given = [r for r, w in zip(results, self.out.written, strict=True) if w]
         if given:
             lines += unpacked(given, "outputs")
+        for value, array in self.graph.entries.items():
+            lines += unpacked([self.named[v] for v in array.flat], f"entries({self.named[value]})")
         for text, value in self.body:
             if value is not None:
                 self.out.lines[len(lines) + 1] = value
@@ -624,6 +628,10 @@ class NumpyEmitter:
             key = ":, " * value.params + f"{start}:{stop}"
             self.write(value, f"{self.named[value]}[{key}] = {self.ref(arg)}")
             start = stop
+
+    def _array(self, value: Value) -> None:
+        name = self.named[value]
+        self.write(value, f"{name}.flat = {', '.join(self.ref(v) for v in value.args)}")
 
     def _call(self, value: Value) -> None:
         op, numbers, params = value.params

@@ -53,6 +53,7 @@ STRUCTURE = {
     "broadcast": "to the shape of the value", "reshape": "to the shape of the value", "transpose": "axes",
     "index": "ints, slices, None and Ellipsis", "place": "the same, into zeros of the shape of the value", "join": "axis",
     "add_at": "of x and y, parameters as for place: x with y added there",
+    "array": "numbers as the entries of an array, for graphs that were unrolled",
     "call": "an Op and its keyword parameters: what has no lowering, computed by the row's own forward",
 }  # fmt: skip
 # The result lies in the memory of the operand.
@@ -142,12 +143,14 @@ class Graph:
         outputs: the values to hand out.
         names: a name for each output, e.g. "loss", "dW".
         forward: how many of the outputs, from the first, are values; the others are gradients.
+        entries: where the graph was unrolled, the entries of each argument that is taken apart.
     """
 
     arguments: list[Value]
     outputs: list[Value]
     names: list[str] = field(default_factory=list)
     forward: int = 0
+    entries: dict[Value, Any] = field(default_factory=dict)
 
     def order(self) -> list[Value]:
         """Every value the outputs depend on, operands before their users."""

@@ -102,6 +102,8 @@ def _computed(value: Value, args: list[Any]) -> Any:
         return np.asarray(args[0][thawed(params)])
     if op == "join":
         return np.concatenate(args, params)
+    if op == "array":
+        return np.array(args, value.dtype).reshape(value.shape)
     result = np.zeros(value.shape, value.dtype)  # place
     result[thawed(params)] = args[0]
     return result

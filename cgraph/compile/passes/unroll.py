@@ -112,15 +112,20 @@ def _unrolled(b: Builder, value: Value, args: list[Entries], guarded: bool) -> E
     if op == "transpose":
         return args[0].transpose(value.params)
     if op == "index":
-        key = thawed(value.params)
-        return args[0][key if Ellipsis in key else (*key, ...)]
+        return args[0][_as_view(value.params)]
     if op == "place":
         result = _array([b.literal(0.0)] * value.size, value.shape)
-        result[thawed(value.params)] = args[0]
+        result[_as_view(value.params)] = args[0]
         return result
     if op == "join":
         return np.concatenate(args, value.params)
     raise AssertionError(op)
+
+
+def _as_view(params: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A basic index with an ellipsis, so that even a single entry is an array of entries."""
+    key = thawed(params)
+    return key if Ellipsis in key else (*key, ...)
 
 
 def _unguarded(b: Builder, value: Value, args: list[Entries]) -> Entries | None:
