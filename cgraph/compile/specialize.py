@@ -228,8 +228,9 @@ def on_numbers(
             if value.size == 1:
                 found[index] = b.reshape(value, ())
                 continue
-            found[index] = b.argument(position, (), FLOAT64)
-            found[index].label = entry_label(value.label, value.shape, index)
+            entry = b.argument(position, (), FLOAT64)
+            entry.label = entry_label(value.label, value.shape, index)
+            found[index] = entry
             position += 1
     new = []
     for old, array in zip(results, unroll(b, results, entries, guarded=True), strict=True):

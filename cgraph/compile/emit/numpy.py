@@ -234,8 +234,8 @@ class NumpyEmitter:
         given = [r for r, w in zip(results, self.out.written, strict=True) if w]
         if given:
             lines += unpacked(given, "outputs")
-        for value, array in self.graph.entries.items():
-            lines += unpacked([self.named[v] for v in array.flat], f"entries({self.named[value]})")
+        for whole, array in self.graph.entries.items():
+            lines += unpacked([self.named[v] for v in array.flat], f"entries({self.named[whole]})")
         for text, value in self.body:
             if value is not None:
                 self.out.lines[len(lines) + 1] = value
