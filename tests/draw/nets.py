@@ -49,6 +49,24 @@ def xor():
     return cg.mean(cg.stable_bce(Z, Y), name="cost")
 
 
+def classes():
+    """Softmax regression: three classes, fused with their cross-entropy."""
+    rng = np.random.default_rng(4)
+    X, W = cg.input("X", rng.normal(size=(4, 3))), cg.parameter("W", rng.normal(size=(3, 3)))
+    Z = cg.add(X @ W, cg.parameter("b", [0.1, 0.0, -0.2]), name="Z")
+    return cg.mean(cg.stable_cross_entropy(Z, np.array([0, 2, 1, 1])), name="loss")
+
+
+def convnet():
+    """A convolution, ReLU, pooling and a logit: arrays of four dimensions, of which pictures tell the least, the mean and the largest."""
+    rng = np.random.default_rng(5)
+    x, K = cg.input("x", rng.normal(size=(1, 1, 5, 5))), cg.parameter("K", rng.normal(size=(1, 1, 2, 2)))  # fmt: skip
+    a = cg.relu(cg.nn.functional.conv2d(x, K, cg.parameter("b", [0.1])), name="a")
+    W = cg.parameter("W", rng.normal(size=(1, 4)))
+    z = cg.sum(W @ cg.nn.functional.max_pool2d(a, 2).reshape(4, 1), name="z")
+    return cg.stable_bce(z, 1.0, name="loss")
+
+
 UNARY = (cg.sigmoid, cg.tanh, cg.exp, cg.square, cg.negative, cg.softplus, cg.sin)
 BINARY = (cg.add, cg.subtract, cg.multiply, cg.maximum)
 

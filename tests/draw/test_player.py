@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 from draw.browser import CLICKS, browser, click
-from draw.nets import batch, mlp, neuron, random_graph, xor
+from draw.nets import batch, classes, convnet, mlp, neuron, random_graph, xor
 
 import cgraph as cg
 from cgraph.draw.model import text
@@ -70,7 +70,7 @@ def test_keys_and_buttons_go_through_the_steps(tmp_path):
         "b ← 0 − 1 · 0.5 = −0.5"
     )
     told = next(s["said"] for s in seen if "step 2 of 3" in s["title"])
-    assert "p̂ received 2; its slope for z is 0.25, so it hands 0.5 to z" in told
+    assert "p hat received 2; its slope for z is 0.25, so it hands 0.5 to z." in told
 
 
 @pytest.mark.parametrize("net", [neuron, batch, xor])
@@ -376,7 +376,11 @@ def test_on_a_phone_the_node_and_its_result_are_in_sight(tmp_path):
     while(!/step 2/.test(r.querySelector('h2').textContent))r.querySelector('[data-go=next]').click();
     seen=sight(text('σ').parentNode,text('∂L/∂z = 0.5'),text('2 × 0.25'));
     seen.push(stage.scrollWidth>stage.clientWidth,r.querySelector('.chain').getBoundingClientRect().bottom<=800);
-    r.querySelector('.zoom').click();seen.push(stage.scrollWidth<=stage.clientWidth);""",
+    seen.push([].map.call(r.querySelectorAll('.beside button'),function(b){return b.textContent;}).join());
+    var svg=stage.querySelector('svg'),wait=function(){svg.getAnimations().forEach(function(a){a.finish();});};
+    r.querySelector('.zoom').click();seen.push(svg.getAnimations().length);wait();seen.push(stage.scrollWidth<=stage.clientWidth);
+    r.querySelector('.zoom').click();wait();var b=r.querySelector('.beside button'),id='cg0-'+b.getAttribute('data-bring');
+    b.click();seen.push(sight(document.getElementById(id))[0],r.querySelector('.about').textContent.length>20);""",
     )
     inner = inner.replace(
         "document.getElementById('seen').textContent=",
@@ -390,7 +394,10 @@ def test_on_a_phone_the_node_and_its_result_are_in_sight(tmp_path):
         f'<meta charset="utf-8"><iframe style="width:390px;height:800px;border:0" srcdoc="{html.escape(page)}"></iframe>'
         '<pre id="seen"></pre><body></body>', encoding="utf-8",
     )  # fmt: skip
-    assert click(phone, tmp_path, "", "</body>") == [True] * 6
+    *found, beside, moving, whole, brought, told = click(phone, tmp_path, "", "</body>")
+    assert found == [True] * 5 and "w₁" in beside
+    assert moving == 1 and whole  # the picture glides there
+    assert brought and told  # a box that is cut off is brought into view
 
 
 def test_twenty_frames_are_one_small_page(tmp_path):
@@ -421,6 +428,63 @@ def test_what_cannot_be_computed_in_the_page_stands_still(tmp_path):
     assert "the page computes in float64 and float32" in half
 
 
+@pytest.mark.slow
+@browser
+def test_a_page_says_which_op_it_cannot_compute(tmp_path):
+    """In words, in the place of the numbers to change; and the ops of a page's own rules are its only ones."""
+    A = cg.parameter("A", [[1.0, 2.0], [3.0, 4.0]])
+    path = cg.animate(cg.sum(cg.linalg.svdvals(A), name="f").backward(), tmp_path / "svd.html")
+    page = path.read_text(encoding="utf-8")
+    assert "CGraphInterpreter=" not in page.replace(" ", "") and len(page) < 90_000
+    (seen, *_) = click(path, tmp_path, "seen[0].still=r.querySelector('.panel>.still').textContent;")  # fmt: skip
+    assert (
+        seen["still"]
+        == "Its numbers cannot be changed here: the page has no rule for 'linalg.svdvals'."
+    )
+    plain_, special = (
+        cg.animate(f(cg.parameter("w", 0.3), name="f").backward(), tmp_path / "f.html").read_text(encoding="utf-8")
+        for f in (cg.sigmoid, cg.special.erf)
+    )  # fmt: skip
+    assert "erfcx" in special and "erfcx" not in plain_
+
+
+@pytest.mark.slow
+@browser
+def test_a_convolution_is_written_out_and_read_aloud(tmp_path):
+    """An entry of a convolution is the window times the kernel; four dimensions are told; after a change nothing old is said."""
+    rng = np.random.default_rng(3)
+    x = cg.input("x", np.round(rng.normal(size=(1, 1, 7, 8)), 1))
+    K, b = cg.parameter("K", np.round(rng.normal(size=(1, 1, 2, 2)), 1)), cg.parameter("b", [0.1])
+    loss = cg.sum(cg.square(cg.nn.functional.conv2d(x, K, b, name="Y")), name="loss")
+    run = loss.backward()
+    path = cg.animate(run, tmp_path / "conv.html", view="expanded")
+    steps = """function choose(name){[].some.call(r.querySelectorAll('.stage .node'),function(g){
+    var hit=[].some.call(g.querySelectorAll('text'),function(t){return t.textContent.trim()===name;});
+    if(hit)g.dispatchEvent(new MouseEvent('mouseover',{bubbles:true}));return hit;});}
+    key('End');while(!/step 1 /.test(r.querySelector('h2').textContent))key('ArrowLeft');look('back');key('End');choose('K');
+    var e=r.querySelectorAll('.about .entry');e[e.length-2].dispatchEvent(new MouseEvent('mouseover',{bubbles:true}));look('entry');
+    choose('x');look('before');
+    var f=r.querySelector('.numbers input');f.value=2;f.dispatchEvent(new Event('input'));choose('K');look('changed');
+    [].forEach.call(r.querySelectorAll('.stage .node'),function(g){
+    g.dispatchEvent(new MouseEvent('mouseover',{bubbles:true}));look('all');});"""
+    seen = click(path, tmp_path, steps)
+    by = {s["what"]: s for s in seen}
+    assert "1 by 1 by 6 by 7 numbers from" in by["back"]["said"]
+    told = by["entry"]["about"]
+    assert "∂L/∂K [1, 1, 2, 1] = " in told and "more)" in told
+    gradient = text.number(run.grad(K)[0, 0, 1, 0])
+    assert told.rstrip().endswith(gradient)
+    # What was said of large arrays before the change is said nowhere after it.
+    K_new = run.value(K).copy()
+    K_new[0, 0, 0, 0] = 2.0
+    Y = next(n for n in run.order if n.basename == "Y")
+    before = run.value(Y).max()
+    K.value = K_new
+    after = loss.backward().value(Y).max()
+    words = " ".join(s["about"] + " ".join(s["labels"]) for s in seen if s["what"] == "all")
+    assert text.number(float(after)) in words and text.number(float(before)) not in words
+
+
 @pytest.mark.filterwarnings("error::RuntimeWarning")  # the engine has nothing to say
 @pytest.mark.parametrize("part", [{"focus": "w00"}, {"around": "b0", "hops": 1}, {}])
 def test_parts_of_a_large_graph_are_live(part):
@@ -440,7 +504,7 @@ def test_parts_of_a_large_graph_are_live(part):
 @pytest.mark.parametrize(
     "options", [{}, {"view": "expanded"}, {"theme": "circles"}, {"view": "layers", "bypass": True}]
 )
-@pytest.mark.parametrize("net", [neuron, batch, xor])
+@pytest.mark.parametrize("net", [neuron, batch, xor, classes, convnet])
 def test_every_number_of_a_picture_is_bound(net, options):
     """Also in a single diagram: each number that depends on a leaf is known to the page, so that none has to fade."""
     for page in (

@@ -43,11 +43,9 @@ def moments(
             )
     root = builder.roots[0]
     value = builder.value(root)
-    what = "loss" if names[root] == "L" else "cost" if names[root] == "C" else names[root]
+    what = {"L": "the loss", "C": "the cost"}.get(names[root], f"{names[root]} =")
     result = (
-        f", up to the {what} {builder.number(value)}"
-        if value is not None and value.size == 1
-        else ""
+        f", up to {what} {builder.number(value)}" if value is not None and value.size == 1 else ""
     )
     whole = f"every node computes its value from the values before it{result}"
     found.append(Moment("forward", "Forward pass", whole, len(stations), -1, "forward"))

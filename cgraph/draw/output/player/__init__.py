@@ -50,17 +50,22 @@ def fragment(frames: Any, *, title: str = "", with_assets: bool = True) -> str:
 
 
 def assets(ops: Collection[str] | None = None) -> str:
-    """The style and the scripts that every player of a page shares; of the rules for single ops, those that `ops` need (None: all)."""
+    """The style and the scripts that every player of a page shares; of the rules for single ops, those that `ops` need (None: all). A page
+    without ops, all of whose numbers stand still, needs no arithmetic."""
     here = Path(__file__).parent
     css = (here / "player.css").read_text(encoding="utf-8")
-    names = ["interpreter.js", *rulebook.scripts(ops), "number.js", "chain.js", "training.js"]
+    arithmetic = ["interpreter.js", *rulebook.scripts(ops), "training.js"]
+    names = [*(arithmetic if ops is None or ops else ()), "number.js", "chain.js", "story.js"]
     scripts = [_bare(here / name) for name in (*names, "player.js", "levels.js")]
     return f"<style>{css}{_palette_css()}</style><script>{''.join(scripts)}</script>"
 
 
 def _bare(script: Path) -> str:
     """A script without the comments and the indentation that only its readers need."""
-    lines = (line.strip() for line in script.read_text(encoding="utf-8").splitlines())
+    lines = (
+        line.strip().partition("  // ")[0].rstrip()
+        for line in script.read_text(encoding="utf-8").splitlines()
+    )
     return "".join(f"{line}\n" for line in lines if line and not line.startswith("//"))
 
 
@@ -126,7 +131,8 @@ def _section(
         "tones": {box.id: box.tone for box in pictures[-1].boxes},
         "live": answers,
     }
-    ops = program.ops(answers.get("program", {"nodes": []})["nodes"])
+    # With one of the interpreter's own, which a program without ops needs as well.
+    ops = program.ops(answers["program"]["nodes"]) | {"gather"} if "program" in answers else set()
     first = pictures[0]
     buttons = "".join(
         f'<button type="button" data-go="{go}" aria-label="{label}" title="{label} ({key})">{mark}</button>'
@@ -152,7 +158,8 @@ def _section(
         f"<style>{''.join(f'#{id} {rule}' + '}' for rule in drawn.css.split('}') if rule)}</style>"
         f'<div class="top"><div class="bar">{steps}{zoom}{widths}</div>'
         f'<div class="words"><h2>{escape(first.title)}</h2><p>{escape(first.caption.partition(chr(10))[0])}</p></div></div>'
-        f'<div class="stage">{drawn.drawing}</div><div class="panel">'
+        f'<div class="stage">{drawn.drawing}</div>'
+        '<div class="beside" role="group" aria-label="cut off at the sides" hidden></div><div class="panel">'
         '<div class="worked" role="group" aria-label="this step, in numbers"></div>'
         '<p class="sum" aria-live="polite"></p>'
         f'<div class="chain" role="group" aria-label="chain rule"></div><div class="legend">{legend}</div>'

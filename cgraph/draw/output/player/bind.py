@@ -29,7 +29,8 @@ Parts = list[Any]  # texts, and [reference, how it is written, the text it has n
 class Quantities:
     """Everything the page can recompute, by reference: `v3.0` is entry 0 of node 3's value, `g` its gradient, `u` the value after an
     update, `q` the sigmoid of a logit, `l2.5.0` the local gradient of card 2 for node 5, `s` the share it hands to it, `o` what arrives
-    there otherwise, `e` and `h` the same as `l` and `s` for one place; `x` and `y` the largest value and gradient of a folded part."""
+    there otherwise, `e` and `h` the same as `l` and `s` for one place; `x` and `y` the largest value and gradient of a folded part; `c`
+    the probabilities of the classes, and `m` before any other the least, the mean and the largest of a large array."""
 
     def __init__(self, builder: Builder, rate: float | None, drawn: Collection[int]) -> None:
         self.arrays: dict[str, Array] = {}
@@ -47,6 +48,10 @@ class Quantities:
                 logit = node.parents[0]
                 probability = OPS["sigmoid"].forward(np.asarray(run.value(logit)))
                 self._add(f"q{number[logit]}", probability, number[logit], i)
+            if node.op.name == "stable_cross_entropy":
+                logit, axes = node.parents[0], node.params["axes"]
+                probabilities = OPS["softmax"].forward(np.asarray(run.value(logit)), axes=axes)
+                self._add(f"c{i}", probabilities, number[logit], i)
         for u, nodes in enumerate(units(builder)):
             self._add(f"x{u}", _largest(run.value(builder.order[i]) for i in nodes), *nodes)
             if builder.backward:
@@ -74,8 +79,11 @@ class Quantities:
 
     def _add(self, key: str, array: Any, *about: int) -> None:
         if array is not None and np.asarray(array).size:
-            self.arrays[key] = np.asarray(array, float).ravel()
+            entries = self.arrays[key] = np.asarray(array, float).ravel()
             self.nodes[key] = frozenset(about)
+            if entries.size > 12 or np.ndim(array) > 2:
+                self.arrays[f"m{key}"] = np.array([entries.min(), entries.mean(), entries.max()])
+                self.nodes[f"m{key}"] = frozenset(about)
 
 
 def units(builder: Builder) -> list[list[int]]:
@@ -197,7 +205,7 @@ def _scaled(array: Array | None, i: int, shown: float) -> bool:
     value = float(array[i])
     if not np.isfinite(value) or not np.isfinite(shown):
         return value == shown or (value != value and shown != shown)
-    return any(_close(value, shown * 10.0**k, 4e-9, 1e-3 * 10.0**k) for k in (0, *range(-9, 10)))
+    return any(_close(value, shown * 10.0**k, 4e-9, 1e-3 * 10.0**k) for k in range(-20, 21))
 
 
 def _decimals(token: str) -> int:

@@ -78,6 +78,8 @@ function CGraphPlayer(root, wholePage) {
       case 'r': return [live.rate];
       case 'u': return now.V[a[0]].map(function (v, k) { return v - live.rate * now.G[a[0]][k]; });
       case 'q': return now.V[a[0]].map(function (v) { return CGraphInterpreter.ELEMENTWISE.sigmoid[0](v); });
+      case 'c': return CGraphInterpreter.RULES.softmax.value(program.nodes[a[0]], [now.V[program.nodes[a[0]].p[0]]]);
+      case 'm': return stats(array(key.slice(1)));
       case 'l': return now.local(a[0], a[1]);
       case 's': return now.share(a[0], a[1]);
       case 'x': case 'y': return [live.units[a[0]].reduce(function (most, m) {
@@ -88,6 +90,7 @@ function CGraphPlayer(root, wholePage) {
       case 'h': return now.shareAt(a[0], a[1]);
     }
   }
+  function stats(all_) { return [Math.min.apply(null, all_), all_.reduce(function (t, v) { return t + v; }, 0) / all_.length, Math.max.apply(null, all_)]; }
   function look(reference) {
     var dot = reference.lastIndexOf('.'), found = array(reference.slice(0, dot));
     return found ? found[+reference.slice(dot + 1)] : NaN;
@@ -180,7 +183,7 @@ function CGraphPlayer(root, wholePage) {
       f.input.classList.toggle('moved', v !== program.nodes[f.node].d[f.k]);
     });
     clearTimeout(recompute.timer);
-    recompute.timer = setTimeout(function () { said.textContent = name(program.root) + ' = ' + number(now.V[program.root][0]); }, 600);
+    recompute.timer = setTimeout(function () { label_(); said.textContent = story.speak(name(program.root) + ' = ' + number(now.V[program.root][0])); }, 600);
   }
 
   // --- frames ---------------------------------------------------------------------------------------------------------------------
@@ -210,8 +213,8 @@ function CGraphPlayer(root, wholePage) {
       ['next', 'last'].forEach(function (go) { button(go).setAttribute('aria-disabled', i === n - 1); });
     }
     root.setAttribute('data-frame', i);
-    Object.keys(data.about).forEach(function (id) { var g = group(id); if (g) g.setAttribute('aria-label', spoken(id)); });
-    if (!first) said.textContent = story();
+    label_();
+    if (!first) said.textContent = story.tell();
     worked();
     strip();
     place(first);
@@ -225,21 +228,13 @@ function CGraphPlayer(root, wholePage) {
     });
   }
   function spoken(id) {
-    return known(id).filter(function (p) { return p[0] !== 'shape' && p[0] !== 'built by' && p[1].length < 120; }).map(function (p) { return p[0] + ' ' + p[1]; }).join(', ');
+    var node = nodeOf(id);
+    return story.speak(known(id).filter(function (p) { return p[0] !== 'shape' && p[0] !== 'built by' && p[1].length < 120; }).map(function (p) {
+      var key = p[0] === 'value' ? 'v' : p[0][0] === '∂' ? 'g' : '', a = key && now && node >= 0 && array(key + node);
+      return p[0] + ' ' + (a ? story.heard(a, program.nodes[node].s) : isEdited() ? p[1].replace(/ = [−\d.·⁻⁰-⁹]+$/, '') : p[1]);
+    }).join(', '));
   }
-  // What happens in a frame, told: "σ received 2; its slope for z is 0.25, so it hands 0.5 to z."
-  function story() {
-    var frame = data.frames[i], told = sentence(i, 0) + '. ' + sentence(i, 1) + '.', c = now ? cardOf(frame.active) : -1;
-    if (c < 0 || frame.phase !== 'back') return told;
-    var r = program.cards[c].r, u = now.G[r], parts = [];
-    live.chain[c].forEach(function (row) {
-      var l = now.local(c, row[0]), s = now.share(c, row[0]);
-      if (l && s && l.length === 1 && s.length === 1) parts.push('its slope for ' + name(row[0]) + ' is ' + number(l[0]) + ', so it hands ' + number(s[0]) + ' to ' + name(row[0]));
-      else parts.push('it hands a gradient of shape ' + shape(row[0]) + ' to ' + name(row[0]));
-    });
-    return sentence(i, 0) + '. ' + name(r) + ' received ' + (u.length === 1 ? number(u[0]) : 'a gradient of shape ' + shape(r)) + '; ' + parts.join('; ') + '.';
-  }
-  function shape(node) { return program.nodes[node].s.join(' by ') || 'one'; }
+  function label_() { Object.keys(data.about).forEach(function (id) { var g = group(id); if (g) g.setAttribute('aria-label', spoken(id)); }); }
   function name(node) { return program.nodes[node].t || program.nodes[node].o || '·'; }
   function cardOf(id) {
     if (data.folded.indexOf(id) >= 0) return -1;
@@ -282,13 +277,13 @@ function CGraphPlayer(root, wholePage) {
       pair[0].style.minHeight = Math.min(most, 5 * 18) + 'px';
     });
   }
-  function place(jump) {
+  function place(jump, was) {  // `was`: where the picture stood before, from where it moves here
     var full = data.film.size, view = svg.viewBox.baseVal, narrow = root.clientWidth < 700;
     // A tall picture on a wide screen has what is said about it beside it; else it stands below, with a constant part of the screen.
     var free = window.innerHeight - (wholePage ? root.offsetTop : 0) - top.offsetHeight - 24, roomy = root.clientWidth >= 1000;
     var aside = roomy && full[0] * 0.7 < root.clientWidth * 0.64 && full[1] > free - 110;
     root.classList.toggle('aside', aside);
-    var high = Math.max(260, free - (aside ? 0 : narrow ? 190 : 110)), wide = stage.clientWidth - 2;
+    var high = Math.max(260, free - (aside ? 0 : narrow ? (stage.clientWidth < 0.72 * full[0] ? 230 : 190) : 110)), wide = stage.clientWidth - 2;
     $('.panel').style.maxHeight = aside ? high + 'px' : '';
     if (wide <= 0) return;
     var fit = Math.min(1, wide / full[0], high / full[1]), scale = fit;
@@ -312,7 +307,47 @@ function CGraphPlayer(root, wholePage) {
     var box = sight.map(function (v) { return v * unit; });
     var left = (box[0] + box[2]) / 2 - stage.clientWidth / 2, topmost = (box[1] + box[3]) / 2 - stage.clientHeight / 2;
     stage.scrollTo({ left: left, top: topmost, behavior: jump || calm ? 'instant' : 'smooth' });
+    narrows = narrow && full[0] * scale > stage.clientWidth + 8;
+    sides();
+    if (was) glide(was, svg.getBoundingClientRect(), 1);
   }
+  // The picture moves from where a part of it stood to where that part stands now.
+  function glide(from, to, start) {
+    if (calm || !svg.animate || !from.width || !to.width) return;
+    var k = Math.max(0.25, Math.min(4, from.width / to.width)), o = svg.getBoundingClientRect();
+    var dx = from.left + from.width / 2 - o.left - k * (to.left + to.width / 2 - o.left), dy = from.top + from.height / 2 - o.top - k * (to.top + to.height / 2 - o.top);
+    stage.style.overflow = 'hidden';
+    svg.style.transformOrigin = '0 0';
+    svg.animate([{ transform: 'translate(' + dx + 'px,' + dy + 'px) scale(' + k + ')', opacity: start }, { transform: 'none', opacity: 1 }], { duration: 350, easing: 'ease-in-out' }).onfinish = function () { stage.style.overflow = ''; };
+  }
+  function focused() { var g = group(data.frames[i].active || chosen || ''); return (g || svg).getBoundingClientRect(); }
+  // On a narrow screen, what stands beside the node at work and is cut off: a tap brings it into view.
+  var narrows = false, at_sides = $('.beside');
+  function cut(id) {
+    var g = group(id), b = g && g.getBoundingClientRect(), s = stage.getBoundingClientRect();
+    if (!b || b.bottom < s.top + 12 || b.top > s.bottom - 12) return '';
+    return b.left < s.left - 4 ? 'left' : b.right > s.right + 4 ? 'right' : '';
+  }
+  function sides() {
+    at_sides.hidden = !narrows;
+    if (!narrows) return;
+    at_sides.textContent = '';
+    Object.keys(data.tones).filter(function (id) { return id === data.frames[i].active || /data|parameter/.test(data.tones[id]); }).forEach(function (id) {
+      var side = cut(id), node = nodeOf(id);
+      if (!side || node < 0) return;
+      var b = make('button', side, (side === 'left' ? '◀ ' : '') + name(node) + (side === 'right' ? ' ▶' : ''));
+      b.type = 'button';
+      b.setAttribute('data-bring', id);
+      b.setAttribute('aria-label', 'show ' + story.speak(name(node)));
+      at_sides.appendChild(b);
+    });
+  }
+  function bring(id) {
+    var g = group(id), b = g && g.getBoundingClientRect(), s = stage.getBoundingClientRect();
+    if (!b || (b.left >= s.left && b.right <= s.right && b.top >= s.top && b.bottom <= s.bottom)) return;
+    stage.scrollTo({ left: stage.scrollLeft + (b.left + b.right - s.left - s.right) / 2, top: stage.scrollTop + (b.top + b.bottom - s.top - s.bottom) / 2, behavior: calm ? 'instant' : 'smooth' });
+  }
+  stage.addEventListener('scroll', function () { clearTimeout(sides.timer); sides.timer = setTimeout(sides, 120); });
 
   // --- everything about a node --------------------------------------------------------------------------------------------------------
   function tell(id) {
@@ -330,7 +365,7 @@ function CGraphPlayer(root, wholePage) {
     known(id).forEach(function (pair) {
       var gradient = pair[0][0] === '∂', key = pair[0] === 'value' ? 'v' : gradient ? 'g' : '';
       if (key && now && node >= 0 && array(key + node)) {
-        row(pair[0], entries(key + node, program.nodes[node].s) || pair[1]);
+        row(pair[0], entries(key + node, program.nodes[node].s) || (isEdited() ? story.heard(array(key + node), program.nodes[node].s) : pair[1]));
         if (gradient) witness(node, row, now.G[node]);
       } else if (gradient && program && (live.expect || {})['g' + node]) {
         row(pair[0], pair[1]);
@@ -344,7 +379,7 @@ function CGraphPlayer(root, wholePage) {
   function digits(v) { return Number.isInteger(v) && Math.abs(v) < 1e6 ? String(v).replace('-', '−') : String(+v.toPrecision(12)).replace('-', '−'); }
   function entries(key, s, decimals) {  // an array as a table whose entries can be pointed at
     var a = array(key);
-    if (a.length > 48 || s.length > 2) return null;
+    if (a.length > 48) return null;
     if (a.length === 1) return digits(a[0]);
     var words = printed(a, decimals || 5);
     var table = make('table', 'matrix'), columns = s.length ? s[s.length - 1] : 1, tr;
@@ -473,6 +508,12 @@ function CGraphPlayer(root, wholePage) {
     return stack;
   }
 
+  // --- a frame as a story: story.js ----------------------------------------------------------------------------------------------------------
+  var story = CGraphStory({
+    program: program, name: name, printed: printed, number: number, usual: usual, hidden: hidden, cardOf: cardOf, rules: live.chain, rate: live.rate,
+    now: function () { return now; }, frame: function () { return data.frames[i]; }, sentence: function (which) { return sentence(i, which); }
+  });
+
   // --- the chain rule of the node in focus: chain.js ---------------------------------------------------------------------------------------
   var strip = CGraphChain({
     program: program, data: data, chain: chain, step: step, make: make, name: name, nodeOf: nodeOf, cardOf: cardOf, hidden: hidden,
@@ -496,8 +537,8 @@ function CGraphPlayer(root, wholePage) {
   }
   function dim() { ['lit', 'lit2', 'here'].forEach(function (css) { all('.' + css).forEach(function (e) { e.classList.remove(css); }); }); }
   function dims(node) {
-    var s = program.nodes[node].s;
-    return s.length === 2 ? s : s.length === 1 ? [1, s[0]] : [1, 1];
+    var s = program.nodes[node].s, wide = s.length ? s[s.length - 1] : 1;  // rows, of which a stack of matrices has more
+    return [wide ? program.nodes[node].s.reduce(function (a, b) { return a * b; }, 1) / wide : 0, wide];
   }
   function explain(reference) {
     dim();
@@ -513,21 +554,38 @@ function CGraphPlayer(root, wholePage) {
     var result = [array(key)[k]], found = settled(function (d) {
       return [r.terms.reduce(function (t, factors) { return t + factors.reduce(function (q, v) { return q * read([v], d)[0]; }, 1); }, 0)];
     }, result);
-    sum.textContent = r.words + ' = ' + r.terms.map(function (factors) {
-      return factors.map(function (v) { return bracketed(number(v, found.digits)); }).join(' × ');
-    }).join(' + ') + found.sign + number(result[0]);
+    var said_ = r.terms.map(function (factors) { return factors.map(function (v) { return bracketed(number(v, found.digits)); }).join(' × '); });
+    if (said_.length > 16) said_.splice(8, said_.length - 12, '… (' + (said_.length - 12) + ' more)');
+    sum.textContent = r.words + ' = ' + said_.join(' + ') + found.sign + number(result[0]);
   }
-  function where(node, k) { var d = dims(node); return ' [row ' + (Math.floor(k / d[1]) + 1) + ', column ' + (k % d[1] + 1) + ']'; }
+  function where(node, k) {
+    var d = dims(node), s = program.nodes[node].s;
+    if (s.length > 2) return ' [' + s.map(function (n, j) { return Math.floor(k / s.slice(j + 1).reduce(function (a, b) { return a * b; }, 1)) % n + 1; }).join(', ') + ']';
+    return ' [row ' + (Math.floor(k / d[1]) + 1) + ', column ' + (k % d[1] + 1) + ']';
+  }
   function products(A, B, pairs) { return pairs.map(function (p) { return [A[p[0]], B[p[1]]]; }); }
   function inside(c, op) { return program.cards[c].n.filter(function (m) { return program.nodes[m].o === op; }); }
   function value(node, k) {  // an entry of a product: a row of the left times a column of the right
-    var c = cardOf(program.nodes[node].x), m = c < 0 ? [] : inside(c, 'matmul');
-    if (m.length !== 1 || !same(program.nodes[m[0]].s, program.nodes[node].s)) return null;
+    var c = cardOf(program.nodes[node].x), m = c < 0 ? [] : inside(c, 'matmul'), sums = c < 0 ? [] : inside(c, 'contract');
+    if (sums.length === 1 && !m.length && same(program.nodes[sums[0]].s, program.nodes[node].s)) return products_(sums[0], -1, k, node, name(node) + where(node, k));
+    if (m.length !== 1 || flat(m[0]) || !same(program.nodes[m[0]].s, program.nodes[node].s)) return null;
     var p = program.nodes[m[0]].p, A = dims(p[0]), B = dims(p[1]), row = Math.floor(k / B[1]), column = k % B[1], pairs = [];
     for (var t = 0; t < A[1]; t++) pairs.push([row * A[1] + t, t * B[1] + column]);
     var terms = products(now.V[p[0]], now.V[p[1]], pairs), rest = now.V[node][k] - now.V[m[0]][k];
     if (node !== m[0] && rest !== 0) terms.push([rest]);
     return { a: ['v' + p[0], pairs.map(function (q) { return q[0]; })], b: ['v' + p[1], pairs.map(function (q) { return q[1]; })], terms: terms, words: name(node) + where(node, k) };
+  }
+  function flat(m) { return program.nodes[m].p.some(function (p) { return program.nodes[p].s.length > 2; }); }  // a stack: not written out
+  // An entry of a sum of products (einsum, convolution), or with i >= 0 of what comes back to its operand i: the products that lead there.
+  function products_(m, i_, k, node, words) {
+    var p = program.nodes[m].p, at = CGraphInterpreter.RULES.contract.places(program.nodes[m]), out = at[p.length], into = i_ < 0 ? out : at[i_], keys = [], factors = [], ts = [];
+    for (var t = 0; t < into.length; t++) if (into[t] === k) ts.push(t);
+    if (i_ >= 0) { keys.push('g' + m); factors.push([now.G[m], out]); }
+    p.forEach(function (q, j) { if (j !== i_) { keys.push('v' + q); factors.push([now.V[q], at[j]]); } });
+    var terms = ts.map(function (t) { return factors.map(function (f) { return f[0][f[1][t]]; }); }), lit = factors.map(function (f, j) { return [keys[j], ts.map(function (t) { return f[1][t]; })]; });
+    var rest = i_ < 0 ? now.V[node][k] - now.V[m][k] : 0;
+    if (node !== m && rest !== 0) terms.push([rest]);
+    return ts.length ? { a: lit[0], b: lit[1], terms: terms, words: words } : null;
   }
   function gradient(node, k, c) {
     var users = [];
@@ -535,7 +593,8 @@ function CGraphPlayer(root, wholePage) {
     if (users.length !== 1 || users[0][1].length !== 1) return null;
     var place = users[0][1][0], m = place[0], i_ = place[1], rule = program.nodes[m], left = '∂' + name(program.root) + '/∂' + name(node) + where(node, k), pairs = [], t;
     var U = now.G[m], key = 'g' + m, other;
-    if (rule.o === 'matmul') {
+    if (rule.o === 'contract') return products_(m, i_, k, node, left);
+    if (rule.o === 'matmul' && !flat(m)) {
       var d = dims(node), M = dims(m), row = Math.floor(k / d[1]), column = k % d[1];
       other = rule.p[1 - i_];
       var O = dims(other);
@@ -661,7 +720,10 @@ function CGraphPlayer(root, wholePage) {
     if (b && go[b.dataset.go]) { if (b.dataset.go !== 'play') stop(); go[b.dataset.go](); return; }
     if (b && b.dataset.card) { visit(b.dataset.card); return; }
     if (b && b.dataset.node) { tell(b.dataset.node); strip(); return; }
+    if (b && b.dataset.bring) { tell(b.dataset.bring); strip(); bring(b.dataset.bring); return; }
     pick(e);
+    var node = e.target.closest('.stage .node');
+    if (node) bring(idOf(node));
   });
   function visit(id) {  // the step in which a card hands its gradients back
     for (var k = 0; k < n; k++) if (data.frames[k].active === id && data.frames[k].phase === 'back') { stop(); var keep = chosen; show(k); chosen = keep; break; }
@@ -672,7 +734,7 @@ function CGraphPlayer(root, wholePage) {
     widths.hidden = !now || !Object.keys(live.arrows || {}).length;
     widths.addEventListener('click', function () { widths.setAttribute('aria-pressed', widths.getAttribute('aria-pressed') !== 'true'); swell(); });
   }
-  zoom.addEventListener('click', function () { whole = !whole; place(true); });
+  zoom.addEventListener('click', function () { var was = svg.getBoundingClientRect(); whole = !whole; place(true, was); });
   root.addEventListener('mouseover', pick);
   root.addEventListener('focusin', pick);
   if (slider) slider.addEventListener('input', function () { stop(); show(+slider.value); });
@@ -711,7 +773,7 @@ function CGraphPlayer(root, wholePage) {
     all('.stage .node text').forEach(fit);
   }
   root.player = {  // for the pictures of the same run at other levels
-    state: function () { return { frame: i, edited: edited, chosen: chosen && nodeOf(chosen) }; },
+    state: function () { return { frame: i, edited: edited, chosen: chosen && nodeOf(chosen), seen: focused() }; },
     take: function (state, frame) {
       stop();
       edited = {};
@@ -720,6 +782,7 @@ function CGraphPlayer(root, wholePage) {
       if (now) recompute();
       show(frame);
       wake();
+      glide(state.seen, focused(), 0.3);
       if (state.chosen >= 0 && state.chosen !== null && program.nodes[state.chosen].x && nodeOf(program.nodes[state.chosen].x) === state.chosen) { tell(program.nodes[state.chosen].x); strip(); }
     },
     phases: data.frames.map(function (frame, k) { return frame.phase || (k && data.frames.slice(0, k).some(function (f) { return f.title.indexOf('seed') >= 0; }) ? 'back' : 'forward'); }),
