@@ -78,9 +78,9 @@ def node(x: Any) -> Any:
 # --- elementwise with parameters ------------------------------------------------------------------------------------------------
 
 
-@rule("integer_pow")
-def _integer_pow(eqn: Any, x: Any) -> Any:
-    return cg.power(x, float(eqn.params["y"])) if eqn.params["y"] != 2 else cg.square(x)
+# fmt: off
+rule("integer_pow")(lambda eqn, x: cg.power(x, float(eqn.params["y"])) if eqn.params["y"] != 2 else cg.square(x))
+# fmt: on
 
 
 @rule("div")
@@ -93,14 +93,8 @@ def _divide(eqn: Any, a: Any, b: Any) -> Any:
     return cg.cast(cg.trunc(cg.divide(node(a), node(b))), dtype)  # towards zero, as C
 
 
-@rule("rsqrt")
-def _rsqrt(eqn: Any, x: Any) -> Any:
-    return cg.reciprocal(cg.sqrt(x))
-
-
-@rule("round")
-def _round(eqn: Any, x: Any) -> Any:
-    return need("round", "round")(x)
+rule("rsqrt")(lambda eqn, x: cg.reciprocal(cg.sqrt(x)))
+rule("round")(lambda eqn, x: need("round", "round")(x))
 
 
 @rule("and", "or", "not", "xor")
@@ -157,24 +151,10 @@ def _same(eqn: Any, *operands: Any) -> Any:
 # --- shapes ---------------------------------------------------------------------------------------------------------------------
 
 
-@rule("reshape")
-def _reshape(eqn: Any, x: Any) -> Any:
-    return cg.reshape(x, eqn.params["new_sizes"])
-
-
-@rule("squeeze")
-def _squeeze(eqn: Any, x: Any) -> Any:
-    return cg.squeeze(x, eqn.params["dimensions"])
-
-
-@rule("expand_dims")
-def _expand(eqn: Any, x: Any) -> Any:
-    return cg.expand_dims(x, eqn.params["dimensions"])
-
-
-@rule("transpose")
-def _transpose(eqn: Any, x: Any) -> Any:
-    return cg.transpose(x, eqn.params["permutation"])
+rule("reshape")(lambda eqn, x: cg.reshape(x, eqn.params["new_sizes"]))
+rule("squeeze")(lambda eqn, x: cg.squeeze(x, eqn.params["dimensions"]))
+rule("expand_dims")(lambda eqn, x: cg.expand_dims(x, eqn.params["dimensions"]))
+rule("transpose")(lambda eqn, x: cg.transpose(x, eqn.params["permutation"]))
 
 
 @rule("broadcast_in_dim")
@@ -191,9 +171,9 @@ def _broadcast(eqn: Any, x: Any, *sizes: Any) -> Any:
     return moved if moved.shape == tuple(shape) else cg.broadcast_to(moved, shape)
 
 
-@rule("concatenate")
-def _concatenate(eqn: Any, *operands: Any) -> Any:
-    return cg.concatenate([node(x) for x in operands], eqn.params["dimension"])
+# fmt: off
+rule("concatenate")(lambda eqn, *operands: cg.concatenate([node(x) for x in operands], eqn.params["dimension"]))
+# fmt: on
 
 
 @rule("split")
@@ -215,9 +195,7 @@ def _slice(eqn: Any, x: Any) -> Any:
     return x[tuple(index)]
 
 
-@rule("tile")
-def _tile(eqn: Any, x: Any) -> Any:
-    return cg.tile(x, tuple(eqn.params["reps"]))
+rule("tile")(lambda eqn, x: cg.tile(x, tuple(eqn.params["reps"])))
 
 
 @rule("rev")
@@ -420,9 +398,7 @@ def _arg(eqn: Any, x: Any) -> Any:
 CUMULATIVE = ("cumsum", "cumprod", "cummax", "cummin")
 
 
-@rule(*CUMULATIVE)
-def _cumulative(eqn: Any, x: Any) -> Any:
-    return _directed(getattr(cg, eqn.primitive.name), x, eqn.params)
+rule(*CUMULATIVE)(lambda eqn, x: _directed(getattr(cg, eqn.primitive.name), x, eqn.params))
 
 
 def _directed(run: Callable[..., Any], x: Any, p: Any) -> Any:
@@ -431,9 +407,7 @@ def _directed(run: Callable[..., Any], x: Any, p: Any) -> Any:
     return run(x[back], axis=p["axis"])[back] if p["reverse"] else run(x, axis=p["axis"])
 
 
-@rule("cumlogsumexp")
-def _cumlogsumexp(eqn: Any, x: Any) -> Any:
-    return _directed(running_logsumexp, x, eqn.params)
+rule("cumlogsumexp")(lambda eqn, x: _directed(running_logsumexp, x, eqn.params))
 
 
 @rule("sort")

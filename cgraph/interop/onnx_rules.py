@@ -125,39 +125,19 @@ RULES["Gelu"] = lambda proto, a, x: aten.RULES["gelu"](x, a.get("approximate", "
 RULES["Softsign"] = lambda proto, a, x: x / (1.0 + cg.abs(x))
 
 
-@rule("Selu")
-def _selu(proto: Any, a: Attributes, x: Any) -> Any:
-    return aten.RULES["elu"](
-        x, a.get("alpha", 1.67326319217681884765625), a.get("gamma", 1.05070102214813232421875)
-    )
-
-
-@rule("HardSigmoid")
-def _hard_sigmoid(proto: Any, a: Attributes, x: Any) -> Any:
-    return cg.clip(a.get("alpha", 0.2) * x + a.get("beta", 0.5), 0.0, 1.0)
-
-
-@rule("PRelu")
-def _prelu(proto: Any, a: Attributes, x: Any, slope: Any) -> Any:
-    return cg.where(cg.greater(node(x), 0.0), node(x), node(slope) * node(x))
-
-
-@rule("Softmax", "LogSoftmax")
-def _softmax(proto: Any, a: Attributes, x: Any) -> Any:
-    return (cg.softmax if proto.op_type == "Softmax" else cg.log_softmax)(x, axis=a.get("axis", -1))
+# fmt: off
+rule("Selu")(lambda proto, a, x: aten.RULES["elu"](x, a.get("alpha", 1.67326319217681884765625), a.get("gamma", 1.05070102214813232421875)))
+rule("HardSigmoid")(lambda proto, a, x: cg.clip(a.get("alpha", 0.2) * x + a.get("beta", 0.5), 0.0, 1.0))
+rule("PRelu")(lambda proto, a, x, slope: cg.where(cg.greater(node(x), 0.0), node(x), node(slope) * node(x)))
+rule("Softmax", "LogSoftmax")(lambda proto, a, x: (cg.softmax if proto.op_type == "Softmax" else cg.log_softmax)(x, axis=a.get("axis", -1)))
+# fmt: on
 
 
 # --- shapes -------------------------------------------------------------------------------------------------------------------------
 
 
-@rule("Shape")
-def _shape(proto: Any, a: Attributes, x: Any) -> Any:
-    return np.array(x.shape[a.get("start", 0) : a.get("end")], np.int64)
-
-
-@rule("Size")
-def _size(proto: Any, a: Attributes, x: Any) -> Any:
-    return np.array(math.prod(x.shape), np.int64)
+rule("Shape")(lambda proto, a, x: np.array(x.shape[a.get("start", 0) : a.get("end")], np.int64))
+rule("Size")(lambda proto, a, x: np.array(math.prod(x.shape), np.int64))
 
 
 @rule("Reshape")
@@ -175,9 +155,7 @@ def _flatten(proto: Any, a: Attributes, x: Any) -> Any:
     return cg.reshape(x, (math.prod(x.shape[:axis]), math.prod(x.shape[axis:])))
 
 
-@rule("Transpose")
-def _transpose(proto: Any, a: Attributes, x: Any) -> Any:
-    return cg.transpose(x, a.get("perm"))
+rule("Transpose")(lambda proto, a, x: cg.transpose(x, a.get("perm")))
 
 
 @rule("Squeeze")
@@ -198,14 +176,10 @@ def _expand(proto: Any, a: Attributes, x: Any, shape: Any) -> Any:
     return x if target == x.shape else cg.broadcast_to(x, target)
 
 
-@rule("Tile")
-def _tile(proto: Any, a: Attributes, x: Any, repeats: Any) -> Any:
-    return aten.RULES["repeat"](x, fixed(repeats, "repeats").tolist())
-
-
-@rule("Concat")
-def _concat(proto: Any, a: Attributes, *parts: Any) -> Any:
-    return cg.concatenate([whole(p) for p in parts], a["axis"])
+# fmt: off
+rule("Tile")(lambda proto, a, x, repeats: aten.RULES["repeat"](x, fixed(repeats, "repeats").tolist()))
+rule("Concat")(lambda proto, a, *parts: cg.concatenate([whole(p) for p in parts], a["axis"]))
+# fmt: on
 
 
 @rule("Split")
@@ -255,9 +229,9 @@ def _gather(proto: Any, a: Attributes, x: Any, indices: Any) -> Any:
     return x[(*(slice(None),) * (axis % x.ndim), index)]
 
 
-@rule("GatherElements")
-def _gather_elements(proto: Any, a: Attributes, x: Any, indices: Any) -> Any:
-    return aten.RULES["gather"](x, a.get("axis", 0), indices)
+# fmt: off
+rule("GatherElements")(lambda proto, a, x, indices: aten.RULES["gather"](x, a.get("axis", 0), indices))
+# fmt: on
 
 
 @rule("GatherND")
@@ -286,11 +260,9 @@ def _pad(
     return aten.RULES["pad"](x, flat, mode, value)
 
 
-@rule("Trilu")
-def _trilu(proto: Any, a: Attributes, x: Any, k: Any = None) -> Any:
-    return aten.RULES["triu" if a.get("upper", 1) else "tril"](
-        x, 0 if k is None else int(np.asarray(k))
-    )
+# fmt: off
+rule("Trilu")(lambda proto, a, x, k=None: aten.RULES["triu" if a.get("upper", 1) else "tril"](x, 0 if k is None else int(np.asarray(k))))
+# fmt: on
 
 
 @rule("DepthToSpace")
@@ -343,9 +315,7 @@ def _arg(proto: Any, a: Attributes, x: Any) -> Any:
     return need(proto.op_type.lower(), proto.op_type)(x, axis=axis, keepdims=keep)
 
 
-@rule("Mod")
-def _mod(proto: Any, a: Attributes, x: Any, y: Any) -> Any:
-    return (cg.fmod if a.get("fmod") else cg.remainder)(node(x), node(y))
+rule("Mod")(lambda proto, a, x, y: (cg.fmod if a.get("fmod") else cg.remainder)(node(x), node(y)))
 
 
 @rule("Shrink")
@@ -354,9 +324,7 @@ def _shrink(proto: Any, a: Attributes, x: Any) -> Any:
     return cg.where(x < -bound, x + bias, cg.where(x > bound, x - bias, 0.0))
 
 
-@rule("ThresholdedRelu")
-def _thresholded(proto: Any, a: Attributes, x: Any) -> Any:
-    return cg.where(x > a.get("alpha", 1.0), x, 0.0)
+rule("ThresholdedRelu")(lambda proto, a, x: cg.where(x > a.get("alpha", 1.0), x, 0.0))
 
 
 @rule("LpNormalization")
@@ -464,9 +432,7 @@ def _cumsum(proto: Any, a: Attributes, x: Any, axis: Any) -> Any:
 # --- products, normalisation, convolution, pooling ------------------------------------------------------------------------------------
 
 
-@rule("MatMul")
-def _matmul(proto: Any, a: Attributes, x: Any, y: Any) -> Any:
-    return cg.matmul(whole(x), whole(y))
+rule("MatMul")(lambda proto, a, x, y: cg.matmul(whole(x), whole(y)))
 
 
 @rule("Gemm")
@@ -480,9 +446,9 @@ def _gemm(proto: Any, a: Attributes, x: Any, y: Any, c: Any = None) -> Any:
     return product if c is None else product + (node(c) if beta == 1 else beta * node(c))
 
 
-@rule("Einsum")
-def _einsum(proto: Any, a: Attributes, *operands: Any) -> Any:
-    return need("einsum", "Einsum")(a["equation"], *map(whole, operands))
+# fmt: off
+rule("Einsum")(lambda proto, a, *operands: need("einsum", "Einsum")(a["equation"], *map(whole, operands)))
+# fmt: on
 
 
 @rule("LayerNormalization")

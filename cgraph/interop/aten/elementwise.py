@@ -51,9 +51,7 @@ RULES.update({name: _elementwise(name, path) for name, path in ELEMENTWISE.items
 RULES.update({f"__{sign}__": RULES[f"bitwise_{sign}"] for sign in ("and", "or", "xor")})
 
 
-@rule("add")
-def _add(a: Any, b: Any, alpha: Any = 1) -> Any:
-    return cg.add(node(a), node(b) if alpha == 1 else alpha * node(b))
+rule("add")(lambda a, b, alpha=1: cg.add(node(a), node(b) if alpha == 1 else alpha * node(b)))
 
 
 @rule("sub")
@@ -61,9 +59,7 @@ def _sub(a: Any, b: Any, alpha: Any = 1) -> Any:
     return cg.subtract(node(a), node(b) if alpha == 1 else alpha * node(b))
 
 
-@rule("rsub")
-def _rsub(a: Any, b: Any, alpha: Any = 1) -> Any:
-    return _sub(b, a, alpha)
+rule("rsub")(lambda a, b, alpha=1: _sub(b, a, alpha))
 
 
 @rule("div", "true_divide")
@@ -85,34 +81,14 @@ def _pow(a: Any, b: Any) -> Any:
     return cg.power(node(a), node(b))
 
 
-@rule("round")
-def _round(x: Any, *, decimals: int = 0) -> Any:
-    return cg.round(x, decimals)
-
-
-@rule("frac")
-def _frac(x: Any) -> Any:
-    return x - cg.trunc(x)
-
-
-@rule("rsqrt")
-def _rsqrt(x: Any) -> Any:
-    return cg.reciprocal(cg.sqrt(x))
-
-
-@rule("logit", "special_logit")
-def _logit(x: Any, eps: float | None = None) -> Any:
-    return cg.logit(x if eps is None else cg.clip(x, eps, 1 - eps))
-
-
-@rule("polygamma", "special_polygamma")
-def _polygamma(n: int, x: Any) -> Any:
-    return need("special.polygamma", "polygamma")(n, x)
-
-
-@rule("mvlgamma", "special_multigammaln")
-def _mvlgamma(x: Any, p: int) -> Any:
-    return need("special.multigammaln", "mvlgamma")(x, p)
+# fmt: off
+rule("round")(lambda x, *, decimals=0: cg.round(x, decimals))
+rule("frac")(lambda x: x - cg.trunc(x))
+rule("rsqrt")(lambda x: cg.reciprocal(cg.sqrt(x)))
+rule("logit", "special_logit")(lambda x, eps=None: cg.logit(x if eps is None else cg.clip(x, eps, 1 - eps)))
+rule("polygamma", "special_polygamma")(lambda n, x: need("special.polygamma", "polygamma")(n, x))
+rule("mvlgamma", "special_multigammaln")(lambda x, p: need("special.multigammaln", "mvlgamma")(x, p))
+# fmt: on
 
 
 @rule("nan_to_num")
@@ -120,9 +96,7 @@ def _nan_to_num(x: Any, nan: Any = None, posinf: Any = None, neginf: Any = None)
     return cg.nan_to_num(x, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
 
 
-@rule("where")
-def _where(condition: Any, a: Any, b: Any) -> Any:
-    return cg.where(mask(condition), node(a), node(b))
+rule("where")(lambda condition, a, b: cg.where(mask(condition), node(a), node(b)))
 
 
 @rule("masked_fill")
@@ -132,19 +106,9 @@ def _masked_fill(x: Any, condition: Any, value: Any) -> Any:
     return filled if filled.dtype == x.dtype else cg.cast(filled, x.dtype)
 
 
-@rule("clamp", "clip")
-def _clamp(x: Any, min: Any = None, max: Any = None) -> Any:
-    return cg.clip(node(x), node(min), node(max))
-
-
-@rule("clamp_min")
-def _clamp_min(x: Any, min: Any) -> Any:
-    return cg.maximum(node(x), node(min))
-
-
-@rule("clamp_max")
-def _clamp_max(x: Any, max: Any) -> Any:
-    return cg.minimum(node(x), node(max))
+rule("clamp", "clip")(lambda x, min=None, max=None: cg.clip(node(x), node(min), node(max)))
+rule("clamp_min")(lambda x, min: cg.maximum(node(x), node(min)))
+rule("clamp_max")(lambda x, max: cg.minimum(node(x), node(max)))
 
 
 @rule("addcmul")
@@ -159,9 +123,7 @@ def _addcdiv(x: Any, a: Any, b: Any, value: Any = 1) -> Any:
     return node(x) + (quotient if value == 1 else value * quotient)
 
 
-@rule("lerp")
-def _lerp(a: Any, b: Any, weight: Any) -> Any:
-    return node(a) + node(weight) * (node(b) - node(a))
+rule("lerp")(lambda a, b, weight: node(a) + node(weight) * (node(b) - node(a)))
 
 
 # --- whole arrays of one number -------------------------------------------------------------------------------------------------
@@ -190,17 +152,13 @@ def _new(x: Any, size: Any, value: Any = 0, *, dtype: Any = None, **ignored: Any
 RULES["new_ones"] = lambda x, size, **options: _new(x, size, 1, **options)
 
 
-@rule("fill")
-def _fill(x: Any, value: Any) -> Any:
-    return _full_like(x, value)
+rule("fill")(lambda x, value: _full_like(x, value))
 
 
 # --- activations ------------------------------------------------------------------------------------------------------------------
 
 
-@rule("gelu")
-def _gelu(x: Any, approximate: str = "none") -> Any:
-    return nnf.gelu(x, approximate=approximate)
+rule("gelu")(lambda x, approximate="none": nnf.gelu(x, approximate=approximate))
 
 
 @rule("softplus")
@@ -209,9 +167,7 @@ def _softplus(x: Any, beta: float = 1, threshold: float = 20) -> Any:
     return cg.softplus(x) if beta == 1 else cg.softplus(x * beta) / beta
 
 
-@rule("log_sigmoid_forward")
-def _log_sigmoid_forward(x: Any) -> Any:
-    return (cg.log_sigmoid(x), None)
+rule("log_sigmoid_forward")(lambda x: (cg.log_sigmoid(x), None))
 
 
 @rule("elu")
@@ -222,14 +178,8 @@ def _elu(x: Any, alpha: float = 1, scale: float = 1, input_scale: float = 1) -> 
     return scale * cg.where(cg.greater(x, 0.0), x, low)
 
 
-@rule("celu")
-def _celu(x: Any, alpha: float = 1.0) -> Any:
-    return _elu(x, alpha, 1.0, 1.0 / alpha)
-
-
-@rule("leaky_relu")
-def _leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
-    return nnf.leaky_relu(x, negative_slope)
+rule("celu")(lambda x, alpha=1.0: _elu(x, alpha, 1.0, 1.0 / alpha))
+rule("leaky_relu")(lambda x, negative_slope=0.01: nnf.leaky_relu(x, negative_slope))
 
 
 @rule("rrelu", "rrelu_with_noise")
@@ -249,34 +199,14 @@ def _prelu(x: Any, weight: Any) -> Any:
     return cg.where(cg.greater(x, 0.0), x, weight * x)
 
 
-@rule("hardtanh")
-def _hardtanh(x: Any, min_val: float = -1, max_val: float = 1) -> Any:
-    return cg.clip(x, float(min_val), float(max_val))
-
-
-@rule("hardsigmoid")
-def _hardsigmoid(x: Any) -> Any:
-    return cg.clip(x + 3.0, 0.0, 6.0) / 6.0
-
-
-@rule("hardshrink")
-def _hardshrink(x: Any, lambd: float = 0.5) -> Any:
-    return cg.where(cg.greater(cg.abs(x), lambd), x, 0.0)
-
-
-@rule("softshrink")
-def _softshrink(x: Any, lambd: float = 0.5) -> Any:
-    return cg.where(cg.greater(cg.abs(x), lambd), x - lambd * cg.sign(x), 0.0)
-
-
-@rule("threshold")
-def _threshold(x: Any, threshold: float, value: float) -> Any:
-    return cg.where(cg.greater(x, threshold), x, value)
-
-
-@rule("glu")
-def _glu(x: Any, dim: int = -1) -> Any:
-    return nnf.glu(x, dim)
+# fmt: off
+rule("hardtanh")(lambda x, min_val=-1, max_val=1: cg.clip(x, float(min_val), float(max_val)))
+rule("hardsigmoid")(lambda x: cg.clip(x + 3.0, 0.0, 6.0) / 6.0)
+rule("hardshrink")(lambda x, lambd=0.5: cg.where(cg.greater(cg.abs(x), lambd), x, 0.0))
+rule("softshrink")(lambda x, lambd=0.5: cg.where(cg.greater(cg.abs(x), lambd), x - lambd * cg.sign(x), 0.0))
+rule("threshold")(lambda x, threshold, value: cg.where(cg.greater(x, threshold), x, value))
+rule("glu")(lambda x, dim=-1: nnf.glu(x, dim))
+# fmt: on
 
 
 # --- the same numbers ---------------------------------------------------------------------------------------------------------------
@@ -288,19 +218,9 @@ def _same(x: Any, *unused: Any, **ignored: Any) -> Any:
     return x
 
 
-@rule("angle")
-def _angle(x: Any) -> Any:
-    return cg.angle(x)
-
-
-@rule("_assert_tensor_metadata", "_assert_async")
-def _nothing(*unused: Any, **ignored: Any) -> None:
-    return None
-
-
-@rule("detach")
-def _detach(x: Any) -> Any:
-    return cg.stop_gradient(x)
+rule("angle")(lambda x: cg.angle(x))
+rule("_assert_tensor_metadata", "_assert_async")(lambda *unused, **ignored: None)
+rule("detach")(lambda x: cg.stop_gradient(x))
 
 
 @rule("to", "_to_copy", "type_as")

@@ -79,14 +79,10 @@ def _layer_norm(x: Any, shape: Any, weight: Any = None, bias: Any = None, eps: f
     return nnf.layer_norm(x, tuple(shape), _maybe(weight), _maybe(bias), eps)
 
 
-@rule("native_layer_norm")
-def _native_layer_norm(x: Any, shape: Any, weight: Any, bias: Any, eps: float) -> Any:
-    return (_layer_norm(x, shape, weight, bias, eps), None, None)
-
-
-@rule("rms_norm", "_fused_rms_norm")
-def _rms_norm(x: Any, shape: Any, weight: Any = None, eps: Any = None) -> Any:
-    return nnf.rms_norm(x, tuple(shape), _maybe(weight), eps)
+# fmt: off
+rule("native_layer_norm")(lambda x, shape, weight, bias, eps: (_layer_norm(x, shape, weight, bias, eps), None, None))
+rule("rms_norm", "_fused_rms_norm")(lambda x, shape, weight=None, eps=None: nnf.rms_norm(x, tuple(shape), _maybe(weight), eps))
+# fmt: on
 
 
 @rule("group_norm")
@@ -94,9 +90,9 @@ def group_norm(x: Any, groups: int, weight: Any = None, bias: Any = None, eps: f
     return nnf.group_norm(x, groups, _maybe(weight), _maybe(bias), eps)
 
 
-@rule("native_group_norm")
-def _native_group_norm(x: Any, weight: Any, bias: Any, n: int, c: int, size: int, groups: int, eps: float) -> Any:  # fmt: skip
-    return (group_norm(x, groups, weight, bias, eps), None, None)
+# fmt: off
+rule("native_group_norm")(lambda x, weight, bias, n, c, size, groups, eps: (group_norm(x, groups, weight, bias, eps), None, None))
+# fmt: on
 
 
 @rule("batch_norm")

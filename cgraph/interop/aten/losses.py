@@ -17,14 +17,10 @@ def _reduced(losses: Any, reduction: int) -> Any:
     return losses if reduction == 0 else cg.mean(losses) if reduction == 1 else cg.sum(losses)
 
 
-@rule("mse_loss")
-def _mse(x: Any, target: Any, reduction: int = 1) -> Any:
-    return _reduced(cg.square(node(x) - node(target)), reduction)
-
-
-@rule("l1_loss")
-def _l1(x: Any, target: Any, reduction: int = 1) -> Any:
-    return _reduced(cg.abs(node(x) - node(target)), reduction)
+# fmt: off
+rule("mse_loss")(lambda x, target, reduction=1: _reduced(cg.square(node(x) - node(target)), reduction))
+rule("l1_loss")(lambda x, target, reduction=1: _reduced(cg.abs(node(x) - node(target)), reduction))
+# fmt: on
 
 
 @rule("smooth_l1_loss")
@@ -166,9 +162,9 @@ def _hinge_embedding(x: Any, target: Any, margin: float = 1.0, reduction: int = 
     return _reduced(far + near, reduction)
 
 
-@rule("soft_margin_loss")
-def _soft_margin(x: Any, target: Any, reduction: int = 1) -> Any:
-    return _reduced(cg.softplus(-node(target) * node(x)), reduction)
+# fmt: off
+rule("soft_margin_loss")(lambda x, target, reduction=1: _reduced(cg.softplus(-node(target) * node(x)), reduction))
+# fmt: on
 
 
 @rule("multi_margin_loss")

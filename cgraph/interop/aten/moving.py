@@ -47,9 +47,7 @@ def _unflatten(x: Any, dim: int, sizes: Any) -> Any:
     return cg.reshape(x, (*x.shape[:dim], *sizes, *x.shape[dim + 1 :]))
 
 
-@rule("unsqueeze")
-def _unsqueeze(x: Any, dim: int) -> Any:
-    return cg.expand_dims(x, dim)
+rule("unsqueeze")(lambda x, dim: cg.expand_dims(x, dim))
 
 
 @rule("squeeze")
@@ -60,29 +58,11 @@ def _squeeze(x: Any, dim: Any = None) -> Any:
     return x if kept == x.shape else cg.reshape(x, kept)
 
 
-@rule("permute")
-def _permute(x: Any, dims: Any) -> Any:
-    return cg.transpose(x, tuple(d % x.ndim for d in dims)) if x.ndim else x
-
-
-@rule("transpose", "swapaxes")
-def _transpose(x: Any, a: int, b: int) -> Any:
-    return x if x.ndim == 0 else cg.swapaxes(x, a, b)
-
-
-@rule("movedim", "moveaxis")
-def _movedim(x: Any, source: Any, destination: Any) -> Any:
-    return cg.moveaxis(x, source, destination)
-
-
-@rule("t", "numpy_T")
-def _t(x: Any) -> Any:
-    return cg.transpose(x) if x.ndim > 1 else x
-
-
-@rule("mT", "adjoint", "mH", "matrix_H")
-def _mt(x: Any) -> Any:
-    return cg.swapaxes(x, -1, -2)
+rule("permute")(lambda x, dims: cg.transpose(x, tuple(d % x.ndim for d in dims)) if x.ndim else x)
+rule("transpose", "swapaxes")(lambda x, a, b: x if x.ndim == 0 else cg.swapaxes(x, a, b))
+rule("movedim", "moveaxis")(lambda x, source, destination: cg.moveaxis(x, source, destination))
+rule("t", "numpy_T")(lambda x: cg.transpose(x) if x.ndim > 1 else x)
+rule("mT", "adjoint", "mH", "matrix_H")(lambda x: cg.swapaxes(x, -1, -2))
 
 
 @rule("expand", "broadcast_to")
@@ -92,9 +72,7 @@ def _expand(x: Any, sizes: Any, implicit: bool = False) -> Any:
     return x if shape == x.shape else cg.broadcast_to(x, shape)
 
 
-@rule("expand_as")
-def _expand_as(x: Any, other: Any) -> Any:
-    return _expand(x, other.shape)
+rule("expand_as")(lambda x, other: _expand(x, other.shape))
 
 
 @rule("broadcast_tensors")
@@ -125,9 +103,7 @@ def _slice(x: Any, dim: int = 0, start: Any = None, end: Any = None, step: int =
     return x[(*(slice(None),) * dim, slice(start, stop, step if step != 1 else None))]
 
 
-@rule("narrow")
-def _narrow(x: Any, dim: int, start: int, length: int) -> Any:
-    return _slice(x, dim, start, start + length)
+rule("narrow")(lambda x, dim, start, length: _slice(x, dim, start, start + length))
 
 
 @rule("select", "select_copy")
@@ -141,34 +117,12 @@ def _cat(tensors: Any, dim: int = 0) -> Any:
     return cg.concatenate([p for p in parts if p.shape != (0,)] or parts[:1], dim)
 
 
-@rule("stack")
-def _stack(tensors: Any, dim: int = 0) -> Any:
-    return cg.stack([whole(t) for t in tensors], dim)
-
-
-@rule("hstack")
-def _hstack(tensors: Any) -> Any:
-    return cg.hstack([whole(t) for t in tensors])
-
-
-@rule("vstack")
-def _vstack(tensors: Any) -> Any:
-    return cg.vstack([whole(t) for t in tensors])
-
-
-@rule("dstack")
-def _dstack(tensors: Any) -> Any:
-    return cg.dstack([whole(t) for t in tensors])
-
-
-@rule("column_stack")
-def _column_stack(tensors: Any) -> Any:
-    return cg.column_stack([whole(t) for t in tensors])
-
-
-@rule("block_diag")
-def _block_diag(tensors: Any) -> Any:
-    return cg.linalg.block_diag(*(whole(t) for t in tensors))
+rule("stack")(lambda tensors, dim=0: cg.stack([whole(t) for t in tensors], dim))
+rule("hstack")(lambda tensors: cg.hstack([whole(t) for t in tensors]))
+rule("vstack")(lambda tensors: cg.vstack([whole(t) for t in tensors]))
+rule("dstack")(lambda tensors: cg.dstack([whole(t) for t in tensors]))
+rule("column_stack")(lambda tensors: cg.column_stack([whole(t) for t in tensors]))
+rule("block_diag")(lambda tensors: cg.linalg.block_diag(*(whole(t) for t in tensors)))
 
 
 @rule("split", "split_with_sizes", "split_copy", "split_with_sizes_copy")
@@ -178,47 +132,21 @@ def _split(x: Any, sizes: Any, dim: int = 0) -> Any:
     return cg.split(x, ends, dim) if ends else [x]
 
 
-@rule("tensor_split")
-def _tensor_split(x: Any, sections: Any, dim: int = 0) -> Any:
-    return cg.array_split(x, sections if isinstance(sections, int) else list(sections), dim)
-
-
-@rule("chunk", "unsafe_chunk")
-def _chunk(x: Any, chunks: int, dim: int = 0) -> Any:
-    return _split(x, max(-(-x.shape[dim] // chunks), 1), dim)
+# fmt: off
+rule("tensor_split")(lambda x, sections, dim=0: cg.array_split(x, sections if isinstance(sections, int) else list(sections), dim))
+rule("chunk", "unsafe_chunk")(lambda x, chunks, dim=0: _split(x, max(-(-x.shape[dim] // chunks), 1), dim))
+# fmt: on
 
 
 RULES["unsafe_split"] = _split
 
 
-@rule("unbind", "unbind_copy")
-def _unbind(x: Any, dim: int = 0) -> Any:
-    return [_select(x, dim, i) for i in range(x.shape[dim])]
-
-
-@rule("getitem")
-def _getitem(parts: Any, i: int) -> Any:
-    return parts[i]
-
-
-@rule("flip")
-def _flip(x: Any, dims: Any) -> Any:
-    return cg.flip(x, tuple(dims))
-
-
-@rule("fliplr")
-def _fliplr(x: Any) -> Any:
-    return cg.fliplr(x)
-
-
-@rule("flipud")
-def _flipud(x: Any) -> Any:
-    return cg.flipud(x)
-
-
-@rule("rot90")
-def _rot90(x: Any, k: int = 1, dims: Any = (0, 1)) -> Any:
-    return cg.rot90(x, k, tuple(dims))
+rule("unbind", "unbind_copy")(lambda x, dim=0: [_select(x, dim, i) for i in range(x.shape[dim])])
+rule("getitem")(lambda parts, i: parts[i])
+rule("flip")(lambda x, dims: cg.flip(x, tuple(dims)))
+rule("fliplr")(lambda x: cg.fliplr(x))
+rule("flipud")(lambda x: cg.flipud(x))
+rule("rot90")(lambda x, k=1, dims=(0, 1): cg.rot90(x, k, tuple(dims)))
 
 
 @rule("roll")
@@ -238,14 +166,10 @@ def _triangle(of: Callable[..., Any]) -> Callable[..., Any]:
 RULES.update({"tril": _triangle(cg.tril), "triu": _triangle(cg.triu)})
 
 
-@rule("diagonal", "linalg_diagonal", "diagonal_copy")
-def _diagonal(x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
-    return cg.diagonal(x, offset, dim1, dim2)
-
-
-@rule("diag")
-def _diag(x: Any, diagonal: int = 0) -> Any:
-    return cg.diag(x, diagonal)
+# fmt: off
+rule("diagonal", "linalg_diagonal", "diagonal_copy")(lambda x, offset=0, dim1=0, dim2=1: cg.diagonal(x, offset, dim1, dim2))
+rule("diag")(lambda x, diagonal=0: cg.diag(x, diagonal))
+# fmt: on
 
 
 @rule("diag_embed")
@@ -260,9 +184,7 @@ def _diag_embed(x: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
     return cg.moveaxis(spread, (-2, -1), (dim1, dim2))
 
 
-@rule("trace")
-def _trace(x: Any) -> Any:
-    return cg.trace(x)
+rule("trace")(lambda x: cg.trace(x))
 
 
 @rule("pixel_shuffle")

@@ -46,19 +46,9 @@ def _index(x: Any, indices: Any) -> Any:
     return cg.take(joined, flat, axis=first)
 
 
-@rule("index_select")
-def _index_select(x: Any, dim: int, index: Any) -> Any:
-    return _index(x, [None] * (dim % whole(x).ndim) + [index])
-
-
-@rule("take")
-def _take(x: Any, index: Any) -> Any:
-    return _index(cg.reshape(whole(x), (-1,)), [index])
-
-
-@rule("embedding")
-def _embedding(weight: Any, indices: Any, *unused: Any, **ignored: Any) -> Any:
-    return _index(weight, [indices])
+rule("index_select")(lambda x, dim, index: _index(x, [None] * (dim % whole(x).ndim) + [index]))
+rule("take")(lambda x, index: _index(cg.reshape(whole(x), (-1,)), [index]))
+rule("embedding")(lambda weight, indices, *unused, **ignored: _index(weight, [indices]))
 
 
 def _lines(dim: int, index: Any) -> tuple[Any, ...]:
@@ -129,9 +119,7 @@ def _index_copy(x: Any, dim: int, index: Any, source: Any) -> Any:
     return cg.assign(x, at, whole(source))
 
 
-@rule("index_fill")
-def _index_fill(x: Any, dim: int, index: Any, value: Any) -> Any:
-    return _index_copy(x, dim, index, value)
+rule("index_fill")(lambda x, dim, index, value: _index_copy(x, dim, index, value))
 
 
 def _scattered(x: Any, dim: int, index: Any, source: Any, add: bool) -> Any:
@@ -237,9 +225,7 @@ def _sort(x: Any, *rest: Any, dim: int = -1, descending: bool = False, stable: A
     return (cg.take_along_axis(x, places, axis=dim), places)
 
 
-@rule("argsort")
-def _argsort(x: Any, *rest: Any, **options: Any) -> Any:
-    return _sort(x, *rest, **options)[1]
+rule("argsort")(lambda x, *rest, **options: _sort(x, *rest, **options)[1])
 
 
 @rule("topk")
@@ -276,9 +262,7 @@ def _searchsorted(edges: Any, x: Any, *, right: bool = False, side: Any = None, 
     return cg.searchsorted(node(edges), node(x), side or ("right" if right else "left"))
 
 
-@rule("bucketize")
-def _bucketize(x: Any, edges: Any, *, right: bool = False, **unused: Any) -> Any:
-    return _searchsorted(edges, x, right=right)
+rule("bucketize")(lambda x, edges, *, right=False, **unused: _searchsorted(edges, x, right=right))
 
 
 @rule("one_hot")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,9 @@ def matmul(a: Any, b: Any) -> Any:
     return cg.matmul(whole(a), whole(b))
 
 
-@rule("linear")
-def _linear(x: Any, weight: Any, bias: Any = None) -> Any:
-    return nnf.linear(whole(x), whole(weight), None if bias is None else whole(bias))
+# fmt: off
+rule("linear")(lambda x, weight, bias=None: nnf.linear(whole(x), whole(weight), None if bias is None else whole(bias)))
+# fmt: on
 
 
 @rule("bilinear")
@@ -62,29 +62,13 @@ def _addr(x: Any, a: Any, b: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
     return (whole(x) if beta == 1 else beta * whole(x)) + (product if alpha == 1 else alpha * product)  # fmt: skip
 
 
-@rule("outer", "ger")
-def _outer(a: Any, b: Any) -> Any:
-    return cg.outer(whole(a), whole(b))
-
-
-@rule("inner")
-def _inner(a: Any, b: Any) -> Any:
-    return cg.inner(whole(a), whole(b))
-
-
-@rule("kron")
-def _kron(a: Any, b: Any) -> Any:
-    return cg.kron(whole(a), whole(b))
-
-
-@rule("tensordot")
-def _tensordot(a: Any, b: Any, dims_self: Any, dims_other: Any) -> Any:
-    return cg.tensordot(whole(a), whole(b), (tuple(dims_self), tuple(dims_other)))
-
-
-@rule("linalg_vecdot")
-def _vecdot(a: Any, b: Any, *, dim: int = -1) -> Any:
-    return cg.sum(whole(a) * whole(b), axis=dim)
+# fmt: off
+rule("outer", "ger")(lambda a, b: cg.outer(whole(a), whole(b)))
+rule("inner")(lambda a, b: cg.inner(whole(a), whole(b)))
+rule("kron")(lambda a, b: cg.kron(whole(a), whole(b)))
+rule("tensordot")(lambda a, b, dims_self, dims_other: cg.tensordot(whole(a), whole(b), (tuple(dims_self), tuple(dims_other))))
+rule("linalg_vecdot")(lambda a, b, *, dim=-1: cg.sum(whole(a) * whole(b), axis=dim))
+# fmt: on
 
 
 @rule("cross")
@@ -97,19 +81,11 @@ def _cross(a: Any, b: Any, dim: Any = None) -> Any:
 RULES["linalg_cross"] = lambda a, b, *, dim=-1: _cross(a, b, dim)
 
 
-@rule("einsum")
-def _einsum(equation: str, operands: Sequence[Any], *, path: Any = None) -> Any:
-    return cg.einsum(equation, *map(whole, operands))
-
-
-@rule("chain_matmul", "linalg_multi_dot")
-def _multi_dot(matrices: Any) -> Any:
-    return cg.linalg.multi_dot([whole(m) for m in matrices])
-
-
-@rule("linalg_matrix_power", "matrix_power")
-def _matrix_power(a: Any, n: int) -> Any:
-    return cg.linalg.matrix_power(a, n)
+# fmt: off
+rule("einsum")(lambda equation, operands, *, path=None: cg.einsum(equation, *map(whole, operands)))
+rule("chain_matmul", "linalg_multi_dot")(lambda matrices: cg.linalg.multi_dot([whole(m) for m in matrices]))
+rule("linalg_matrix_power", "matrix_power")(lambda a, n: cg.linalg.matrix_power(a, n))
+# fmt: on
 
 
 # --- linear algebra -----------------------------------------------------------------------------------------------------------------
@@ -123,29 +99,11 @@ RULES.update({f"linalg_{name}": _plain(name) for name in ("det", "svdvals", "eig
 RULES.update({"det": _plain("det"), "linalg_matrix_exp": _plain("expm"), "matrix_exp": _plain("expm")})  # fmt: skip
 
 
-@rule("linalg_inv", "inverse")
-def _inv(a: Any) -> Any:
-    return cg.linalg.inv(a)
-
-
-@rule("linalg_inv_ex")
-def _inv_ex(a: Any, *, check_errors: bool = False) -> Any:
-    return (cg.linalg.inv(a), None)
-
-
-@rule("linalg_slogdet", "slogdet")
-def _slogdet(a: Any) -> Any:
-    return tuple(cg.linalg.slogdet(a))
-
-
-@rule("_linalg_slogdet")
-def _slogdet_with_factors(a: Any) -> Any:
-    return (*cg.linalg.slogdet(a), None, None)
-
-
-@rule("_linalg_det")
-def _det_with_factors(a: Any) -> Any:
-    return (cg.linalg.det(a), None, None)
+rule("linalg_inv", "inverse")(lambda a: cg.linalg.inv(a))
+rule("linalg_inv_ex")(lambda a, *, check_errors=False: (cg.linalg.inv(a), None))
+rule("linalg_slogdet", "slogdet")(lambda a: tuple(cg.linalg.slogdet(a)))
+rule("_linalg_slogdet")(lambda a: (*cg.linalg.slogdet(a), None, None))
+rule("_linalg_det")(lambda a: (cg.linalg.det(a), None, None))
 
 
 @rule("logdet")
@@ -166,24 +124,12 @@ def _solve(a: Any, b: Any, *, left: bool = True) -> Any:
     return cg.swapaxes(turned, -1, -2)
 
 
-@rule("linalg_solve_ex")
-def _solve_ex(a: Any, b: Any, *, left: bool = True, check_errors: bool = False) -> Any:
-    return (_solve(a, b, left=left), None)
-
-
-@rule("_linalg_solve_ex")
-def _solve_with_factors(a: Any, b: Any, *, left: bool = True, check_errors: bool = False) -> Any:
-    return (_solve(a, b, left=left), None, None, None)
-
-
-@rule("linalg_cholesky", "cholesky")
-def _cholesky(a: Any, upper: bool = False) -> Any:
-    return cg.linalg.cholesky(a, upper=upper)
-
-
-@rule("linalg_cholesky_ex")
-def _cholesky_ex(a: Any, *, upper: bool = False, check_errors: bool = False) -> Any:
-    return (cg.linalg.cholesky(a, upper=upper), None)
+# fmt: off
+rule("linalg_solve_ex")(lambda a, b, *, left=True, check_errors=False: (_solve(a, b, left=left), None))
+rule("_linalg_solve_ex")(lambda a, b, *, left=True, check_errors=False: (_solve(a, b, left=left), None, None, None))
+rule("linalg_cholesky", "cholesky")(lambda a, upper=False: cg.linalg.cholesky(a, upper=upper))
+rule("linalg_cholesky_ex")(lambda a, *, upper=False, check_errors=False: (cg.linalg.cholesky(a, upper=upper), None))
+# fmt: on
 
 
 @rule("linalg_solve_triangular")
@@ -211,9 +157,9 @@ def _cholesky_solve(b: Any, factor: Any, upper: bool = False) -> Any:
     return cg.linalg.solve_triangular(high, half, lower=False)
 
 
-@rule("cholesky_inverse")
-def _cholesky_inverse(factor: Any, upper: bool = False) -> Any:
-    return _cholesky_solve(np.eye(factor.shape[-1], dtype=factor.dtype), factor, upper)
+# fmt: off
+rule("cholesky_inverse")(lambda factor, upper=False: _cholesky_solve(np.eye(factor.shape[-1], dtype=factor.dtype), factor, upper))
+# fmt: on
 
 
 @rule("linalg_qr")
@@ -223,14 +169,10 @@ def _qr(a: Any, mode: Any = "reduced") -> Any:
     return tuple(cg.linalg.qr(a, mode=mode))
 
 
-@rule("linalg_eigh", "_linalg_eigh")
-def _eigh(a: Any, UPLO: str = "L", compute_v: bool = True) -> Any:
-    return tuple(cg.linalg.eigh(a, UPLO))
-
-
-@rule("linalg_eigvalsh")
-def _eigvalsh(a: Any, UPLO: str = "L") -> Any:
-    return cg.linalg.eigvalsh(a, UPLO)
+# fmt: off
+rule("linalg_eigh", "_linalg_eigh")(lambda a, UPLO="L", compute_v=True: tuple(cg.linalg.eigh(a, UPLO)))
+rule("linalg_eigvalsh")(lambda a, UPLO="L": cg.linalg.eigvalsh(a, UPLO))
+# fmt: on
 
 
 @rule("linalg_svd")
@@ -258,16 +200,8 @@ def _pinv(a: Any, *rest: Any, **options: Any) -> Any:
     return cg.linalg.pinv(a)
 
 
-@rule("linalg_tensorinv")
-def _tensorinv(a: Any, ind: int = 2) -> Any:
-    return cg.linalg.tensorinv(a, ind)
-
-
-@rule("linalg_tensorsolve")
-def _tensorsolve(a: Any, b: Any, dims: Any = None) -> Any:
-    return cg.linalg.tensorsolve(whole(a), whole(b), axes(dims))
-
-
-@rule("linalg_vander")
-def _vander(x: Any, *, N: Any = None) -> Any:
-    return cg.power(cg.expand_dims(x, -1), np.arange(x.shape[-1] if N is None else N))
+# fmt: off
+rule("linalg_tensorinv")(lambda a, ind=2: cg.linalg.tensorinv(a, ind))
+rule("linalg_tensorsolve")(lambda a, b, dims=None: cg.linalg.tensorsolve(whole(a), whole(b), axes(dims)))
+rule("linalg_vander")(lambda x, *, N=None: cg.power(cg.expand_dims(x, -1), np.arange(x.shape[-1] if N is None else N)))
+# fmt: on

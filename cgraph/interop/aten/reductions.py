@@ -49,9 +49,9 @@ def _extreme(name: str) -> Callable[..., Any]:
 RULES.update({"max": _extreme("max"), "min": _extreme("min")})
 
 
-@rule("aminmax")
-def _aminmax(x: Any, *, dim: Any = None, keepdim: bool = False) -> Any:
-    return (cg.min(x, axis=dim, keepdims=keepdim), cg.max(x, axis=dim, keepdims=keepdim))
+# fmt: off
+rule("aminmax")(lambda x, *, dim=None, keepdim=False: (cg.min(x, axis=dim, keepdims=keepdim), cg.max(x, axis=dim, keepdims=keepdim)))
+# fmt: on
 
 
 def _place(name: str) -> Callable[..., Any]:
@@ -85,14 +85,8 @@ def _std(x: Any, dim: Any = None, unbiased: Any = True, keepdim: bool = False, *
     return cg.sqrt(_var(x, dim, unbiased, keepdim, correction=correction))
 
 
-@rule("var_mean")
-def _var_mean(x: Any, *args: Any, **kwargs: Any) -> Any:
-    return _with_mean(_var, x, args, kwargs)
-
-
-@rule("std_mean")
-def _std_mean(x: Any, *args: Any, **kwargs: Any) -> Any:
-    return _with_mean(_std, x, args, kwargs)
+rule("var_mean")(lambda x, *args, **kwargs: _with_mean(_var, x, args, kwargs))
+rule("std_mean")(lambda x, *args, **kwargs: _with_mean(_std, x, args, kwargs))
 
 
 def _with_mean(of: Callable[..., Any], x: Any, args: Any, kwargs: Any) -> Any:
@@ -106,9 +100,9 @@ def _softmax(x: Any, dim: int, dtype: Any = None) -> Any:
     return _over(cg.softmax, x, dim, dtype)
 
 
-@rule("log_softmax", "_log_softmax", "special_log_softmax")
-def _log_softmax(x: Any, dim: int, dtype: Any = None) -> Any:
-    return _over(cg.log_softmax, x, dim, dtype)
+# fmt: off
+rule("log_softmax", "_log_softmax", "special_log_softmax")(lambda x, dim, dtype=None: _over(cg.log_softmax, x, dim, dtype))
+# fmt: on
 
 
 def _over(function: Callable[..., Any], x: Any, dim: int, dtype: Any) -> Any:
@@ -123,9 +117,9 @@ def _safe_softmax(x: Any, dim: int, dtype: Any = None) -> Any:
     return cg.where(hidden, 0.0, _softmax(cg.where(hidden, 0.0, x), dim, dtype))
 
 
-@rule("logsumexp", "special_logsumexp")
-def _logsumexp(x: Any, dim: Any, keepdim: bool = False) -> Any:
-    return cg.logsumexp(x, axis=axes(dim), keepdims=keepdim) if x.ndim else x
+# fmt: off
+rule("logsumexp", "special_logsumexp")(lambda x, dim, keepdim=False: cg.logsumexp(x, axis=axes(dim), keepdims=keepdim) if x.ndim else x)
+# fmt: on
 
 
 def _running(name: str) -> Callable[..., Any]:
@@ -147,9 +141,7 @@ def _running_extreme(name: str) -> Callable[..., Any]:
 RULES.update({name: _running_extreme(name) for name in ("cummax", "cummin")})
 
 
-@rule("logcumsumexp")
-def _logcumsumexp(x: Any, dim: int) -> Any:
-    return running_logsumexp(x, dim) if x.ndim else x
+rule("logcumsumexp")(lambda x, dim: running_logsumexp(x, dim) if x.ndim else x)
 
 
 @rule("diff")
@@ -158,9 +150,9 @@ def _diff(x: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = 
     return cg.diff(cg.concatenate(parts, dim) if len(parts) > 1 else x, n, dim)
 
 
-@rule("trapezoid", "trapz")
-def _trapezoid(y: Any, x: Any = None, *, dx: Any = 1.0, dim: int = -1) -> Any:
-    return cg.trapezoid(y, None if x is None else node(x), dx, dim)
+# fmt: off
+rule("trapezoid", "trapz")(lambda y, x=None, *, dx=1.0, dim=-1: cg.trapezoid(y, None if x is None else node(x), dx, dim))
+# fmt: on
 
 
 @rule("linalg_vector_norm", "norm")
@@ -194,9 +186,7 @@ def _linalg_norm(x: Any, ord: Any = None, dim: Any = None, keepdim: bool = False
     return _norm(x, ord, dim, keepdim, dtype=dtype)
 
 
-@rule("dist")
-def _dist(a: Any, b: Any, p: float = 2) -> Any:
-    return _norm(node(a) - node(b), p)
+rule("dist")(lambda a, b, p=2: _norm(node(a) - node(b), p))
 
 
 @rule("cdist", "_cdist_forward")
@@ -211,9 +201,9 @@ def _pdist(x: Any, p: float = 2.0) -> Any:
     return _norm(x[first] - x[second], p, -1)
 
 
-@rule("pairwise_distance")
-def _pairwise_distance(a: Any, b: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:  # fmt: skip
-    return _norm(node(a) - node(b) + eps, p, -1, keepdim)
+# fmt: off
+rule("pairwise_distance")(lambda a, b, p=2.0, eps=1e-06, keepdim=False: _norm(node(a) - node(b) + eps, p, -1, keepdim))
+# fmt: on
 
 
 @rule("cosine_similarity")
