@@ -17,6 +17,7 @@ import numpy as np
 from cgraph.compile.ir import FLOAT64, VIEWS, Value, is_number, order, users
 from cgraph.compile.ir.lower import lower
 from cgraph.compile.ir.symbols import Symbol
+from cgraph.compile.labels import Label
 from cgraph.compile.passes.algebra import factored
 from cgraph.compile.passes.folding import Folding, Joint, alone, find_joints, join_columns
 from cgraph.compile.passes.recompute import arriving_at, recomputed
@@ -80,9 +81,9 @@ def trained(
     optimizer: Any,
     cotangents: Mapping[Node, Node],
     folded: bool,
-    labels: Collection[Node] = (),
+    labels: Collection[Label] = (),
 ) -> tuple[Loop, list[Joint]]:
-    """The loop that trains `parameters`, whose gradients are `slopes`, with data of these shapes; in `labels` all is 0 or 1.
+    """The loop that trains `parameters`, whose gradients are `slopes`, with data of these shapes and labels that are as they mostly are.
 
     State comes in the order: for each joint, itself and its slots.
     """
@@ -93,7 +94,8 @@ def trained(
         values[leaf] = argument(b, len(arguments), leaf.basename or leaf.kind, shape, leaf.dtype)
         arguments.append(values[leaf])
     b.invariant = set(arguments)
-    b.zero_or_one = {values[leaf] for leaf in labels}
+    b.zero_or_one = {arguments[label.position] for label in labels if label.binary}
+    b.one_of_many = {arguments[label.position]: label.axis for label in labels if not label.binary}
     joints = find_joints(loss, parameters, values) if folded else alone(parameters)
     state, slots = [], []
     position = len(arguments)

@@ -21,7 +21,7 @@ from cgraph.compile.emit.numba_loop import NumbaLoopEmitter
 from cgraph.compile.emit.numpy import Emitted
 from cgraph.compile.emit.numpy_loop import LoopEmitter
 from cgraph.compile.ir import Shape
-from cgraph.compile.ir.builder import zero_or_one
+from cgraph.compile.labels import Label, labels_of
 from cgraph.compile.loop import Loop, trained, unrolled
 from cgraph.compile.passes.absorbing import absorbed
 from cgraph.compile.passes.finishing import flattened, folded, sums_as_products, unguarded
@@ -86,8 +86,7 @@ class TrainingProgram:
         self.leaves = [*self.inputs, *self._rest]
         derived = derive([loss], self.parameters, self.leaves)
         self._slopes, self._cotangents = derived.gradients, derived.cotangents
-        labels = labels_of(loss)
-        self._labels = [i for i, leaf in enumerate(self.leaves) if leaf in labels]
+        self._labels = labels_of(loss, self.leaves)
         self._compiled: dict[Any, _CompiledLoop] = {}
         self._latest: _CompiledLoop | None = None
         self._lock = threading.Lock()
@@ -159,14 +158,13 @@ class TrainingProgram:
 
     def _for(self, values: Sequence[Any]) -> _CompiledLoop:
         shapes = tuple([v.shape for v in values])
-        sharp = tuple([zero_or_one(values[i]) for i in self._labels])
-        key = (shapes, sharp, tuple(sorted(self.optimizer.config().items())))
+        labels = tuple([label for label in self._labels if label.holds(values[label.position])])
+        key = (shapes, labels, tuple(sorted(self.optimizer.config().items())))
         latest = self._latest
         if latest is not None and latest.key == key:
             return latest
         found = self._compiled.get(key)
         if found is None:
-            labels = [self.leaves[i] for i, s in zip(self._labels, sharp, strict=True) if s]
             found = self._compiled[key] = _CompiledLoop(self, key, shapes, labels)
         self._latest = found
         return found
@@ -202,14 +200,18 @@ class TrainingProgram:
 
 
 class _CompiledLoop:
-    """The loop for one set of shapes and one optimizer; in `labels` all is 0 or 1."""
+    """The loop for one set of shapes and one optimizer, and for labels that are as they mostly are."""
 
     def __init__(
-        self, program: TrainingProgram, key: Any, shapes: Sequence[Shape], labels: Sequence[Node]
+        self, program: TrainingProgram, key: Any, shapes: Sequence[Shape], labels: Sequence[Label]
     ) -> None:
-        self.key, self.labels = key, labels
+        self.key = key
         self.parameters = program.parameters
         self.n_slots, self.threads = program.optimizer.n_slots, program.threads
+        state = sum(np.asarray(p._value).nbytes for p in program.parameters) * (1 + self.n_slots)
+        # The short form of many classes has no guard, so it is only for who can begin again.
+        guarded = [label for label in labels if label.binary]
+        self.labels = guarded if program.backend == "numba" or state > MOST_KEPT else labels
         self.title = f"Train {', '.join(n.basename or 'w' for n in program.parameters)} with {program.optimizer!r}."
         loop, self.joints = self._loop(program, shapes, folded=False)
         self.emitted: Emitted
@@ -225,15 +227,17 @@ class _CompiledLoop:
             return
         small = unrolled(self.builder, loop)
         self.unrolled = small is not loop
-        self.daring = False  # without guards, so that what comes out has to be looked at
+        # Without guards, so that what comes out has to be looked at.
+        self.daring = len(self.labels) > len(guarded)
         if not self.unrolled:
             small = self._on_arrays(program, shapes, together=True)
             if sum(v.nbytes for v in small.state) <= MOST_KEPT:
                 before = small.roots()
                 roots = unguarded(self.builder, before)
                 small.loss, small.following = roots[0], roots[1:]
-                self.daring = any(a is not c for a, c in zip(roots, before, strict=True))
+                self.daring |= any(a is not c for a, c in zip(roots, before, strict=True))
         self.emitted, self.function, self.careful = self._emit(small)
+        self.labels = guarded
         self.source = self.emitted.source
         self.workspace = self.emitted.memory.make()
 
@@ -384,18 +388,6 @@ class Session:
             self.compiled.scattered(self.state, self.program.optimizer)
             self.program.optimizer.t += self.steps
         self.compiled, self.steps = None, 0
-
-
-def labels_of(loss: Node) -> set[Node]:
-    """The leaves that are labels of a binary cross-entropy: they are mostly 0 and 1, for which there is a shorter form."""
-    found = set()
-    for node in order(loss):
-        if node.op.name == "stable_bce":
-            label = node.parents[1]
-            while label.op.name in ("broadcast_to", "reshape", "transpose", "getitem"):
-                label = label.parents[0]
-            found.add(label)
-    return found
 
 
 def _finite(costs: Sequence[float], state: Sequence[Any]) -> bool:

@@ -388,38 +388,40 @@ def test_labels_that_are_not_zero_and_one(rows: bool, n: int, backend: str) -> N
 @pytest.mark.parametrize("dtype", ["f8", "f4"])
 @pytest.mark.parametrize("size", [1, 40])
 def test_both_tails_of_labels_zero_and_one(size: int, dtype: str) -> None:
-    """Loss and slope of single logits, far out on both sides, against mpmath; at infinity, too."""
+    """Loss and slope of single logits, far out on both sides, against mpmath; at infinity, too.
+
+    The weight that is trained is 0 before the step, so that it has all digits of the slope afterwards.
+    """
     mp = pytest.importorskip("mpmath")
-    Y = cg.input("Y", shape=(size,), dtype=dtype)
+    Z, Y = cg.input("Z", shape=(size,), dtype=dtype), cg.input("Y", shape=(size,), dtype=dtype)
     w = cg.parameter("w", np.zeros(size, dtype))
-    step = cg.compile_training(
-        cg.sum(cg.stable_bce(w * np.ones(size, dtype), Y)), optim.GradientDescent(1.0), [Y]
-    )
+    step = cg.compile_training(cg.sum(cg.stable_bce(w + Z, Y)), optim.GradientDescent(1.0), [Z, Y])
     eps = float(np.finfo(dtype).eps)
     far = 80.0 if dtype == "f4" else 700.0
+
+    def taken(z: float, y: float) -> tuple[float, float]:
+        w.value = np.zeros(size, dtype)
+        loss = float(step(np.full(size, z, dtype), np.full(size, y, dtype)))
+        return loss / size, -float(w.value[-1])
+
     for z in (-far, -36.7, -20.0, -1e-3, 0.0, 0.3, 5.0, 36.7, far):
         for y in (0.0, 1.0):
-            w.value = np.full(size, z, dtype)
-            z_exact = mp.mpf(float(w.value[0]))
-            found = float(step(np.full(size, y, dtype)))
-            margin = z_exact if y else -z_exact
-            wanted = mp.log1p(mp.exp(-margin)) * size
-            assert abs(found - wanted) <= 8 * eps * wanted
-            # The new weight is z − slope; the slope is seen where it is not lost in z.
-            slope = (-1 if y else 1) / (1 + mp.exp(margin))
-            assert abs(float(w.value[0]) - (z_exact - slope)) <= 4 * eps * max(
-                abs(z), float(abs(slope))
-            )
-    for z, y, wanted in (
-        (np.inf, 1.0, 0.0),
-        (np.inf, 0.0, np.inf),
-        (-np.inf, 0.0, 0.0),
-        (-np.inf, 1.0, np.inf),
+            exact = mp.mpf(float(np.array(z, dtype)))
+            margin = exact if y else -exact
+            loss, slope = taken(z, y)
+            wanted = mp.log1p(mp.exp(-margin))
+            assert abs(loss - wanted) <= 4 * eps * wanted
+            wanted = (-1 if y else 1) / (1 + mp.exp(margin))
+            assert abs(slope - wanted) <= 4 * eps * abs(wanted)
+    for z, y, found in (
+        (np.inf, 1.0, (0.0, 0.0)),
+        (np.inf, 0.0, (np.inf, 1.0)),
+        (-np.inf, 0.0, (0.0, 0.0)),
+        (-np.inf, 1.0, (np.inf, -1.0)),
     ):
-        w.value = np.full(size, z, dtype)
-        assert float(step(np.full(size, y, dtype))) == wanted
-    w.value = np.full(size, -3.0 * far, dtype)
-    np.testing.assert_allclose(float(step(np.ones(size, dtype))), 3.0 * far * size, rtol=4 * eps)
+        assert taken(z, y) == found
+    loss, slope = taken(-3.0 * far, 1.0)
+    assert abs(loss - 3.0 * far) <= 4 * eps * loss and slope == -1.0
 
 
 def test_factors_of_examples_are_taken_into_the_data() -> None:
@@ -456,3 +458,105 @@ def test_weights_that_lie_by_columns() -> None:
 
     for optimizer in OPTIMIZERS:
         both(make, optimizer, 20, 1e-11)
+
+
+def classifier(
+    axis: int, numbers: bool, n: int = 40, classes: int = 4
+) -> tuple[Any, list[Any], list[Any], list[Any]]:
+    """A linear classifier with classes along an axis; labels as class numbers or as ones and zeros."""
+    rng = np.random.default_rng(0)
+    x, right = rng.standard_normal((3, n)), rng.integers(0, classes, n)
+    W = cg.parameter("W", rng.standard_normal((classes, 3)))
+    X = cg.input("X", shape=(3, None) if axis == 0 else (None, 3))
+    logits = W @ X if axis == 0 else X @ W.T
+    if numbers:
+        Y, y = cg.input("Y", shape=(None,), dtype="i8"), right
+    else:
+        Y = cg.input("Y", shape=(classes, None) if axis == 0 else (None, classes))
+        y = np.eye(classes)[right]
+        y = np.ascontiguousarray(y.T) if axis == 0 else y
+    loss = cg.mean(cg.stable_cross_entropy(logits, Y, axis=axis))
+    return loss, [X, Y], [x if axis == 0 else np.ascontiguousarray(x.T), y], [W]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("n", [2, 40])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_classes_by_ones_and_zeros(axis: int, n: int, backend: str) -> None:
+    """One right class an example, then labels of every other kind, in turns."""
+    if backend == "numba":
+        pytest.importorskip("numba")
+    loss, inputs, (x, y), parameters = classifier(axis, False, n)
+    step = cg.compile_training(loss, optim.GradientDescent(0.5), inputs, backend=backend)
+    none = y.copy()
+    none[:, 0] = 0.0
+    two = np.minimum(y + np.roll(y, 1, axis), 1.0)
+    (W,) = parameters
+    start = W.value
+    for labels in (
+        y,
+        0.9 * y + 0.025,
+        none,
+        two,
+        np.where(y == 0, -0.0, 1.0),
+        np.where(y > 0, np.nan, y),
+        y,
+    ):
+        W.value = start
+        wanted = by_hand(
+            loss,
+            dict(zip(inputs, (x, labels), strict=True)),
+            parameters,
+            optim.GradientDescent(0.5),
+            5,
+        )
+        final, W.value = W.value, start
+        np.testing.assert_allclose(step(x, labels, epochs=5), wanted, rtol=1e-12)
+        np.testing.assert_allclose(W.value, final, rtol=1e-11)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_classes_by_numbers(axis: int) -> None:
+    loss, inputs, (x, y), parameters = classifier(axis, True)
+    step = cg.compile_training(loss, optim.Adam(0.05), inputs)
+    (W,) = parameters
+    start = W.value
+    for labels in (y, np.where(y == 0, 7, y), np.where(y == 1, -1, y), y):
+        W.value, rule = start, optim.Adam(0.05)
+        wanted = by_hand(loss, dict(zip(inputs, (x, labels), strict=True)), parameters, rule, 5)
+        final, W.value = W.value, start
+        step.optimizer.t, step.optimizer.slots = 0, []
+        np.testing.assert_allclose(step(x, labels, epochs=5), wanted, rtol=1e-12)
+        np.testing.assert_allclose(W.value, final, rtol=1e-11)
+    assert "wrong" in step.source
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+@pytest.mark.parametrize("n", [1, 30])
+def test_tails_of_classes(n: int, dtype: str) -> None:
+    """Loss and slopes of three logits against mpmath, near and far on both sides, and beyond what an exponential holds."""
+    mp = pytest.importorskip("mpmath")
+    Z, Y = cg.input("Z", shape=(n, 3), dtype=dtype), cg.input("Y", shape=(n, 3), dtype=dtype)
+    w = cg.parameter("w", np.zeros((n, 3), dtype))
+    step = cg.compile_training(
+        cg.sum(cg.stable_cross_entropy(w + Z, Y)), optim.GradientDescent(1.0), [Z, Y]
+    )
+    eps, tiny = float(np.finfo(dtype).eps), float(np.finfo(dtype).tiny)
+    for logits in ([0.0, 0.0, 0.0], [30.0, 0.1, -3.0], [-30.3, 0.0, 3.0], [70.3, -1.7, 0.0], [300.0, -300.0, 0.0],
+                   [1000.0, 0.0, -1000.0], [1e5, 1e5 + 1.0, 0.0]):  # fmt: skip
+        for right in range(3):
+            given = np.tile(np.array(logits, dtype), (n, 1))
+            w.value = np.zeros((n, 3), dtype)
+            loss = float(step(given, np.tile(np.eye(3, dtype=dtype)[right], (n, 1)))) / n
+            exact = [mp.mpf(float(v)) for v in given[0]]
+            with mp.workdps(50):
+                wrong = mp.fsum(mp.exp(v - exact[right]) for k, v in enumerate(exact) if k != right)
+                wanted = float(mp.log1p(wrong))
+                slopes = [mp.exp(v - exact[right]) / (1 + wrong) for v in exact]
+                slopes[right] = -wrong / (1 + wrong)
+            assert abs(loss - wanted) <= 6 * eps * wanted + 1e3 * tiny, (logits, right)
+            wide = np.array([float(v) for v in slopes])
+            assert np.all(np.abs(-w.value[-1] - wide) <= 6 * eps * np.abs(wide) + 1e3 * tiny), (
+                logits,
+                right,
+            )

@@ -28,6 +28,8 @@ class Builder:
         self.origin: Any = None
         self.fast = False  # whether forms that are less exact in the tails may be taken
         self.zero_or_one: set[Value] = set()  # arguments whose entries are known to be 0 or 1
+        # Arguments that name one class for each example along this axis, by its number or by a 1 among zeros.
+        self.one_of_many: dict[Value, int | None] = {}
         self.boundaries: set[Value] = (
             set()
         )  # what is kept for the way back, where anything is marked

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cgraph.compile.ir import Value
+from cgraph.compile.ir import VIEWS, Value
 from cgraph.compile.ir.builder import Builder, unbroadcast
 from cgraph.compile.ir.lowerings import kept, lowering, one
 
@@ -35,16 +35,33 @@ class _Classes:
         zero = b.literal(0.0, x.dtype)
         top = self.reduced("max", x)
         top = b.select(b.elementwise("isfinite", top), top, zero)
-        away = b.elementwise("subtract", x, top)
-        back = b.elementwise("subtract", away, x)
-        missed = b.elementwise("subtract", x, b.elementwise("subtract", away, back))
-        left = b.elementwise(
-            "subtract", missed, b.elementwise("add", top, back)
-        )  # exact (Knuth 1969)
+        away, left = self.difference(top)
         # At −inf, where it is not a number, anything does: it is multiplied by 0.
         left = b.elementwise("fmax", left, b.literal(-1.0, x.dtype))
         e = b.elementwise("exp", away)
         return b.elementwise("add", e, b.elementwise("multiply", e, left)), away, left, top
+
+    def difference(self, y: Value) -> tuple[Value, Value]:
+        """x − y, and what rounding left out of it, exactly (Knuth 1969)."""
+        b, x = self.b, self.x
+        away = b.elementwise("subtract", x, y)
+        back = b.elementwise("subtract", away, x)
+        missed = b.elementwise("subtract", x, b.elementwise("subtract", away, back))
+        return away, b.elementwise("subtract", missed, b.elementwise("add", y, back))
+
+    def wrong_answers(self, y: Value) -> tuple[Value, Value]:
+        """For one right class c an example: e^(x − x_c) for the other classes, 0 for c, and the sum of that.
+
+        The loss is ln(1 + sum), no term of which cancels. Where a logit is above that of the right class by more than an
+        exponential can hold, NaN comes out: for a loop that looks at it and can begin again.
+        """
+        b = self.b
+        right = self.total(b.elementwise("multiply", y, self.x))
+        away, left = self.difference(right)
+        e = b.hint("e", self.x, b.elementwise("exp", away))
+        e = b.elementwise("add", e, b.elementwise("multiply", e, left))
+        wrong = b.elementwise("multiply", e, b.elementwise("subtract", one(b, y), y))
+        return b.hint("wrong", self.x, wrong), self.total(wrong)
 
     def log_of_sum(self, e: Value, away: Value) -> Value:
         """ln Σ e^(x − max x), its axes kept."""
@@ -114,6 +131,10 @@ def _log_softmax(b: Builder, x: Value, axes: Axes) -> Value | None:
 def _cross_entropy(b: Builder, x: Value, y: Value, axes: Axes) -> Value | None:
     if not x.size:
         return None
+    if _one_right(b, y, axes):
+        total = _Classes(b, x, axes).wrong_answers(y)[1]
+        loss = b.elementwise("log1p", total)
+        return b.reshape(loss, tuple(n for i, n in enumerate(x.shape) if i not in axes))
     zero = b.literal(0.0, x.dtype)
     # A class that the labels rule out does not count, not even where its probability is 0.
     ruled_out = b.elementwise("equal", y, zero)
@@ -126,6 +147,10 @@ def _cross_entropy_slope(b: Builder, x: Value, y: Value, axes: Axes) -> Value | 
     if not x.size:
         return None
     classes = _Classes(b, x, axes)
+    if _one_right(b, y, axes):
+        wrong, total = classes.wrong_answers(y)
+        above = b.elementwise("subtract", wrong, b.elementwise("multiply", y, total))
+        return b.elementwise("divide", above, b.elementwise("add", total, one(b, total)))
     s = _softmax(b, x, axes)
     if _one_hot(y, axes):
         # Nothing, or one class a row, has a 1: the others are those with a 0.
@@ -137,15 +162,30 @@ def _cross_entropy_slope(b: Builder, x: Value, y: Value, axes: Axes) -> Value | 
     )
 
 
+def _one_right(b: Builder, y: Value, axes: Axes) -> bool:
+    """Whether labels are known to name exactly one class an example."""
+    if len(axes) == 1 and b.one_of_many.get(y) == axes[0]:
+        return True
+    numbers = _class_numbers(y, axes)
+    while numbers is not None and numbers.op in VIEWS:
+        numbers = numbers.args[0]
+    return numbers is not None and b.one_of_many.get(numbers) == axes[0]
+
+
 def _one_hot(y: Value, axes: Axes) -> bool:
     """Whether labels are class numbers compared with 0, 1, 2, … along the axis of the classes, as `stable_cross_entropy` does."""
+    return _class_numbers(y, axes) is not None
+
+
+def _class_numbers(y: Value, axes: Axes) -> Value | None:
+    """The class numbers that labels are made of, as `stable_cross_entropy` makes them."""
     if (
         y.op != "cast"
         or len(axes) != 1
         or y.args[0].op != "call"
         or y.args[0].params[0].name != "equal"
     ):
-        return False
+        return None
     for steps, numbers in (y.args[0].args, y.args[0].args[::-1]):
         steps, numbers = unbroadcast(steps), unbroadcast(numbers)
         if steps.op == "constant" and len(steps.shape) == len(y.shape) == len(numbers.shape):
@@ -153,5 +193,7 @@ def _one_hot(y: Value, axes: Axes) -> bool:
                 numbers.shape[axes[0]] == 1
                 and steps.size == y.shape[axes[0]] == steps.shape[axes[0]]
             )
-            return along and np.array_equal(np.ravel(steps.params), np.arange(steps.size))
-    return False
+            if along and np.array_equal(np.ravel(steps.params), np.arange(steps.size)):
+                return numbers
+            return None
+    return None

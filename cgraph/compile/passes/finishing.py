@@ -142,7 +142,8 @@ def sums_as_products(b: Builder, roots: Sequence[Value]) -> list[Value]:
         x = args[0]
         old = value.args[0]
         ndim = len(x.shape)
-        if (x.op not in ELEMENTWISE and x.op != "matmul") or is_number(x) or not x.size:
+        core = x.args[0] if x.op == "reshape" else x
+        if (core.op not in ELEMENTWISE and core.op != "matmul") or is_number(x) or not x.size:
             return None
         if x.dtype != value.dtype or x.size // max(value.size, 1) > MOST_TERMS:
             return None
