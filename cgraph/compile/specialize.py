@@ -21,6 +21,7 @@ from cgraph.compile.ir import FLOAT64, Graph, Shape, Value, is_number
 from cgraph.compile.ir.lower import lower
 from cgraph.compile.loop import name_cotangents
 from cgraph.compile.passes.algebra import Algebra, factored
+from cgraph.compile.passes.diagonals import by_diagonals
 from cgraph.compile.passes.finishing import (
     added_where_they_lie,
     flattened,
@@ -141,6 +142,7 @@ class Specialized:
             if backend == "numba"
             else (
                 folded,
+                by_diagonals,
                 without_needless_guards,
                 by_tangents,
                 sums_as_products,

@@ -23,7 +23,7 @@ from cgraph.compile.ir import BOOL, ELEMENTWISE, VIEWS, Graph, Value, is_number,
 from cgraph.compile.ir.builder import thawed
 from cgraph.compile.passes.allocate import Allocation, allocate
 from cgraph.compile.passes.schedule import schedule
-from cgraph.compile.passes.tiles import SLOW_WITH_NUMBER, Group, Step, members, tiled
+from cgraph.compile.passes.tiles import SLOW_WITH_NUMBER, Group, Step, is_long, members, tiled
 from cgraph.compile.running.runtime import Call, Memory
 from cgraph.extras import installed
 
@@ -33,6 +33,7 @@ KEYWORD_OUT = frozenset({"maximum", "minimum", "fmin"})
 SAME_NUMBER = frozenset({"reshape", "transpose", "broadcast"})
 MOST_RECIPROCAL = 1000  # entries up to which NumPy's reciprocal is not slower than its division
 MOST_MASKED = 1000  # entries up to which two copies are faster than `where`, which makes an array
+ACROSS = ELEMENTWISE.keys() | {"place", "add_at"}  # what can be written in any order of axes
 MOST_ACROSS = 512  # entries up to which an output is written in another order of axes
 WIDTH = 100  # of the list of a program's arrays
 MOST_BLAS = 4096  # entries up to which a product is so short that the way to BLAS matters
@@ -108,6 +109,9 @@ class NumpyEmitter:
         self.turned: dict[
             Value, Value
         ] = {}  # transposed outputs, of what is computed in their memory
+        self.placed: dict[
+            Value, Value
+        ] = {}  # parts among zeros that are computed where they will be
         self.parts: dict[Value, str] = {}  # the part of such an array that something is put into
 
     # --- the whole --------------------------------------------------------------------------------
@@ -132,6 +136,8 @@ class NumpyEmitter:
         for value in values:
             if value not in self.passing:
                 self._make_room(value, elsewhere)
+        for part in self.placed.values():
+            self.named[part] = self.names.fresh("part")
         for output, inner in self.turned.items():
             back = tuple(np.argsort(output.params).tolist())
             self.say(inner, f"{self.named[output]}{_transposed(back)}")
@@ -199,15 +205,22 @@ class NumpyEmitter:
             if value.op == "transpose" and value not in direct and free(value.args[0]):
                 inner = value.args[0]
                 # A product is written row by row; and of what is not small, a copy costs less than a write across the rows.
-                if inner.op not in {*ELEMENTWISE, "add_at"} or inner.size > MOST_ACROSS:
+                if inner.op not in ACROSS or inner.size > MOST_ACROSS:
                     continue
                 self.turned[output] = value = inner
                 found[inner] = output
             elif output not in direct:
                 continue
             while value.op == "add_at" and len(used[value.args[0]]) == 1 and free(value.args[0]):
+                if output in self.turned and value.args[0].op not in ACROSS:
+                    break
                 value = value.args[0]
                 found[value] = output
+            part = value.args[0] if value.op == "place" else value
+            if part is not value and part.op in ELEMENTWISE and len(used[part]) == 1 and free(part):
+                if not is_long(part):
+                    self.placed[value] = part
+                    found[part] = output
         return found
 
     def _outputs(self, direct: dict[Value, int]) -> list[str]:
@@ -334,7 +347,7 @@ class NumpyEmitter:
                 self.out.namespace[columns] = array.T
             return
         if self.owned(value):
-            if value not in self.turned.values():
+            if value not in self.turned.values() and value not in self.placed.values():
                 self.contiguous.add(value)
             if value not in direct:
                 self.lasting.add(value)
@@ -411,7 +424,13 @@ class NumpyEmitter:
             return
         if self.same_number(value):
             return
-        if value in self.turned or (value in self.lasting and value.op in VIEWS):
+        if value in self.turned or value in self.placed:
+            return
+        around = next((v for v, part in self.placed.items() if part is value), None)
+        if around is not None:
+            self.write(around, f"{self.named[around]}.fill(0)")
+            self.write(around, f"{self.named[value]} = {self.named[around]}[{_as_view(around)}]")
+        if value in self.lasting and value.op in VIEWS:
             return
         if value.op == "call":
             self._call(value)
@@ -621,6 +640,18 @@ class NumpyEmitter:
             self.write(value, f"{part} = {name}[{_as_view(value)}]")
         self.write(value, f"add({part}, {self.operand(y)}, {part})")
 
+    def _diagonals(self, value: Value) -> None:
+        name, columns = self.named[value], value.shape[1]
+        self.write(value, f"{name}.fill(0)")
+        flat = self.names.fresh(f"{name}_flat")
+        self.write(value, f"{flat} = {name}.reshape(-1)")
+        for vector, k in zip(value.args, value.params, strict=True):
+            start = k if k >= 0 else -k * columns
+            stop = start + (vector.size - 1) * (columns + 1) + 1
+            number = vector.literal
+            text = self.ref(vector) if number is None else spelled(number)
+            self.write(value, f"{flat}[{start}:{stop}:{columns + 1}] = {text}")
+
     def _join(self, value: Value) -> None:
         start = 0
         for arg in value.args:
@@ -676,8 +707,10 @@ def _transposed(axes: tuple[int, ...]) -> str:
 
 
 def _as_view(value: Value) -> str:
-    """The index of a part, with an ellipsis, so that even a single entry is a view."""
-    return key_text(value.params if Ellipsis in value.params else (*value.params, Ellipsis))
+    """The index of a part; where it counts, with an ellipsis, so that even a single entry is a view."""
+    slices = all(isinstance(k, tuple) for k in value.params)
+    view = slices or Ellipsis in value.params
+    return key_text(value.params if view else (*value.params, Ellipsis))
 
 
 __all__ = ["Emitted", "NumpyEmitter", "key_text"]

@@ -53,6 +53,7 @@ STRUCTURE = {
     "broadcast": "to the shape of the value", "reshape": "to the shape of the value", "transpose": "axes",
     "index": "ints, slices, None and Ellipsis", "place": "the same, into zeros of the shape of the value", "join": "axis",
     "add_at": "of x and y, parameters as for place: x with y added there",
+    "diagonals": "vectors that lie along the diagonals of these offsets, in a matrix of zeros",
     "array": "numbers as the entries of an array, for graphs that were unrolled",
     "call": "an Op and its keyword parameters: what has no lowering, computed by the row's own forward",
 }  # fmt: skip
