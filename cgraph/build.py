@@ -20,10 +20,10 @@ from cgraph.node import (
     ArrayNode,
     Node,
     NumberNode,
-    literal,
     make_node,
-    number_node,
+    make_number,
     site_of_caller,
+    weak_constant,
 )
 from cgraph.op import CONSTANT, OPS, DType, Op
 from cgraph.shapes import Shape
@@ -51,9 +51,9 @@ def build(
         else:
             if numbers:
                 operands = tuple(
-                    [x if x.__class__ is NumberNode else literal(float(x)) for x in operands]
+                    [x if x.__class__ is NumberNode else weak_constant(float(x)) for x in operands]
                 )
-            return number_node(op, operands, active, name)
+            return make_number(op, operands, active, name)
     if op.family == "elementwise":
         node = _of_one_shape(op, operands, name)
         if node is not None:
@@ -86,11 +86,11 @@ def build(
         raise type(error)(
             f"{name or op.name}: {_describe(parents, error)}: {error}\n  built at {site_of_caller()}"
         ) from None
-    floats = (
+    is_number = (
         op.scalar is not None
         and elementwise
         and dtype == FLOAT64
-        and all(p.floats for p in parents)
+        and all(p.is_number for p in parents)
     )
     active = dtype.kind == "f" and any(
         p.active and op.differentiable(i) for i, p in enumerate(parents)
@@ -102,7 +102,7 @@ def build(
         shape,
         dtype,
         name,
-        floats,
+        is_number,
         active,
     )
 
@@ -129,7 +129,7 @@ def _of_one_shape(op: Op, operands: tuple[Any, ...], name: str | None) -> Node |
     if numbers:
         if dtype is not FLOAT64 and not isinstance(op.forward, np.ufunc):
             return None
-        operands = tuple([x if isinstance(x, Node) else literal(float(x)) for x in operands])
+        operands = tuple([x if isinstance(x, Node) else weak_constant(float(x)) for x in operands])
     result = op.result_of.get(dtype)
     if result is None:
         try:
@@ -188,7 +188,7 @@ def _as_nodes(op: Op, operands: tuple[Any, ...]) -> tuple[Node, ...]:
         elif isinstance(x, int | float) and type(x) in (int, float):
             # A ufunc gives a Python number the dtype of what it meets; other functions may compute with it first.
             if op.family == "elementwise" and (weakly or isinstance(op.forward, np.ufunc)):
-                result.append(literal(float(x)))
+                result.append(weak_constant(float(x)))
             else:
                 result.append(constant(np.asarray(x, np.result_type(*(n.dtype for n in nodes), x))))
         else:
@@ -218,4 +218,4 @@ def _cast(node: Node, dtype: DType) -> Node:
 
 Op.number_class = NumberNode
 Op.build_node = staticmethod(build)
-Op.build_number = staticmethod(number_node)
+Op.build_number = staticmethod(make_number)

@@ -18,7 +18,7 @@ from cgraph import shapes
 from cgraph.build import build
 from cgraph.graph import order
 from cgraph.leaves import constant
-from cgraph.node import Node, literal
+from cgraph.node import Node, weak_constant
 from cgraph.op import CONSTANT, OPS
 
 MOVING = ("reshape", "transpose")  # what makes something uniform of something uniform
@@ -94,7 +94,7 @@ class _Folding:
                 value = numbers[0].astype(node.dtype)
             elif op.family == "elementwise" and len(known) == len(numbers):
                 with np.errstate(all="ignore"):
-                    value = op.evaluate(*[float(n) if node.floats else n for n in known])
+                    value = op.evaluate(*[float(n) if node.is_number else n for n in known])
             if value is not None and node.dtype.kind == "f":
                 return self._constant(np.asarray(value, node.dtype)[()], node)
         if op.family == "elementwise" and op.partials is not None:
@@ -115,7 +115,9 @@ class _Folding:
         key = ("number", value.dtype, value.tobytes())
         if key not in self.known:
             node = (
-                literal(float(value)) if value.dtype == np.float64 else constant(np.asarray(value))
+                weak_constant(float(value))
+                if value.dtype == np.float64
+                else constant(np.asarray(value))
             )
             self.known[key] = node
             self.uniform[node] = value

@@ -138,7 +138,7 @@ def verify(*roots: Node) -> None:
             or again.dtype != node.dtype
         ):
             raise CgraphError(f"{node!r}: its row says {again!r}")
-        if node.floats and (node.shape, node.dtype.name) != ((), "float64"):
+        if node.is_number and (node.shape, node.dtype.name) != ((), "float64"):
             raise CgraphError(f"{node!r} is marked as a float64 scalar")
 
 
@@ -249,7 +249,7 @@ def flatten_for_pickle(node: Node) -> Any:
             _announced.nodes = set(nodes)
             below = [*nodes[:-1], _Done()]
     value = getattr(node, "_value", None) if not node.parents else None
-    flags = (node.floats, node.active)
+    flags = (node.is_number, node.active)
     state = (
         below,
         node.op,

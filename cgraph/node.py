@@ -115,7 +115,7 @@ class Node(Operators):
         name: as the user named it, with its scope before it; None if not named.
         scope: the ``with cg.scope(...)`` it was built in, "" at the top.
         active: whether a parameter lies below, so that `backward` sends a gradient here.
-        floats: whether it and all below are float64 scalars, which are computed with Python's floats.
+        is_number: whether it and all below are float64 scalars, which are computed with Python's floats.
     """
 
     __slots__ = (
@@ -144,7 +144,7 @@ class Node(Operators):
     name: str | None
     scope: str
     active: bool
-    floats: bool
+    is_number: bool
     _value: Any  # a leaf's current value: a Python number where the shape is () and the dtype float64, else a read-only array
     # Of the latest evaluation and the latest backward pass, where they are small, or this is a root or a parameter.
     _latest: Any
@@ -335,7 +335,7 @@ class ArrayNode(Node):
 
     __slots__ = ("_dtype", "_shape", "params")
 
-    floats = False
+    is_number = False
 
 
 # --- values of large runs -----------------------------------------------------------------------------------------------------
@@ -401,11 +401,11 @@ def make_node(
     shape: Shape,
     dtype: DType,
     name: str | None,
-    floats: bool,
+    is_number: bool,
     active: bool,
 ) -> Node:
     node: Any
-    if floats:
+    if is_number:
         node = _new(NumberNode)
     else:
         node = _new(ArrayNode)
@@ -424,8 +424,8 @@ def make_node(
 # --- numbers ------------------------------------------------------------------------------------------------------------------
 
 
-def _quick(name: str, swapped: bool = False) -> Callable[[NumberNode, Any], Node]:
-    """An operator that skips the general door where both sides are numbers: `number_node`, written out."""
+def _arithmetic(name: str, swapped: bool = False) -> Callable[[NumberNode, Any], Node]:
+    """An operator of Python, for numbers: what `make_number` does, written out; anything else takes the way of all ops."""
 
     def operator(self: NumberNode, other: Any) -> Node:
         global _line
@@ -434,7 +434,7 @@ def _quick(name: str, swapped: bool = False) -> Callable[[NumberNode, Any], Node
             parents: tuple[Node, Node] = (self, other)
             active = self.active or other.active
         elif kind is float or kind is int:
-            number = literal(float(other))
+            number = weak_constant(float(other))
             parents = (number, self) if swapped else (self, number)
             active = self.active
         else:
@@ -466,24 +466,24 @@ class NumberNode(Node):
     params = NO_PARAMS
     _shape = ()
     _dtype = FLOAT64
-    floats = True
+    is_number = True
 
-    __add__, __radd__ = _quick("add"), _quick("add", swapped=True)
-    __sub__, __rsub__ = _quick("subtract"), _quick("subtract", swapped=True)
-    __mul__, __rmul__ = _quick("multiply"), _quick("multiply", swapped=True)
-    __truediv__, __rtruediv__ = _quick("divide"), _quick("divide", swapped=True)
+    __add__, __radd__ = _arithmetic("add"), _arithmetic("add", swapped=True)
+    __sub__, __rsub__ = _arithmetic("subtract"), _arithmetic("subtract", swapped=True)
+    __mul__, __rmul__ = _arithmetic("multiply"), _arithmetic("multiply", swapped=True)
+    __truediv__, __rtruediv__ = _arithmetic("divide"), _arithmetic("divide", swapped=True)
 
     def __neg__(self) -> Node:
-        return number_node(OPS["negative"], (self,), self.active)
+        return make_number(OPS["negative"], (self,), self.active)
 
     def __pow__(self, other: Any) -> Node:
         if other.__class__ is int and other == 2:
-            return number_node(OPS["square"], (self,), self.active)
+            return make_number(OPS["square"], (self,), self.active)
         return super().__pow__(other)
 
 
-def number_node(op: Op, parents: tuple[Node, ...], active: bool, name: str | None = None) -> Node:
-    """A node of numbers: what `make_node` does, without asking anything. For speed."""
+def make_number(op: Op, parents: tuple[Node, ...], active: bool, name: str | None = None) -> Node:
+    """A node of numbers: what `make_node` does for any other, with nothing to be asked. For speed."""
     global _line
     node: NumberNode = _new(NumberNode)
     node.op = op
@@ -502,7 +502,7 @@ def number_node(op: Op, parents: tuple[Node, ...], active: bool, name: str | Non
     return node
 
 
-def literal(value: float) -> Node:
+def weak_constant(value: float) -> Node:
     """A Python number in an expression: a weak constant without a name or a line of its own."""
     node: NumberNode = _new(NumberNode)
     node.op = CONSTANT

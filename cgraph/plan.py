@@ -152,7 +152,7 @@ def plan_of(roots: tuple[Node, ...]) -> tuple[Plan, Node]:
         kept = getattr(root, "_plan", None)
         if kept.__class__ is dict and key in kept:
             return kept[key], root
-    floats = FloatGraph(roots) if all([root.floats for root in roots]) else None
+    floats = FloatGraph(roots) if all([root.is_number for root in roots]) else None
     nodes = order(*roots) if floats is None else floats.nodes
     last = nodes.pop()
     plan = Plan(nodes, floats)

@@ -606,7 +606,7 @@ def _backward(root: Node, feeds: Any, upstream: Any, keep: Keep) -> Run:
     """What ``node.backward`` does."""
     if keep not in KEEPS:
         raise ValueError(f"keep={keep!r}: it is 'all' or 'leaves'")
-    if root.floats:
+    if root.is_number:
         return Run((root,), feeds, None).backward(upstream, keep)
     before = silence()
     try:

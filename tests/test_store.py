@@ -57,7 +57,7 @@ def same(a: Any, b: Any) -> None:
             two.name,
             two.scope,
         )
-        assert (one.active, one.floats, one.weak) == (two.active, two.floats, two.weak)
+        assert (one.active, one.is_number, one.weak) == (two.active, two.is_number, two.weak)
 
 
 def test_round_trip(tmp_path: Path) -> None:

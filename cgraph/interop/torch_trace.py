@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cgraph.errors import UnsupportedError
+from cgraph.extras import followed
 from cgraph.interop.building import framework
 
 Decompositions = dict[Any, Any]
@@ -185,12 +186,13 @@ def _run(module: Any, args: Sequence[Any], kwargs: dict[str, Any], table: Decomp
         for i, tensor in zip(tensors, given, strict=True):
             filled[i] = tensor
         called_args, called_kwargs = pytree.tree_unflatten(filled, spec)
-        hooks = _follow_modules(module, tracer)
-        try:
+
+        def enter(path: str, part: Any, args: Any) -> None:
+            if path:  # which becomes the scope of what is computed there
+                tracer.module_stack[path] = (path, type(part))
+
+        with followed(module, enter, lambda path: tracer.module_stack.pop(path, None)):
             result = torch.func.functional_call(module, dict(zip(state, held, strict=True)), called_args, called_kwargs)  # fmt: skip
-        finally:
-            for hook in hooks:
-                hook.remove()
         outputs, out_structure = pytree.tree_flatten(result)
         structure[:] = [out_structure]
         return list(outputs)
@@ -243,20 +245,3 @@ def _argument_names(module: Any, args: Sequence[Any], kwargs: dict[str, Any]) ->
         n = len(pytree.tree_leaves(value))
         names += [name] if n == 1 and not isinstance(value, list | tuple | dict) else [f"{name}_{i}" for i in range(n)]  # fmt: skip
     return names
-
-
-def _follow_modules(module: Any, tracer: Any) -> list[Any]:
-    """Hooks that tell the tracer which submodule it is in, which becomes the scope of what is computed there."""
-    hooks = []
-    for path, part in module.named_modules():
-        if not path:
-            continue
-
-        def enter(part: Any, args: Any, path: str = path) -> None:
-            tracer.module_stack[path] = (path, type(part))
-
-        def leave(part: Any, args: Any, result: Any, path: str = path) -> None:
-            tracer.module_stack.pop(path, None)
-
-        hooks += [part.register_forward_pre_hook(enter), part.register_forward_hook(leave)]
-    return hooks

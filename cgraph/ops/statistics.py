@@ -5,6 +5,7 @@ A median or quantile is a mean of sorted entries, so its gradient goes to the en
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from cgraph.ops.elementwise import divide, less, minimum, multiply, sqrt, subtra
 from cgraph.ops.joining import concatenate, stack
 from cgraph.ops.linalg import matmul
 from cgraph.ops.reduction import Axis, max, mean, min, sum
-from cgraph.ops.rounding import isnan
+from cgraph.ops.rounding import isnan, positive
 from cgraph.ops.scans import cumsum
 from cgraph.ops.searching import take_along_axis
 from cgraph.ops.sorting import argsort, sort
@@ -166,14 +167,22 @@ def quantile(
                 value = value + (ordered[..., high] - value) * part
         # NaN stands last when sorted, and makes the quantile NaN, as in NumPy.
         value = where(isnan(last), last, value)
-        if keepdims:
-            kept = tuple(1 if i in axes else m for i, m in enumerate(shape_of(x)))
-            value = reshape(value, kept)
         return value
 
-    found = [one(float(s)) for s in shares.flat]
+    return for_each_share(one, q, x, axes if keepdims else (), name)
+
+
+def for_each_share(
+    one: Callable[[float], Any], q: Any, x: Any, kept: tuple[int, ...], name: str | None
+) -> Any:
+    """`one` quantile of `x` for every share in `q`, with the axes in `kept` as axes of size 1."""
+    shares = np.asarray(q, np.float64)
+    found = [one(float(share)) for share in shares.flat]
+    if kept:
+        sizes = [1 if i in kept else n for i, n in enumerate(shape_of(x))]
+        found = [reshape(value, sizes) for value in found]
     if not shares.shape:
-        return found[0] if name is None else where(True, found[0], 0.0, name=name)
+        return positive(found[0], name=name) if name is not None else found[0]
     return reshape(stack(found), (*shares.shape, *shape_of(found[0])), name=name)
 
 

@@ -8,18 +8,24 @@ from typing import Any
 import numpy as np
 
 from cgraph.errors import UnsupportedError
-from cgraph.numpy_names import PUBLIC, public, with_arguments_of
+from cgraph.numpy_names import PUBLIC, with_arguments_of
 from cgraph.op import is_node
-from cgraph.ops.define import dtype_of, shape_of
+from cgraph.ops.define import dtype_of
 from cgraph.ops.elementwise import clip, equal, logical_and, logical_not, sqrt, where
-from cgraph.ops.joining import stack
 from cgraph.ops.reduction import Axis, counted, max, mean, min, prod, std, sum, var
 from cgraph.ops.rounding import floor, isnan, positive
 from cgraph.ops.scans import cumprod, cumsum
 from cgraph.ops.searching import take_along_axis
 from cgraph.ops.sorting import all, argmax, argmin, sort
-from cgraph.ops.statistics import lined_up, median, percent, percentile
-from cgraph.ops.structure import cast, reshape
+from cgraph.ops.statistics import (
+    for_each_share,
+    lined_up,
+    median,
+    percent,
+    percentile,
+    quantile,
+)
+from cgraph.ops.structure import cast
 
 
 def _zeroed(x: Any) -> Any:
@@ -119,22 +125,14 @@ def nanstd(x: Any, *args: Any, name: str | None = None, **options: Any) -> Any:
     return sqrt(nanvar(x, *args, **options), name=name)
 
 
-@public
+@with_arguments_of(quantile)
 def nanquantile(
-    x: Any,
-    q: Any,
-    axis: Axis = None,
-    overwrite_input: bool = False,
-    method: str = "linear",
-    keepdims: bool = False,
-    *,
-    weights: Any = None,
-    name: str | None = None,
-) -> Any:
-    """`quantile` of the entries that are not NaN, by linear interpolation."""  # fmt: skip
-    if method != "linear" or weights is not None or is_node(q):
+    x: Any, q: Any, axis: Axis = None, overwrite_input: bool = False, method: str = "linear", keepdims: bool = False,
+    *, name: str | None = None, **options: Any,
+) -> Any:  # fmt: skip
+    """`quantile` of the entries that are not NaN, by linear interpolation."""
+    if method != "linear" or options.get("weights") is not None or is_node(q):
         raise UnsupportedError("nanquantile: linear, without weights, for a q that is known")
-    shares = np.asarray(q, np.float64)
     lines, axes = lined_up(x, axis)
     there = sum(cast(PUBLIC["logical_not"](isnan(lines)), dtype_of(x)), axis=-1, keepdims=True)
     ordered = sort(where(isnan(lines), np.inf, lines))
@@ -150,17 +148,9 @@ def nanquantile(
         value = where(
             equal(part, 0.0), first, first + (where(equal(part, 0.0), first, second) - first) * part
         )
-        value = where(equal(there, 0.0), np.nan, value)[..., 0]
-        return (
-            reshape(value, tuple(1 if i in axes else m for i, m in enumerate(shape_of(x))))
-            if keepdims
-            else value
-        )
+        return where(equal(there, 0.0), np.nan, value)[..., 0]
 
-    found = [one(float(s)) for s in shares.flat]
-    if not shares.shape:
-        return found[0]
-    return reshape(stack(found), (*shares.shape, *shape_of(found[0])), name=name)
+    return for_each_share(one, q, x, axes if keepdims else (), name)
 
 
 @with_arguments_of(percentile)

@@ -19,7 +19,7 @@ import numpy as np
 from cgraph.build import build
 from cgraph.graph import order
 from cgraph.leaves import input
-from cgraph.node import Node, literal
+from cgraph.node import Node, weak_constant
 from cgraph.op import INPUT
 from cgraph.rewrite.numbering import Numbering, params_key
 from cgraph.shapes import is_static, reduce
@@ -450,6 +450,6 @@ class Builder:
         if node.op.name == "negative":
             return node.parents[0]
         if node.weak:
-            return literal(-float(node._value))
+            return weak_constant(-float(node._value))
         negative: Node = self.make("negative", (node,), {})
         return negative

@@ -8,6 +8,7 @@ again. Orders of Bessel functions and shape parameters of incomplete gamma and b
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -84,70 +85,30 @@ from cgraph.special.table import (
 )
 
 
-def _with_numbers(op: Op, what: str, parameters: str, doc: str) -> Any:
+def _with_numbers(op: Op, parameters: str, doc: str) -> Callable[..., Any]:
     """A function whose last operand is differentiated, and whose others are numbers."""
 
     def function(*operands: Any, name: str | None = None) -> Any:
         *given, x = operands
-        return op(*(number(p, f"special.{what}: {parameters}") for p in given), x, name=name)
+        return op(*(number(p, f"{op.name}: {parameters}") for p in given), x, name=name)
 
-    function.__name__ = function.__qualname__ = what
+    function.__name__ = function.__qualname__ = op.name.removeprefix("special.")
     function.__doc__ = f"{doc} Differentiable in the last argument; {parameters} is a number, or an array of numbers."
     return function
 
 
-polygamma = _with_numbers(
-    polygamma_op,
-    "polygamma",
-    "the order n",
-    "ψ⁽ⁿ⁾(x), the n-th derivative of digamma: ``polygamma(n, x)``.",
-)
-zeta = _with_numbers(zeta_op, "zeta", "the exponent", "Hurwitz's zeta function: ``zeta(x, q)``.")
-gammainc = _with_numbers(
-    gammainc_op,
-    "gammainc",
-    "the shape a",
-    "The regularized lower incomplete gamma function: ``gammainc(a, x)``.",
-)
-gammaincc = _with_numbers(
-    gammaincc_op,
-    "gammaincc",
-    "the shape a",
-    "The regularized upper incomplete gamma function: ``gammaincc(a, x)``.",
-)
-gammaincinv = _with_numbers(
-    gammaincinv_op, "gammaincinv", "the shape a", "The inverse of gammainc: ``gammaincinv(a, p)``."
-)
-gammainccinv = _with_numbers(
-    gammainccinv_op,
-    "gammainccinv",
-    "the shape a",
-    "The inverse of gammaincc: ``gammainccinv(a, p)``.",
-)
-betainc = _with_numbers(
-    betainc_op,
-    "betainc",
-    "the shapes a and b",
-    "The regularized incomplete beta function: ``betainc(a, b, x)``.",
-)
-betaincinv = _with_numbers(
-    betaincinv_op,
-    "betaincinv",
-    "the shapes a and b",
-    "The inverse of betainc: ``betaincinv(a, b, p)``.",
-)
-stdtr = _with_numbers(
-    stdtr_op,
-    "stdtr",
-    "the number of degrees of freedom",
-    "The distribution function of Student's t: ``stdtr(df, t)``.",
-)
-stdtrit = _with_numbers(
-    stdtrit_op,
-    "stdtrit",
-    "the number of degrees of freedom",
-    "The inverse of stdtr: ``stdtrit(df, p)``.",
-)
+# fmt: off
+polygamma = _with_numbers(polygamma_op, "the order n", "ψ⁽ⁿ⁾(x), the n-th derivative of digamma: ``polygamma(n, x)``.")
+zeta = _with_numbers(zeta_op, "the exponent", "Hurwitz's zeta function: ``zeta(x, q)``.")
+gammainc = _with_numbers(gammainc_op, "the shape a", "The regularized lower incomplete gamma function: ``gammainc(a, x)``.")
+gammaincc = _with_numbers(gammaincc_op, "the shape a", "The regularized upper incomplete gamma function: ``gammaincc(a, x)``.")
+gammaincinv = _with_numbers(gammaincinv_op, "the shape a", "The inverse of gammainc: ``gammaincinv(a, p)``.")
+gammainccinv = _with_numbers(gammainccinv_op, "the shape a", "The inverse of gammaincc: ``gammainccinv(a, p)``.")
+betainc = _with_numbers(betainc_op, "the shapes a and b", "The regularized incomplete beta function: ``betainc(a, b, x)``.")
+betaincinv = _with_numbers(betaincinv_op, "the shapes a and b", "The inverse of betainc: ``betaincinv(a, b, p)``.")
+stdtr = _with_numbers(stdtr_op, "the number of degrees of freedom", "The distribution function of Student's t: ``stdtr(df, t)``.")
+stdtrit = _with_numbers(stdtrit_op, "the number of degrees of freedom", "The inverse of stdtr: ``stdtrit(df, p)``.")
+# fmt: on
 
 
 def multigammaln(a: Any, d: int, *, name: str | None = None) -> Any:

@@ -8,6 +8,7 @@ series (DLMF 10.40) for large x. The order has no derivative rule here and has t
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -147,7 +148,9 @@ k1: Op = elementwise(
 # fmt: on
 
 
-def _of_order(op: Op, what: str, name: str, whole: bool = False) -> Any:
+def _of_order(op: Op, what: str, name: str) -> Callable[..., Any]:
+    """A Bessel function of two arguments, of which the first is a number."""
+
     def function(v: Any, x: Any, *, name: str | None = None) -> Any:
         return op(number(v, f"special.{what}: the order"), x, name=name)
 

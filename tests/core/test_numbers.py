@@ -55,7 +55,7 @@ def test_numbers_as_arrays(row: Any) -> None:
     wide = row(*arrays).backward(upstream=np.ones(grid.shape[1]))
     numbers = [cg.parameter(f"x{i}", 1.0) for i in range(count)]
     out = row(*numbers)
-    assert out.floats == (row.scalar is not None)
+    assert out.is_number == (row.scalar is not None)
     for k, point in enumerate(grid.T):
         for n, v in zip(numbers, point, strict=True):
             n.value = float(v)

@@ -9,8 +9,9 @@ PyTorch's: data (N, C, ...), kernels (O, C/groups, ...), and "convolution" means
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from cgraph.ops.structure import expand_dims, reshape, squeeze, swapaxes
 from cgraph.shapes import Shape, is_static
 
 Ints = int | Sequence[int]
+Conv = TypeVar("Conv", bound=Callable[..., Any])
 
 
 def _columns(x: Any, kernel: Sizes, stride: Sizes, dilation: Sizes, padding: Padding, groups: int) -> tuple[Any, Sizes]:  # fmt: skip
@@ -233,11 +235,11 @@ def conv_nd(
     x: Any,
     weight: Any,
     bias: Any = None,
-    *,
     stride: Ints = 1,
     padding: Any = 0,
     dilation: Ints = 1,
     groups: int = 1,
+    *,
     name: str | None = None,
 ) -> Any:
     """The cross-correlation of `x` (N, C, ...) with the kernels `weight` (O, C/groups, ...), over as many dimensions as the kernels have.
@@ -276,41 +278,6 @@ def conv_nd(
     if bias is not None:
         y = _with_bias(y, bias, n, None if single else name)
     return squeeze(y, 0, name=name) if single else y
-
-
-def _fixed(n: int, what: str) -> Any:
-    def conv(
-        x: Any,
-        weight: Any,
-        bias: Any = None,
-        stride: Ints = 1,
-        padding: Any = 0,
-        dilation: Ints = 1,
-        groups: int = 1,
-        *,
-        name: str | None = None,
-    ) -> Any:
-        if len(shape_of(weight)) != n + 2:
-            raise ShapeError(f"{what}: kernels of {n + 2} dimensions are needed; got {shape_of(weight)}")  # fmt: skip
-        return conv_nd(
-            x,
-            weight,
-            bias,
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            groups=groups,
-            name=name,
-        )
-
-    conv.__name__ = conv.__qualname__ = what
-    conv.__doc__ = (
-        f"`conv_nd` over {n} dimension{'s' * (n > 1)}, with PyTorch's arguments in PyTorch's order."
-    )
-    return conv
-
-
-conv1d, conv2d, conv3d = _fixed(1, "conv1d"), _fixed(2, "conv2d"), _fixed(3, "conv3d")
 
 
 def conv_transpose_nd(
@@ -367,20 +334,24 @@ def conv_transpose_nd(
     return y if bias is None else _with_bias(y, bias, n, name)
 
 
-def _fixed_transpose(n: int, what: str) -> Any:
-    def conv(x: Any, weight: Any, *args: Any, **kwargs: Any) -> Any:
+def _fixed(function: Conv, n: int, what: str) -> Conv:
+    """`function` for kernels of `n` dimensions alone."""
+
+    @wraps(function)
+    def conv(x: Any, weight: Any, *args: Any, **options: Any) -> Any:
         if len(shape_of(weight)) != n + 2:
             raise ShapeError(f"{what}: kernels of {n + 2} dimensions are needed; got {shape_of(weight)}")  # fmt: skip
-        return conv_transpose_nd(x, weight, *args, **kwargs)
+        return function(x, weight, *args, **options)
 
     conv.__name__ = conv.__qualname__ = what
-    conv.__doc__ = f"`conv_transpose_nd` over {n} dimension{'s' * (n > 1)}."
-    return conv
+    conv.__doc__ = f"`{function.__name__}` over {n} dimension{'s' * (n > 1)}, with PyTorch's arguments in PyTorch's order."
+    return conv  # type: ignore[return-value]
 
 
-conv_transpose1d = _fixed_transpose(1, "conv_transpose1d")
-conv_transpose2d = _fixed_transpose(2, "conv_transpose2d")
-conv_transpose3d = _fixed_transpose(3, "conv_transpose3d")
+conv1d, conv2d, conv3d = (_fixed(conv_nd, n, f"conv{n}d") for n in (1, 2, 3))
+conv_transpose1d, conv_transpose2d, conv_transpose3d = (
+    _fixed(conv_transpose_nd, n, f"conv_transpose{n}d") for n in (1, 2, 3)
+)
 
 __all__ = [
     "conv1d", "conv2d", "conv3d", "conv_nd", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "conv_transpose_nd",

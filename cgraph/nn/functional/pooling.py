@@ -6,7 +6,8 @@ as in `max` (PyTorch gives it all to the first).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -97,17 +98,23 @@ def _counts(sizes: Sizes, rim: Sizes, with_padding: bool, setting: dict[str, Any
     return view(there, setting["kernel"], setting["stride"], setting["dilation"]).sum(axis=_last(len(sizes)))  # fmt: skip
 
 
-def _fixed(function: Any, n: int, what: str) -> Any:
+def _fixed(function: Callable[..., Any], n: int) -> Callable[..., Any]:
+    """`function` over the last `n` dimensions, called as PyTorch calls it."""
+    what = function.__name__.replace("_nd", f"{n}d")
+
     def pool(x: Any, kernel_size: Ints, *args: Any, name: str | None = None, **kwargs: Any) -> Any:
         return function(x, kernel_size, *args, dims=n, name=name, **kwargs)
 
     pool.__name__ = pool.__qualname__ = what
     pool.__doc__ = f"`{function.__name__}` over the last {n} dimension{'s' * (n > 1)}, with PyTorch's arguments."
+    given = inspect.signature(function)
+    left = [p for p in given.parameters.values() if p.name != "dims"]
+    pool.__signature__ = given.replace(parameters=left)  # type: ignore[attr-defined]
     return pool
 
 
-max_pool1d, max_pool2d = _fixed(max_pool_nd, 1, "max_pool1d"), _fixed(max_pool_nd, 2, "max_pool2d")
-avg_pool1d, avg_pool2d = _fixed(avg_pool_nd, 1, "avg_pool1d"), _fixed(avg_pool_nd, 2, "avg_pool2d")
+max_pool1d, max_pool2d = _fixed(max_pool_nd, 1), _fixed(max_pool_nd, 2)
+avg_pool1d, avg_pool2d = _fixed(avg_pool_nd, 1), _fixed(avg_pool_nd, 2)
 
 
 def max_pool(x: Any, pool: Sequence[int], stride: Ints, *, name: str | None = None) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from cgraph.extras import followed
 from cgraph.testing.compare.comparison import Check
 from cgraph.testing.compare.subject import FunctionSubject
 from cgraph.testing.report import Mismatch, Report, Verdict
@@ -215,17 +216,11 @@ def _wrong_piece(module: Any, inputs: Any, torch: Any) -> tuple[str, Report] | N
     stack: list[str] = []
     functions: list[tuple[str, Any, tuple[Any, ...]]] = []
     calls: list[tuple[str, Any, tuple[Any, ...]]] = []
-    handles = []
-    for path, child in module.named_modules():
 
-        def enter(child: Any, args: Any, path: str = path) -> None:
-            stack.append(path)
-            calls.append((path, child, args))
+    def enter(path: str, child: Any, args: Any) -> None:
+        stack.append(path)
+        calls.append((path, child, args))
 
-        def leave(child: Any, args: Any, out: Any) -> None:
-            stack.pop()
-
-        handles += [child.register_forward_pre_hook(enter), child.register_forward_hook(leave)]
     plain = torch.autograd.Function.__dict__["apply"]
 
     def recording(cls: Any, *args: Any, **kwargs: Any) -> Any:
@@ -235,12 +230,10 @@ def _wrong_piece(module: Any, inputs: Any, torch: Any) -> tuple[str, Report] | N
 
     torch.autograd.Function.apply = classmethod(recording)
     try:
-        with _same_numbers(torch):
+        with _same_numbers(torch), followed(module, enter, lambda path: stack.pop()):
             module(*inputs)
     finally:
         torch.autograd.Function.apply = plain
-        for handle in handles:
-            handle.remove()
     for path, cls, args in functions:
         fixed = list(args)
         live = [i for i, x in enumerate(args) if isinstance(x, torch.Tensor)]
