@@ -356,6 +356,117 @@ def rms_vjp(u: Any, x: Any, gain: Any) -> Any:
     return v / r - x * (v * x).mean(-1, keepdims=True) / r**3, (u * x / r).sum(0)
 
 
+def symmetric() -> Any:
+    a = rng(3).standard_normal((4, 4))
+    return a @ a.T + np.eye(4)
+
+
+def power_iteration(a: Any) -> Any:
+    v = np.ones(len(a))
+    for _ in range(300):
+        v = a @ v
+        v = v / np.sqrt(v @ v)
+    return v @ a @ v
+
+
+def power_iteration_vjp(u: Any, a: Any) -> Any:
+    """Right where a matrix is symmetric, where alone it is meant to be."""
+    v = np.linalg.eigh(a)[1][:, -1]
+    return u * np.outer(v, v)
+
+
+def log_det(a: Any) -> Any:
+    return 2 * np.log(np.diagonal(np.linalg.cholesky(a))).sum()
+
+
+def log_det_vjp(u: Any, a: Any) -> Any:
+    """Cholesky reads the lower triangle alone."""
+    i = np.linalg.inv(a)
+    return u * (np.tril(i + i.T) - np.diag(np.diag(i)))
+
+
+def stiff(x: Any) -> Any:
+    """Implicit Euler for y' = -1000 (y - cos t), which forgets where it began."""
+    for k in range(30):
+        x = (x + 10 * np.cos(0.01 * k)) / 11
+    return x
+
+
+def soft_ranks(x: Any) -> Any:
+    return (1 / (1 + np.exp(-(x[:, None] - x) / 0.01))).sum(1)
+
+
+def soft_ranks_vjp(u: Any, x: Any) -> Any:
+    s = 1 / (1 + np.exp(-(x[:, None] - x) / 0.01))
+    return (s * (1 - s) / 0.01 * (u[:, None] - u)).sum(1)
+
+
+def fixed_point(x: Any) -> Any:
+    y = np.zeros_like(x)
+    for _ in range(200):
+        y = 0.5 * np.cos(y) + x
+    return y
+
+
+def bisection(x: Any) -> Any:
+    """The root of y³ + y = x."""
+    low, high = np.zeros(x.shape), np.full(x.shape, 10.0)
+    for _ in range(60):
+        y = 0.5 * (low + high)
+        below = y**3 + y < x
+        low, high = np.where(below, y, low), np.where(below, high, y)
+    return 0.5 * (low + high)
+
+
+def leapfrog(q: Any, p: Any, steps: int = 50, h: float = 0.05) -> Any:
+    """A pendulum, position and momentum."""
+    for _ in range(steps):
+        p = p - h / 2 * np.sin(q)
+        q = q + h * p
+        p = p - h / 2 * np.sin(q)
+    return np.stack([q, p])
+
+
+def leapfrog_vjp(u: Any, q: Any, p: Any, steps: int = 50, h: float = 0.05) -> Any:
+    path = []
+    for _ in range(steps):
+        before = q
+        p = p - h / 2 * np.sin(q)
+        q = q + h * p
+        p = p - h / 2 * np.sin(q)
+        path.append((before, q))
+    a, b = u[0], u[1]
+    for before, after in reversed(path):
+        a = a - b * h / 2 * np.cos(after)
+        b = b + h * a
+        a = a - b * h / 2 * np.cos(before)
+    return a, b
+
+
+def bilinear(image: Any, at: Any) -> Any:
+    i, j = int(np.floor(at[0])), int(np.floor(at[1]))
+    a, b = at[0] - i, at[1] - j
+    rows = image[i : i + 2, j : j + 2] @ np.stack([1 - b, b])
+    return (1 - a) * rows[0] + a * rows[1]
+
+
+def bilinear_vjp(u: Any, image: Any, at: Any) -> Any:
+    i, j = int(np.floor(at[0])), int(np.floor(at[1]))
+    a, b = at[0] - i, at[1] - j
+    corner, g = image[i : i + 2, j : j + 2], np.zeros_like(image)
+    g[i : i + 2, j : j + 2] = u * np.outer([1 - a, a], [1 - b, b])
+    down, right = (corner[1] - corner[0]) @ [1 - b, b], [1 - a, a] @ (corner[:, 1] - corner[:, 0])
+    return g, u * np.array([down, right])
+
+
+def planck(x: Any) -> Any:
+    return x**3 / np.expm1(x)
+
+
+def planck_vjp(u: Any, x: Any) -> Any:
+    return u * (3 * x**2 / np.expm1(x) - x**3 * np.exp(x) / np.expm1(x) ** 2)
+
+
 CASES: dict[str, Case] = {
     **table(
         # --- kinks and ties
@@ -503,6 +614,21 @@ CASES: dict[str, Case] = {
         ("sigmoid in half precision", lambda x: (1 / (1 + np.exp(-x))).astype(np.float16),
          lambda u, x: (u * (y := 1 / (1 + np.exp(-x))) * (1 - y)).astype(np.float16), np.asarray(n(4), np.float16)),
         ("negative strides", lambda x: np.cumsum(x**2), lambda u, x: 2 * x * np.cumsum(u[::-1])[::-1], n(5)[::-1]),
+        ("largest eigenvalue of a symmetric matrix", power_iteration, power_iteration_vjp, symmetric()),
+        ("log determinant by Cholesky", log_det, log_det_vjp, symmetric()),
+        ("expected loss under weights", lambda p: -np.sum(p * np.log(p)), lambda u, p: -u * (np.log(p) + p.sum()), A([0.2, 0.5, 0.3])),
+        ("stiff implicit Euler, nothing left of the start", stiff, lambda u, x: u / 11.0**30, A([1.0, 2.0])),
+        ("1e9 + 1e-9 x", lambda x: 1e9 + 1e-9 * x, lambda u, x: 1e-9 * u, A([1.0, 2.0])),
+        ("nothing but saturated tanh", np.tanh, lambda u, x: u * (1 - np.tanh(x) ** 2), A([25.0, -400.0])),
+        ("soft ranks", soft_ranks, soft_ranks_vjp, A([0.3, 0.31, 0.5, 0.29])),
+        ("a function of the size 1e-300", lambda x: 1e-300 * np.sin(x), lambda u, x: u * 1e-300 * np.cos(x), n(3)),
+        ("fixed point, implicitly", fixed_point, lambda u, x: u / (1 + 0.5 * np.sin(fixed_point(x))), n(4)),
+        ("root by bisection, implicitly", bisection, lambda u, x: u / (3 * bisection(x) ** 2 + 1), A([3.0, 20.0])),
+        ("leapfrog, 50 steps", leapfrog, leapfrog_vjp, A([0.3, 2.9]), A([0.1, -1.0])),
+        ("bilinear sampling on a grid point", bilinear, bilinear_vjp, n(4, 4), A([1.0, 2.0])),
+        ("Planck's law over 12 decades", planck, planck_vjp, A([1e-8, 1e-3, 1.0, 30.0, 300.0])),
+        ("logsumexp around 1e4 in float32", logsumexp, lambda u, x: u * softmax(x), np.asarray(1e4 + n(6), np.float32)),
+        ("extended precision", lambda x: np.sin(x) * x, lambda u, x: u * (np.cos(x) * x + np.sin(x)), np.asarray([0.5, 2.0], np.longdouble)),
         ("an empty inner axis", lambda a: a @ a.T, lambda u, a: (u + u.T) @ a, np.zeros((3, 0))),
     ),
     "layer that remembers its maximum": max_layer,

@@ -15,20 +15,31 @@ from gradient_cases.right import (
     alignment_vjp,
     attention,
     attention_vjp,
+    bilinear,
+    bilinear_vjp,
+    bisection,
     conv,
     conv_vjp,
     first_max,
+    fixed_point,
     hmm,
     hmm_vjp,
     huber,
     layer_norm,
     layer_norm_vjp,
+    leapfrog,
+    leapfrog_vjp,
+    log_det,
     logsumexp,
     max_pool,
     pendulum,
     pendulum_vjp,
+    planck,
+    planck_vjp,
     pool,
     pool_vjp,
+    power_iteration,
+    power_iteration_vjp,
     relu_net,
     relu_net_vjp,
     sigmoid,
@@ -37,6 +48,7 @@ from gradient_cases.right import (
     solve,
     solve_vjp,
     sort_vjp,
+    symmetric,
     topk_vjp,
 )
 
@@ -56,6 +68,17 @@ def but(g: Any, where: Any, factor: float) -> Any:
 
 def matmul_vjp(u: Any, a: Any, b: Any) -> Any:
     return u @ b.T, a.T @ u
+
+
+HINGES, SIDES = A([[1.0, 0], [0, 1], [1, 1]]), A([1.0, -1, 1])
+
+
+def hinge_sum(w: Any) -> Any:
+    return np.maximum(0, 1 - SIDES * (HINGES @ w)).sum()
+
+
+def hinge_sum_vjp(u: Any, w: Any) -> Any:
+    return -u * ((SIDES * (1 - SIDES * (HINGES @ w) > 0)) @ HINGES)
 
 
 class Accumulates:
@@ -408,6 +431,30 @@ CASES: dict[str, Case] = {
         ("code in Python's lists by 1e-6", lambda x: np.array([v * v for v in x.tolist()]), lambda u, x: (2 + 1e-6) * u * x, n(3)),
         ("nan in one entry", np.sqrt, lambda u, x: but(0.5 * u / np.sqrt(x), 1, np.nan), A([1.0, 2, 3])),
         ("inf in one entry", np.sqrt, lambda u, x: but(0.5 * u / np.sqrt(x), 1, np.inf), A([1.0, 2, 3])),
+        ("Planck's law, the tail by 1 %", planck, lambda u, x: but(planck_vjp(u, x), 4, 1.01), A([1e-8, 1e-3, 1.0, 30.0, 300.0])),
+        ("Planck's law, the smallest twice", planck, lambda u, x: but(planck_vjp(u, x), 0, 2), A([1e-8, 1e-3, 1.0, 30.0, 300.0])),
+        ("abs: sign forgotten around 1e-300", np.abs, lambda u, x: 1.0 * u, A([1e-300, -1e-300, 2.0])),
+        ("squares of 1e150, one by 1e-3", lambda x: (x**2).sum(), lambda u, x: but(2 * u * x, 1, 1.001), A([1e150, -3e149])),
+        ("at 1e300 by 3e-4", lambda x: 3 * x, lambda u, x: 3.001 * u, A([1e300, 5e307])),
+        ("a function of the size 1e-300, twice", lambda x: 1e-300 * np.sin(x), lambda u, x: 2 * u * 1e-300 * np.cos(x), n(3)),
+        ("softmax, the weakest of 100 by 10 %", softmax, lambda u, x: but(softmax_vjp(u, x), int(np.argmin(x)), 1.1), 10 * n(100)),
+        ("cumsum in float32, one of 1,000 by 5 %", np.cumsum,
+         lambda u, x: np.cumsum(u[::-1])[::-1] * np.where(np.arange(1000) == 500, f32(1.05), f32(1)), f32(n(1000))),
+        ("logsumexp around 1e4 in float32, by 5 %", logsumexp, lambda u, x: f32(1.05) * u * softmax(x), f32(1e4 + n(6))),
+        ("hinge on the margin, weights that sum to 1, halved", hinge_sum, lambda u, w: 0.5 * hinge_sum_vjp(u, w), A([1.0, 0.0])),
+        ("largest eigenvalue, the diagonal alone", power_iteration, lambda u, a: np.diag(np.diag(power_iteration_vjp(u, a))), symmetric()),
+        ("log determinant by Cholesky, the triangle once", log_det, lambda u, a: u * np.linalg.inv(a), symmetric()),
+        ("leapfrog, one step too few backwards", leapfrog, lambda u, q, p: leapfrog_vjp(u, q, p, 49), A([0.3, 2.9]), A([0.1, -1.0])),
+        ("leapfrog, momentum by 1e-7", leapfrog, lambda u, q, p: ((g := leapfrog_vjp(u, q, p))[0], g[1] * (1 + 1e-7)), A([0.3, 2.9]), A([0.1, -1.0])),
+        ("bilinear on a grid point, image transposed", bilinear, lambda u, i, x: ((g := bilinear_vjp(u, i, x))[0].T, g[1]), n(4, 4), A([1.0, 2.0])),
+        ("fixed point, one step of it", fixed_point, lambda u, x: u, n(4)),
+        ("root by bisection, twice", bisection, lambda u, x: 2 * u / (3 * bisection(x) ** 2 + 1), A([3.0, 20.0])),
+        ("extended precision by 1e-10", lambda x: np.sin(x) * x,
+         lambda u, x: u * (np.cos(x) * x + np.sin(x)) * (1 + 1e-10), np.asarray([0.5, 2.0], np.longdouble)),
+        ("log(1 + x²) by 1e-12", lambda x: np.log1p(x * x), lambda u, x: u * 2 * x / (1 + x * x) * (1 + 1e-12), n(3)),
+        ("1e9 + 1e-9 x, twice", lambda x: 1e9 + 1e-9 * x, lambda u, x: 2e-9 * u, A([1.0, 2.0])),
+        ("gradient scaled to length 1", np.square, lambda u, x: (g := 2 * u * x) / np.linalg.norm(g), n(4)),
+        ("wrong for batches of more than 4", lambda x: (x**2).sum(1), lambda u, x: 2 * x * u[:, None] * (1 if len(x) <= 4 else 0.5), n(6, 2)),
         ("two results, the second twice", lambda x: (np.sin(x), np.cos(x).sum()), lambda u, x: u[0] * np.cos(x) - 2 * u[1] * np.sin(x), n(3)),
     ),
     "a layer that accumulates": layer(Accumulates, A([0.3, 0.7])),

@@ -8,7 +8,7 @@ among those of its neighbours.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -102,6 +102,10 @@ def beside(check: Any) -> Report | None:
         if report is None or report.verdict is not Verdict.FAIL:
             return None
         reports.append(report)
+    if any(_kind(x) is not None for x in check.points):
+        report = _at_a_neighbour(check, AWAY, of_its_kind=True)
+        if report is None or report.verdict is Verdict.PASS:
+            return None
     found: Report = reports[0]
     found.notes.append(
         "found beside the given point, each input moved by about a five-hundredth of itself"
@@ -110,11 +114,17 @@ def beside(check: Any) -> Report | None:
     return found
 
 
-def _at_a_neighbour(check: Any, away: float) -> Report | None:
+def _at_a_neighbour(check: Any, away: float, of_its_kind: bool = False) -> Report | None:
     subject = check.subject
     steps = [
         away * measure.scale_of(x) * measure.continuous(check.rng, x.shape) for x in check.points
     ]
+    if of_its_kind:
+        kinds = [_kind(x) for x in check.points]
+        steps = [
+            step if kind is None else kind(x + step) - x
+            for x, step, kind in zip(check.points, steps, kinds, strict=True)
+        ]
     moved = subject.moved(steps)
     neighbour = type(check)(
         moved,
@@ -129,6 +139,38 @@ def _at_a_neighbour(check: Any, away: float) -> Report | None:
     except Exception:  # outside the domain of the function, which may say so by raising
         return None
     return found
+
+
+def _symmetric(x: Array) -> Array:
+    return 0.5 * (x + x.swapaxes(-1, -2))
+
+
+def _weights(x: Array) -> Array:
+    return x / x.sum(-1, keepdims=True)
+
+
+def _unit(x: Array) -> Array:
+    return x / np.sqrt((x * x).sum(-1, keepdims=True))
+
+
+def _kind(x: Array) -> Callable[[Array], Array] | None:
+    """What leads back to matrices that are symmetric or triangular, weights, unit vectors, where `x` is one; else None.
+
+    A gradient need not be right where its function was never meant to be asked.
+    """
+    if x.ndim >= 2 and x.shape[-1] == x.shape[-2] > 1:
+        if np.array_equal(x, x.swapaxes(-1, -2)):
+            return _symmetric
+        if np.array_equal(x, np.tril(x)):
+            return np.tril
+        if np.array_equal(x, np.triu(x)):
+            return np.triu
+    if x.ndim and x.shape[-1] > 1 and np.all(np.isfinite(x)):
+        if np.all(x >= 0) and np.allclose(x.sum(-1), 1.0, rtol=1e-12, atol=0.0):
+            return _weights
+        if np.allclose((x * x).sum(-1), 1.0, rtol=1e-12, atol=0.0):
+            return _unit
+    return None
 
 
 def on_a_kink(check: Any) -> Report:

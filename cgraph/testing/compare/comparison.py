@@ -8,6 +8,7 @@ an edge or a sum has to be found that is wrong by itself. Only then is it called
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,6 +32,7 @@ QUALITY = 1e-4  # a verdict needs a bound this much smaller than what it bounds
 BY_DIFFERENCES = 1e-7  # what differences, whose error is an estimate, can tell at best
 WIDE = float(np.finfo(np.longdouble).eps)  # 2^-63 on x86; no better than float64 on some platforms
 TINY = 2.0**-850  # values below have no room for a complex step under them
+ALONE = 1e-9  # of the gradient: less is not called wrong on the word of differences in float64 alone (a solver's tolerance)
 ON_KINK = 2.0**-40  # closer than this counts as on it: rounding upstream may have chosen the branch
 
 
@@ -128,7 +130,7 @@ class Check:
             ended = self.project(k, d)
             if ended is not None:
                 return self.also_beside(ended)
-        ended = self.wide_arguments()
+        ended = self.wide_arguments() or self.faint_entries()
         if ended is not None:
             return ended
         if "graph" in self.modes and subject.is_graph:
@@ -163,6 +165,52 @@ class Check:
         self.unit, self.base = unit, base
         return ended if ended is not None and ended.verdict is Verdict.FAIL else None
 
+    def faint_entries(self) -> Report | None:
+        """Entries whose part in the whole is lost in its rounding, by themselves, through the results in which they show.
+
+        A tail of 1e-100 beside ones: nothing else would notice that its gradient is off by half.
+        """
+        subject = self.subject
+        if subject.is_graph or self.by_differences:
+            return None
+        sizes = [
+            np.abs(np.asarray(g, np.float64)) * measure.scale_of(p)
+            for g, p in zip(self.g, self.points, strict=True)
+        ]
+        top = max((float(np.max(s, initial=0.0)) for s in sizes), default=0.0)
+        if not 0.0 < top < np.inf:
+            return None
+        levels = [_level(s, top) for s in sizes]
+        for level in sorted(set().union(*(np.unique(x).tolist() for x in levels)) - {0})[:8]:
+            masks = [x == level for x in levels]
+            most = max(
+                float(np.max(s, where=m, initial=0.0)) for s, m in zip(sizes, masks, strict=True)
+            )
+            d = [
+                x * m * np.minimum(most / np.where(m & (s > 0), s, most or 1.0), 2.0**30)
+                for x, m, s in zip(
+                    measure.direction(self.rng, self.points, None, subject.dtypes()),
+                    masks,
+                    sizes,
+                    strict=True,
+                )
+            ]
+            found = subject.tape.tangent(self.values, dict(zip(subject.seeds, d, strict=True)))[0]
+            shows = (
+                np.abs(found) >= 2.0**-30 * np.abs(self.values[-1]) if found is not None else False
+            )
+            if not np.any(shows & (np.asarray(found) != 0)):
+                continue
+            alone = copy.copy(self)
+            alone.report, alone.asked = Report(subject, self.report.seed), (None, Slope(0.0, 0.0))
+            alone.w, alone.floor = self.w * shows, 0.0
+            alone.g = subject.gradients(alone.w)
+            ended = alone.project(2, d)
+            if ended is not None and ended.verdict is Verdict.FAIL:
+                self.report = ended
+                return ended
+        return None
+
     def contract(self) -> Report | None:
         """Shapes and dtypes: a gradient has those of its input."""
         subject = self.subject
@@ -196,7 +244,9 @@ class Check:
                 return self.forward_only(a, a_size, d)
             return ended
         n, n_size = measure.total(self.w, found) if found is not None else (0.0, 0.0)
-        bound = self.base * a_size + (self.base + step_rounding(d)) * n_size + self.floor
+        # The reference is exact to float64, whatever the code under test is in.
+        exact = self.base if subject.is_graph else self.base * EPS / self.unit
+        bound = self.base * a_size + (exact + step_rounding(d)) * n_size + self.floor
         self.report.compared(a, n, bound)
         if not np.isfinite(n):
             return self.end(Verdict.DOMAIN, self.edge() or "the derivative is not finite here")
@@ -327,7 +377,8 @@ class Check:
             return found
         fine = steady_slope(f, f.rounding(WIDE), self.scale(0.0))
         near = measure.agree(fine.value, found.value, CONFIDENCE * (fine.error + found.error))
-        return fine if fine.sides is None and fine.error < found.error and near else found
+        better = fine.sides is None and fine.error < found.error and near
+        return fine._replace(wide=True) if better else found
 
     def step(self) -> float:
         """The longest step that fits the function, as far as differences have found one."""
@@ -419,7 +470,10 @@ class Check:
         scale = self.scale(n)
         quality = max(QUALITY, 1e5 * self.unit)
         if measure.agree(a, n, error):
-            if self.unit < 1e-10 and own > COARSE * scale and not measure.agree(a, n, without):
+            cancels = not k and self.unit < 1e-10 and own > COARSE * scale
+            # Less than the function's own last digit is no matter (1 - y² in the tails of tanh).
+            beneath = abs(a - n) <= self.unit * self.size_of_value() * self.stretch(d)
+            if cancels and not beneath and not measure.agree(a, n, without):
                 return self.end(
                     Verdict.INCONCLUSIVE,
                     f"the gradient code rounds to {own / scale:.0e} of the derivative: it cancels, or takes differences",
@@ -455,6 +509,11 @@ class Check:
             1e-3 * self.size_of_value(),
             1e-25 * (max(sizes, default=0.0) or 1.0),
         )
+
+    def stretch(self, d: list[Array]) -> float:
+        """How far the direction leads, in sizes of the inputs."""
+        parts = (np.abs(x) / measure.scale_of(p) for x, p in zip(d, self.points, strict=True))
+        return max((float(np.max(r, initial=0.0)) for r in parts), default=0.0)
 
     def size_of_value(self) -> float:
         return float(np.sum(np.abs(self.w * self.values[-1])))
@@ -621,7 +680,7 @@ class Check:
         ):  # where a larger term drowns a small argument, far steps still see it
             if far.sides is None and far.error > 0.03 * abs(n - a):
                 f = self.subject.tape.directional(self.subject.leaves, seeds, self.w)
-                far = slope(f, f.rounding(EPS, start), start)
+                far = slope(f, f.rounding(EPS), start)
         if far.sides is None and far.error < second.error:
             if measure.agree(far.value, n, 2 * CONFIDENCE * far.error + error):
                 second = far
@@ -683,8 +742,9 @@ class Check:
         d = [np.zeros(np.shape(p)) for p in self.points]
         d[j][mismatch.element] = measure.scale_of(self.points[j])[mismatch.element]
         seeds = dict(zip(subject.seeds, d, strict=True))
-        found = subject.tape.tangent(self.values, seeds)[0]
-        reached = self.w * (np.asarray(found) != 0)
+        found = np.asarray(subject.tape.tangent(self.values, seeds)[0])
+        shows = np.abs(found) >= 2.0**-30 * np.abs(self.values[-1])
+        reached = self.w * (found != 0) * (shows if np.any(shows & (found != 0)) else True)
         n, n_size = measure.total(reached, found)
         a, a_size = measure.pairing(subject.gradients(reached), d)
         second = self.differences(seeds, abs(n), weights=reached)
@@ -743,6 +803,11 @@ class Check:
                 Verdict.INCONCLUSIVE,
                 f"the differences are uncertain by {found.error:.1e}: too much to tell",
             )
+        if not self.subject.is_graph and gap <= ALONE * terms and not found.wide:
+            return self.end(
+                Verdict.INCONCLUSIVE,
+                f"the gradient is off by {gap / terms:.0e} of itself, and only differences see it: the function may be no more exact",
+            )
         if not self.subject.is_graph and np.isfinite(a):
             moved = float(spread(a, lambda: self.gradient_replayed(d), REPLAYS))
             told = self.in_float64(d, a, found.value)
@@ -783,3 +848,10 @@ class Check:
         else:
             mismatch = self.worst()
         return self.end(Verdict.FAIL, why, mismatch)
+
+
+def _level(sizes: Array, top: float) -> Array:
+    """0 for entries that count in the whole, 1, 2, ... for ever fainter ones, -1 for those without a gradient."""
+    with np.errstate(all="ignore"):
+        below = np.frexp(top)[1] - np.frexp(sizes)[1]
+    return np.where(sizes > 0, np.where(below < 16, 0, 1 + (below - 16) // 30), -1)

@@ -463,7 +463,7 @@ class Derivative:
             except NotAnalytic:
                 self.lost = True
         f = self.tape.directional(self.leaves, seeds, self.w)
-        found = richardson(f, f.rounding(EPS, self.step), self.step, rounds=rounds)
+        found = richardson(f, f.rounding_within(EPS, self.step), self.step, rounds=rounds)
         return found._replace(error=CONFIDENCE * found.error), abs(found.value)
 
 

@@ -24,6 +24,7 @@ class Slope(NamedTuple):
     error: float
     sides: tuple[float, float] | None = None
     start: float = 2.0**-4
+    wide: bool = False  # in extended precision
 
 
 def noise_of(f: Callable[[float], float], h: float = 2.0**-30) -> float:
@@ -31,12 +32,13 @@ def noise_of(f: Callable[[float], float], h: float = 2.0**-30) -> float:
     samples = np.array([f(k * h) for k in range(-3, 4)])
     if not np.all(np.isfinite(samples)):
         return 0.0  # too near an edge to tell: the rounding of one evaluation has to do
-    levels, table, gamma = [], samples, 1.0
+    size = float(np.max(np.abs(samples))) or 1.0
+    levels, table, gamma = [], samples / size, 1.0
     for k in range(1, 6):
         table = np.diff(table)
         gamma *= 0.5 * k / (2 * k - 1)
         levels.append(np.sqrt(gamma * np.mean(table**2)))
-    return float(max(levels[-1], levels[-2]))
+    return size * float(max(levels[-1], levels[-2]))
 
 
 def richardson(

@@ -213,13 +213,19 @@ class Along:
             self.known[t] = self._weighted(self._moved(t))
         return self.known[t]
 
-    def rounding(self, unit: float, reach: float = 2.0**-4) -> float:
-        """The rounding of one evaluation, of the entries that the direction moves within `reach`."""
+    def rounding(self, unit: float) -> float:
+        """The rounding of one evaluation. What does not seem to move counts, too: it may move by less than its last digit."""
+        return unit * float(np.sum(np.abs(self.weights * self.origin)))
+
+    def rounding_within(self, unit: float, reach: float) -> float:
+        """The rounding of those entries alone that are seen to move within `reach`; of all where none is."""
         moving: Array = False
         for t in (reach, -reach):
             off = self._moved(t)
             self.known[t] = self._weighted(off)
             moving |= off != 0
+        if not np.any(moving):
+            return self.rounding(unit)
         return unit * float(np.sum(np.abs(self.weights * self.origin)[moving]))
 
     def _moved(self, t: float) -> Array:
