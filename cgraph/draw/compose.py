@@ -220,11 +220,11 @@ def finish(picture: Picture, builder: Builder, options: Options) -> Picture:
         caption=options.caption if options.caption is not None else caption,
         circles="cards" not in options.words
         and (picture.circles or "circles" in options.words or options.view == "expanded"),
-        direction=_direction(picture, options),
+        direction=direction(picture, options),
     )
 
 
-def _direction(picture: Picture, options: Options) -> Literal["LR", "TB"]:
+def direction(picture: Picture, options: Options) -> Literal["LR", "TB"]:
     """From left to right, unless that is too wide, or only the other way can be read on a page."""
     if options.direction != "auto":
         return options.direction  # type: ignore[return-value]

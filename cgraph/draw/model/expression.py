@@ -247,10 +247,10 @@ def fill(template: str, operands: Sequence[str], out: str = "out") -> str:
         r"\b(ln|sin|cos|tan|tanh|arcsin|arccos|arctan|sinh|cosh|sign|log) \(", r"\1(", text
     )
 
-    return _lifted(text)
+    return lifted(text)
 
 
-def _lifted(text: str) -> str:
+def lifted(text: str) -> str:
     """Exponents raised; where there is no small form of a character, `e^` is written exp( )."""
     at = text.find("^")
     while at >= 0:

@@ -6,18 +6,32 @@ pieces. A profile is drawn on the user's own graph, because that is where one as
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from cgraph.compile.ir import LEAVES, VIEWS, Value, is_number, order
-from cgraph.draw.compose import finish, make_builder, plan, styled
+from cgraph.draw.compose import direction, finish, make_builder, plan, styled
+from cgraph.draw.model import expression, text
 from cgraph.draw.model.diagram import Arrow, Box, Group, Picture, replace
+from cgraph.draw.model.names import sign
 from cgraph.draw.options import Options
 from cgraph.errors import DrawError
 from cgraph.graph import order as node_order
+from cgraph.op import OPS
 
 MOST_BOXES = 300
-_TONES = {"matmul": "linear", "sum": "linear", "add": "linear", "subtract": "linear"}
-_KINDS = {"exp", "tanh", "log", "log1p", "maximum", "minimum", "reciprocal", "select", "sin", "cos"}
+_SIGNS = {
+    "add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "negative": "−", "matmul": "@", "gemm": "@", "log": "ln",
+    "log1p": "ln(1+x)", "expm1": "eˣ−1", "sum": "Σ", "reciprocal": "1/x", "square": "x²", "sqrt": "√x", "absolute": "|x|",
+    "maximum": "max", "minimum": "min", "transpose": "xᵀ", "select": "where", "broadcast": "⇉",
+}  # fmt: skip
+_WRITTEN = {
+    "add": "{} + {}", "subtract": "{} − {}", "multiply": "{}·{}", "divide": "{} / {}", "negative": "−{}", "reciprocal": "1 / {}",
+    "square": "{}²", "absolute": "|{}|", "matmul": "{}·{}", "log": "ln {}", "exp": "exp({})", "transpose": "{}ᵀ", "sum": "Σ {}",
+}  # fmt: skip
+_LINEAR = {"matmul", "gemm", "sum", "add", "subtract"}
+_CURVED = {"exp", "tanh", "log", "log1p", "maximum", "minimum", "reciprocal", "select", "sin", "cos"}
 
 
 def drawn(root: Any, options: Options) -> Picture:
@@ -43,34 +57,19 @@ def statements(program: Any, options: Options) -> Picture:
         raise DrawError(
             f"{len(values)} statements cannot be read; look at program.source, or insist with force=True"
         )
-    ids = {v: f"v{i}" for i, v in enumerate(values)}
-    layout = emitted.allocation
     outputs = {v: n for v, n in zip(special.graph.outputs, special.graph.names, strict=True)}
-    boxes = []
-    for value in values:
-        notes = _place(value, layout, emitted, outputs)
-        name = outputs.get(value) or named.get(value, "") or value.label
-        if value.op in LEAVES:
-            known = value.origin is not None and value.origin.kind == "parameter"
-            kind: Literal["parameter", "data"] = "parameter" if known else "data"
-            tip = f"{name}: an argument"
-            boxes.append(
-                Box(ids[value], kind, kind, name, str(value.shape or ""), name=name, tip=tip)
-            )
-            continue
-        tone = _TONES.get(value.op, "activation" if value.op in _KINDS else "arithmetic")
-        boxes.append(
-            Box(
-                ids[value], "op", tone, value.op, shape=str(value.shape or ""), formula=value.remark, name=name,
-                notes=(name, *notes) if name else notes, tip=f"{name}: {value.remark or value.op}",
-            )
-        )  # fmt: skip
-    arrows = [
-        Arrow(ids[a], ids[v], "value", shape="" if is_number(a) else str(a.shape))
-        for v in values
-        for a in dict.fromkeys(v.args)
-        if a in ids
+    words = _Words(values, outputs, named)
+    layout = emitted.allocation
+    held = [v for v in values if v.op in LEAVES or v in outputs or named.get(v)]
+    ids = {v: f"v{i}" for i, v in enumerate(held)}
+    floats = all(is_number(v) for v in held)
+    boxes = [
+        words.leaf(v, ids[v])
+        if v.op in LEAVES
+        else words.statement(v, ids[v], () if floats else _place(v, layout, emitted, outputs))
+        for v in held
     ]
+    arrows = [Arrow(ids[a], ids[v], "value", tip=f"{words(a)} goes into {words(v)}") for v in held for a in _operands(v, ids)]
     groups = tuple(
         Group(
             f"g{i}",
@@ -81,14 +80,86 @@ def statements(program: Any, options: Options) -> Picture:
         for i, (g, step, _) in enumerate(emitted.groups)
     )
     stats = program.stats()
-    return styled(
-        Picture(
-            tuple(boxes), tuple(arrows), groups, title=options.title or "Compiled program",
-            caption=options.caption or f"{len(boxes)} values; {stats.workspace:,} bytes of workspace, {stats.flops:,} operations a call",
-            legend=False, palette=options.palette, direction="TB" if options.direction == "TB" else "LR",
-        ),
-        options,
+    memory = "every value is a Python float" if floats else f"{stats.workspace:,} bytes of workspace"
+    statements = sum(box.kind == "op" for box in boxes)
+    picture = Picture(
+        tuple(boxes), tuple(arrows), groups, title=options.title or "Compiled program",
+        caption=options.caption or f"{statements} statements; {memory}, {stats.flops:,} operations a call",
+        legend=options.legend, palette=options.palette,
     )  # fmt: skip
+    return styled(replace(picture, direction=direction(picture, options)), options)
+
+
+def _operands(value: Value, held: Collection[Value]) -> list[Value]:
+    """What a statement reads: what is written inside it, without a name, is followed to what has one."""
+    found: dict[Value, None] = {}
+    stack = [value]
+    while stack:
+        for operand in stack.pop().args:
+            if operand in held:
+                found[operand] = None
+            elif operand.args:
+                stack.append(operand)
+    return list(found)
+
+
+class _Words:
+    """What a picture calls the values of a program: their names as mathematics, and each statement as `result = ...`."""
+
+    def __init__(self, values: Sequence[Value], outputs: Mapping[Value, str], named: Mapping[Value, str]) -> None:
+        self.names = {v: text.symbol(outputs.get(v) or named.get(v, "")) for v in values}
+        known = {name for v in values for name in (named.get(v), v.label, outputs.get(v)) if name}
+        self.known = {name: text.symbol(name) for name in known}
+
+    def __call__(self, value: Value) -> str:
+        return self.names.get(value, "")
+
+    def leaf(self, value: Value, id: str) -> Box:
+        known = value.origin is not None and value.origin.kind == "parameter"
+        kind: Literal["parameter", "data"] = "parameter" if known else "data"
+        name = self(value)
+        return Box(id, kind, kind, name, _shape(value), name=name, tip=f"{name}: an argument")
+
+    def statement(self, value: Value, id: str, notes: tuple[str, ...]) -> Box:
+        name, formula = self(value), self.formula(value)
+        whole = value.origin is not None and value.origin.kind == "op" and bool(value.remark)
+        heading = sign(value.origin) if whole else _SIGNS.get(value.op, value.op)  # type: ignore[arg-type]
+        role = value.origin.op.role if whole else ""  # type: ignore[union-attr]
+        tone = role if role in ("activation", "loss", "linear") else (
+            "linear" if value.op in _LINEAR else "activation" if value.op in _CURVED else "arithmetic"
+        )  # fmt: skip
+        return Box(
+            id, "op", tone, heading, shape=_shape(value), formula=formula, name=name, notes=notes,
+            tip=f"{name}: {formula}",
+        )  # fmt: skip
+
+    def formula(self, value: Value) -> str:
+        """The statement's meaning, as the source remarks it, or else the operation itself."""
+        name = self(value)
+        raw = any(
+            word in OPS and OPS[word].symbol != word and word not in self.known
+            for word in re.findall(r"[^\W\d]\w*", value.remark)
+        )  # it speaks of ops whose results have no name here
+        said = self.written(value) if raw or not value.remark else value.remark
+        said = re.sub(r"[^\W\d]\w*", lambda found: self.known.get(found[0], found[0]), said)
+        said = expression.shorten(expression.lifted(said))
+        return said if not name or said.startswith(f"{name} = ") else f"{name} = {said}"
+
+    def written(self, value: Value, inside: bool = False) -> str:
+        """An operation with its operands, where those without a name are written out."""
+        if self(value) and inside:
+            return self(value)
+        if not value.args:
+            return self(value) or (text.number(value.params) if value.op == "literal" else "…")
+        operands = [self.written(a, True) for a in value.args]
+        form = _WRITTEN.get(value.op)
+        if form is None or form.count("{}") != len(operands):
+            return f"{value.op}({', '.join(operands)})"
+        return form.format(*(o if re.fullmatch(r"\w+|−?[\d.]+", o) else f"({o})" for o in operands))
+
+
+def _shape(value: Value) -> str:
+    return text.shape(value.shape) if value.shape else ""
 
 
 def _place(value: Value, layout: Any, emitted: Any, outputs: Any) -> tuple[str, ...]:
@@ -99,9 +170,10 @@ def _place(value: Value, layout: Any, emitted: Any, outputs: Any) -> tuple[str, 
         return ("one piece at a time",)
     if value in layout.offsets:
         start = layout.offsets[value]
-        over = " in place," if value in layout.in_place else ""
+        over = ", in place" if value in layout.in_place else ""
         return (
-            f"bytes {start:,} to {start + value.nbytes:,},{over} steps {layout.births[value]} to {layout.deaths[value]}",
+            f"bytes {start:,} to {start + value.nbytes:,}{over}",
+            f"steps {layout.births[value]} to {layout.deaths[value]}",
         )
     if value in outputs:
         return ("an output",)
