@@ -284,6 +284,8 @@ def glossary(picture: Picture, builder: Builder) -> str:
         )
         if occurs
     ]
+    if builder.usual_dtype != "float64" and builder.options.dtypes == "auto":
+        said.append(f"all numbers are {builder.usual_dtype} where nothing else is said")
     reduced = re.search(_REDUCED, written)
     if reduced:
         axis = str("₀₁₂₃".index(reduced[2]))

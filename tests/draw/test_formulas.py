@@ -127,10 +127,13 @@ def test_an_operand_that_comes_another_way_too_has_a_name_of_its_own():
     boxes = {b.name: b for b in cg.draw(y.backward()).picture.boxes}
     assert [r.text for r in boxes["y"].rows] == ["∂y/∂m = 1", "∂(m + x)/∂x = 1"]
     assert [r.left for r in boxes["m"].rows] == ["∂m/∂(left x)", "∂m/∂(right x)"]
-    assert (
-        boxes["x"].total == ("∂y/∂x = 3 + 3 + 1 = 7",)
-        and boxes["x"].total_note == "1 × 3 + 1 × 3 + 1 × 1"
-    )
+    assert boxes["x"].total == ("∂y/∂x = 3 + 3 + 1 = 7",) and boxes["x"].total_note == ""
+    shares = [
+        a.label
+        for a in cg.draw(y.backward()).picture.arrows
+        if a.tail == boxes["x"].id and a.kind == "gradient"
+    ]
+    assert shares == [("3", "1 × 3"), ("3", "1 × 3"), ("1", "1 × 1")]
 
 
 def test_linear_is_affine_in_parameters_and_in_all_else():
@@ -155,3 +158,33 @@ def test_names_of_one_family_have_one_style_and_nothing_is_invented():
     assert (
         cg.draw(cg.parameter("W_k", 1.0) * cg.parameter("W_v", 1.0)).picture.boxes[0].symbol == "Wₖ"
     )
+
+
+def test_a_product_without_a_sign_is_bracketed_where_it_has_to_be():
+    """1/2x could be half of x, and w₁x₁² could be w₁ times x₁²."""
+    w, x, S, e = (cg.parameter(n, 2.0) for n in ("w1", "x1", "S", "e"))
+    shown = {
+        b.formula
+        for root in (cg.square(w * x, name="q"), cg.divide(e, 2.0 * S, name="r"))
+        for b in cg.draw(root).picture.boxes
+    }
+    assert {"q = (w₁x₁)²", "r = e / (2S)"} <= shown
+    run = cg.add(cg.square(e, name="s"), cg.square(e) / S, name="L").backward()
+    (box,) = (b for b in cg.draw(run).picture.boxes if b.name == "L")
+    assert any("2e / S" in row.text for row in box.rows), [r.text for r in box.rows]
+
+
+def test_an_exponent_does_not_stand_on_an_exponent():
+    with cg.scope("t5"):
+        h = cg.tanh(cg.parameter("w", 1.0), name="h")
+    with cg.scope("t6"):
+        g = cg.tanh(h, name="h")
+    shown = cg.draw(cg.add(cg.square(g, name="a"), h, name="b")).dot
+    assert "(h⁽⁶⁾)²" in shown and "⁾²" not in shown.replace(")²", "")
+
+
+def test_masks_leave_the_other_entries_readable():
+    from cgraph.draw.model.text import matrix
+
+    assert matrix(np.array([[0.5, -1e9], [0.25, 1.5]])) == ["⎡ 0.50 −10⁹ ⎤", "⎣ 0.25 1.50 ⎦"]
+    assert matrix(np.array([[2e9, -1.5e9]])) == ["10⁹ · [ 2.0 −1.5 ]"]

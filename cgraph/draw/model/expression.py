@@ -21,7 +21,9 @@ LONGEST = 200  # characters an expression may grow to before its middle is left 
 SHOWN = 52  # characters a card shows
 _INDENT = {"(": 1, "[": 1, ")": -1, "]": -1}
 _OPERAND = re.compile(r"\$([a-h])")
+_RAISED = set("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁽⁾")
 _OPENS, _CLOSES, _SUMS = set("(,|["), set("),|]"), set("+−")
+_COUNTED = set("0123456789₀₁₂₃₄₅₆₇₈₉½⅓¼⅕⅙⅛⅒")  # before a letter: a product without a sign
 _FRACTION = re.compile(r"∂[^\s∂/()·]+/∂[^\s∂/()·]+")  # binds like one symbol
 _NUMBER_FIRST = re.compile(r"([\d./½⅓¼⅕⅙⅛⅒]+)[·\s](.+)")
 
@@ -29,8 +31,8 @@ _NUMBER_FIRST = re.compile(r"([\d./½⅓¼⅕⅙⅛⅒]+)[·\s](.+)")
 def strength(text: str) -> int:
     """How tightly a text holds together: 9 a symbol or call, 7 a power or `ln x`, 6 a product, 5 a sign, 4 a sum, 0 words.
 
-    >>> [strength(t) for t in ("w₁", "σ(z)", "w₁x₁", "w·x", "−z", "1 − p", "(a + b)")]
-    [9, 9, 9, 6, 5, 4, 9]
+    >>> [strength(t) for t in ("w₁", "σ(z)", "w₁x₁", "2x", "w·x", "−z", "1 − p", "(a + b)")]
+    [9, 9, 6, 6, 6, 5, 4, 9]
     """
     text = _FRACTION.sub("∂", text)
     depth, weakest = 0, 9
@@ -43,7 +45,7 @@ def strength(text: str) -> int:
             (i and text[i - 1] in " )₀₁₂₃₄₅₆₇₈₉") or char == "+" or (i and text[i - 1].isalnum())
         ):
             return 0 if " if " in text else 4
-        if char in "·/⊙⊘×":
+        if char in "·/⊙⊘×" or (char.isalpha() and text[i - 1 : i] in _COUNTED and i):
             weakest = min(weakest, 6)
         elif char == MINUS and i == 0:
             weakest = min(weakest, 5)
@@ -114,6 +116,17 @@ def product(factors: Sequence[str], sign: str = "·") -> str:
             coefficient *= value
         else:
             kept.append(factor)
+    below = [f[2:] for f in kept if f.startswith("1/") and strength(f[2:]) > 6]
+    if below and len(kept) > 1:  # 2e / S, where 2·1/S·e could be read in several ways
+        above = product(
+            [
+                *(["−1"] if coefficient < 0 else []),
+                str(abs(coefficient)),
+                *(f for f in kept if f[2:] not in below),
+            ],
+            sign,
+        )
+        return f"{wrap(above, 6)} / {below[0] if len(below) == 1 else '(' + sign.join(below) + ')'}"
     text = sign.join(wrap(f, 6) for f in kept) if len(kept) > 1 else (kept[0] if kept else "1")
     if abs(coefficient) != 1 and kept:
         text = wrap(text, 6)
@@ -239,6 +252,8 @@ def fill(template: str, operands: Sequence[str], out: str = "out") -> str:
         )
         if (not before and not after) or (before in _OPENS and after in _CLOSES):
             return operand
+        if operand[-1:] in _RAISED and after and (after in _RAISED or after == "^"):
+            return f"({operand})"  # no exponent on an exponent
         return wrap(operand, 6 if before in _OPENS and after in _SUMS and before + after else 8)
 
     text = _OPERAND.sub(put, template)
@@ -386,6 +401,7 @@ def _power(base: str, exponent: Fraction) -> str:
     if exponent in (0, 1):
         return "1" if exponent == 0 else base
     raised = superscript(polynomial.spelled(exponent))
+    base = f"({base})" if base[-1:] in _RAISED else base
     return (
         f"{wrap(base, 8)}{raised}"
         if not raised.startswith("^")

@@ -9,7 +9,9 @@ from __future__ import annotations
 import linecache
 import math
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -90,6 +92,7 @@ class Facts:
         self.tight = False  # and with numbers in as few lines as possible
         self.collapsed: dict[str, str] = {}  # box id -> title, for boxes that stand for a scope
         self._rows: dict[Node, tuple[Row, ...]] = {}
+        self.told: dict[Node, tuple[Row, ...]] = {}  # rows that a view writes in other words
         self._depends: dict[Node, set[Node]] = {}
         self._linear: dict[Node, bool] = {}
         self.fans = self._fans()
@@ -214,11 +217,14 @@ class Facts:
 
     def dtype(self, node: Node) -> str:
         shown = self.options.dtypes
-        return (
-            node.dtype.name
-            if shown is True or (shown == "auto" and node.dtype.name != "float64")
-            else ""
-        )
+        odd = node.dtype.name != self.usual_dtype
+        return node.dtype.name if shown is True or (shown == "auto" and odd) else ""
+
+    @cached_property
+    def usual_dtype(self) -> str:
+        """What most numbers of a picture are; where that is not float64, the caption says it once instead of every box."""
+        counted = Counter(n.dtype.name for n in self.order[:1000] if n.dtype.kind == "f")
+        return counted.most_common(1)[0][0] if counted else "float64"
 
     def parked(self, node: Node) -> bool:
         """Whether a parameter stands in its op's rank, with its gradient written inside it: in the layer view, and where a

@@ -90,7 +90,8 @@ def content(cards: Iterable[Card]) -> str:
         elif card.root.op.role in ("activation", "loss"):
             words.append(card.root.op.symbol)
         elif card.root.op.role == "linear":
-            words.append("linear")
+            parametric = any(p.kind == "parameter" for p in card.entries)
+            words.append("linear" if parametric or len(card.nodes) > 1 else card.root.op.symbol)
     counted = Counter(words)
     return ", ".join(word if n == 1 else f"{n} × {word}" for word, n in list(counted.items())[:4])
 

@@ -114,6 +114,8 @@ def word(node: Node) -> str:
 @cache
 def _op_word(name: str) -> str:
     name = name.rpartition(".")[2]  # `special.erf` is called erf
+    if name.endswith("_slope"):
+        return _op_word(name.removesuffix("_slope")) + "′"
     return _WORDS.get(name) or re.sub(r"[^\w]", "", text.clean(name.replace("_", ""), 12)) or "op"
 
 

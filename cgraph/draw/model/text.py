@@ -31,12 +31,13 @@ _GREEK = {
     for name, code in {
         "alpha": 0x3B1, "beta": 0x3B2, "gamma": 0x3B3, "delta": 0x3B4, "epsilon": 0x3B5, "theta": 0x3B8,
         "kappa": 0x3BA, "lambda": 0x3BB, "mu": 0x3BC, "rho": 0x3C1, "sigma": 0x3C3, "tau": 0x3C4, "phi": 0x3C6,
-        "omega": 0x3C9,
+        "omega": 0x3C9, "eps": 0x3B5, "eta": 0x3B7, "zeta": 0x3B6, "nu": 0x3BD, "xi": 0x3BE, "pi": 0x3C0, "chi": 0x3C7, "psi": 0x3C8,
     }.items()
 }  # fmt: skip
 FRACTIONS = {2: "½", 3: "⅓", 4: "¼", 5: "⅕", 6: "⅙", 8: "⅛", 10: "⅒"}
+_HUGE = 1e6  # beside ordinary numbers: a mask, such as −10⁹
 _SYMBOL = re.compile(
-    r"(?P<base>[^\W\d_]{1,3}|[^\W\d_]+(?=_))(?:_(?P<accent>hat|bar|tilde|dot))?"
+    rf"(?P<base>[^\W\d_]{{1,3}}|{'|'.join(_GREEK)}|[^\W\d_]+(?=_))(?:_(?P<accent>hat|bar|tilde|dot))?"
     r"(?:_?(?P<sub>\d{1,4})|_(?P<letters>\d*[a-z]{1,2}\d*))?(?:__(?P<sup>\w{1,6}))?"
 )
 
@@ -241,6 +242,11 @@ def _format(entries: Sequence[Any], precision: int, noise: float) -> tuple[int, 
     """The power of ten outside, and the decimals, that suit all of these numbers."""
     finite = [abs(float(x)) for x in entries if math.isfinite(x)]
     largest = max(finite, default=0.0)
+    small = [x for x in finite if x < 1e4]
+    if largest >= _HUGE and 0.01 <= max(
+        small, default=0.0
+    ):  # a mask: what is masked stands by itself
+        finite, largest = small, max(small)
     if all(x == int(x) for x in finite) and largest < 1e6:
         return 0, 0
     exponent = 0
@@ -267,8 +273,8 @@ def _cell(
     if c is None:
         return "⋯"
     value = float(grid[r, c])
-    if not math.isfinite(value):
-        return number(value)
+    if not math.isfinite(value) or (exponent == 0 and abs(value) >= _HUGE):
+        return number(value, 0)
     value = value / 10.0**exponent if exponent > -300 else value * 1e300 / 10.0 ** (exponent + 300)
     text = f"{value:.{decimals}f}"
     return (text[1:] if not float(text) and text.startswith("-") else text).replace("-", MINUS)
@@ -278,7 +284,7 @@ def _aligned(column: Sequence[str]) -> list[str]:
     """Cells of one width, their points one above the other."""
     after = max((len(cell.partition(".")[2]) for cell in column if "." in cell), default=-1)
     padded = [
-        cell if "." in cell or not cell[-1].isdigit() else cell + " " * (after + 1)
+        cell if "." in cell or cell[-1] not in "0123456789" else cell + " " * (after + 1)
         for cell in column
     ]
     width = max(map(len, padded))

@@ -8,6 +8,7 @@ and dashed backward ones for gradients, two parallel straight lines between ops 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 
 from cgraph.draw.model.diagram import Arrow, Box, Group, Picture
@@ -65,6 +66,7 @@ class _Writer:
             arrow.head for arrow in picture.arrows if not self.sideways and "seed" in arrow.css
         }
         self.room = self._room()
+        self.users = Counter(arrow.tail for arrow in picture.arrows if arrow.kind == "value")
         self.spined = {arrow.head for arrow in picture.arrows if "spine" in arrow.css}
         leaves = [a.head for a in picture.arrows if self.from_leaf(a)]
         self.crowds = {head for head, many in Counter(leaves).items() if many > _CROWD}
@@ -145,19 +147,21 @@ class _Writer:
         return min(label + 72 * _NODESEP, _FARTHEST)
 
     def _lanes(self) -> dict[int, int]:
-        """Arrows of a boxed leaf with several users: where on its right border each has its place."""
-        found: dict[int, int] = {}
+        """Arrows of a leaf that carry a share each, and their values: where on its right border each has its place."""
         if not self.sideways:
-            return found
-        many = self.drawn.lanes
+            return {}
+        leaving: dict[str, list[int]] = {}
         for i, arrow in enumerate(self.picture.arrows):
-            if self.boxes[arrow.tail].kind == "parameter" and not (
-                arrow.sideways or arrow.tail_port
-            ):
-                found[i] = many.get(arrow.tail, 0)
-                many[arrow.tail] = found[i] + 1
-                if arrow.label:
-                    self.drawn.spread.add(arrow.head)
+            leaf = self.boxes[arrow.tail].kind == "parameter"
+            if leaf and not (arrow.sideways or arrow.tail_port):
+                leaving.setdefault(arrow.tail, []).append(i)
+        found: dict[int, int] = {}
+        for tail, indices in leaving.items():
+            arrows = [self.picture.arrows[i] for i in indices]
+            if any(arrow.label for arrow in arrows):
+                found |= {index: place for place, index in enumerate(indices)}
+                self.drawn.lanes[tail] = len(indices)
+                self.drawn.spread |= {arrow.head for arrow in arrows}
         return found
 
     def text(self) -> str:
@@ -400,7 +404,8 @@ class _Writer:
         if (
             not self.sideways
         ):  # from top to bottom only the lines of the chain have places of their own
-            if arrow.head_port == "side" and end == "head" and arrow.head in self.spined:
+            alone = self.users[arrow.tail] < 2
+            if alone and arrow.head_port == "side" and end == "head" and arrow.head in self.spined:
                 return ":h:w"
             if (
                 "spine" not in arrow.css
@@ -482,7 +487,7 @@ def _wrapped(words: str, room: float = math.inf, size: float = 12) -> list[str]:
     lines: list[str] = []
     for paragraph in words.split("\n") if words else []:
         line = ""
-        for word in paragraph.split(" "):
+        for word in re.split(r"(?<!=) (?!=)", paragraph):  # a letter stays with its value
             longer = f"{line} {word}" if line else word
             if line and (len(longer) > _WRAP or text_width(longer, size, bold=size > 12) > room):
                 lines.append(line)

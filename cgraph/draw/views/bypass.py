@@ -94,6 +94,7 @@ def _one(picture: Picture, builder: Builder, card: Card, fused: Node) -> Picture
             boxes.append(sigma)
             old, new = f"{symbol}({names[logit]})", probability
             rows = tuple(replace(r, formula=r.formula.replace(old, new)) for r in box.rows)
+            builder.told[card.root] = rows
             if (
                 scalar
                 and p is not None

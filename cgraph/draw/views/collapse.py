@@ -254,8 +254,11 @@ class Overview:
     def _leaves(self, unit: Unit) -> Box:
         """Many leaves: which names, how many of each, and how large."""
         names = Counter((n.basename or "").rstrip("0123456789_[],") or n.kind for n in unit.nodes)
+        called = {(n.basename or ""): self.builder.names[n] for n in unit.nodes}
         listed = [
-            f"{text.count(n)} × {text.symbol(name)}" if n > 1 else text.symbol(name)
+            f"{text.count(n)} × {text.symbol(name)}"
+            if n > 1
+            else called.get(name, text.symbol(name))
             for name, n in names.most_common(_NAMED)
         ]
         if len(unit.nodes) <= _NAMED:

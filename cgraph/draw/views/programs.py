@@ -31,7 +31,18 @@ _WRITTEN = {
     "square": "{}²", "absolute": "|{}|", "matmul": "{}·{}", "log": "ln {}", "exp": "exp({})", "transpose": "{}ᵀ", "sum": "Σ {}",
 }  # fmt: skip
 _LINEAR = {"matmul", "gemm", "sum", "add", "subtract"}
-_CURVED = {"exp", "tanh", "log", "log1p", "maximum", "minimum", "reciprocal", "select", "sin", "cos"}
+_CURVED = {
+    "exp",
+    "tanh",
+    "log",
+    "log1p",
+    "maximum",
+    "minimum",
+    "reciprocal",
+    "select",
+    "sin",
+    "cos",
+}
 
 
 def drawn(root: Any, options: Options) -> Picture:
@@ -69,7 +80,11 @@ def statements(program: Any, options: Options) -> Picture:
         else words.statement(v, ids[v], () if floats else _place(v, layout, emitted, outputs))
         for v in held
     ]
-    arrows = [Arrow(ids[a], ids[v], "value", tip=f"{words(a)} goes into {words(v)}") for v in held for a in _operands(v, ids)]
+    arrows = [
+        Arrow(ids[a], ids[v], "value", tip=f"{words(a)} goes into {words(v)}")
+        for v in held
+        for a in _operands(v, ids)
+    ]
     groups = tuple(
         Group(
             f"g{i}",
@@ -80,7 +95,9 @@ def statements(program: Any, options: Options) -> Picture:
         for i, (g, step, _) in enumerate(emitted.groups)
     )
     stats = program.stats()
-    memory = "every value is a Python float" if floats else f"{stats.workspace:,} bytes of workspace"
+    memory = (
+        "every value is a Python float" if floats else f"{stats.workspace:,} bytes of workspace"
+    )
     statements = sum(box.kind == "op" for box in boxes)
     picture = Picture(
         tuple(boxes), tuple(arrows), groups, title=options.title or "Compiled program",
@@ -106,7 +123,9 @@ def _operands(value: Value, held: Collection[Value]) -> list[Value]:
 class _Words:
     """What a picture calls the values of a program: their names as mathematics, and each statement as `result = ...`."""
 
-    def __init__(self, values: Sequence[Value], outputs: Mapping[Value, str], named: Mapping[Value, str]) -> None:
+    def __init__(
+        self, values: Sequence[Value], outputs: Mapping[Value, str], named: Mapping[Value, str]
+    ) -> None:
         self.names = {v: text.symbol(outputs.get(v) or named.get(v, "")) for v in values}
         known = {name for v in values for name in (named.get(v), v.label, outputs.get(v)) if name}
         self.known = {name: text.symbol(name) for name in known}

@@ -168,7 +168,8 @@ def _hands(builder: Builder, station: Station) -> str:
                 product = f"{builder.product(card, receivers[0])} = {builder.number(share)}"
                 return f"∂{builder.objective}/∂{names[receivers[0]]} = upstream × local = {product}{stops}"
         return f"upstream {upstream} × each local gradient{stops}"
-    rules = [_rule(builder, card, row) for row in builder.rows(card) if row.left]
+    rows = builder.told.get(card.root, builder.rows(card))
+    rules = [_rule(builder, card, row) for row in rows if row.left]
     return (
         f"{_listed(rules)}{stops}" if len(rules) <= 3 else f"upstream × each local gradient{stops}"
     )
