@@ -142,8 +142,8 @@ class _Words:
     def statement(self, value: Value, id: str, notes: tuple[str, ...]) -> Box:
         name, formula = self(value), self.formula(value)
         whole = value.origin is not None and value.origin.kind == "op" and bool(value.remark)
-        heading = sign(value.origin) if whole else _SIGNS.get(value.op, value.op)  # type: ignore[arg-type]
-        role = value.origin.op.role if whole else ""  # type: ignore[union-attr]
+        heading = sign(value.origin) if whole else _SIGNS.get(value.op, value.op)
+        role = value.origin.op.role if whole else ""
         tone = role if role in ("activation", "loss", "linear") else (
             "linear" if value.op in _LINEAR else "activation" if value.op in _CURVED else "arithmetic"
         )  # fmt: skip
