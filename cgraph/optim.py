@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
@@ -87,6 +88,13 @@ class Optimizer:
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
         return {"rule": type(self).__name__, **values}
 
+    def _key(self) -> Any:
+        """What tells one rule, with its hyperparameters, from another; asked for at every step."""
+        kind = type(self)
+        if kind.config is not Optimizer.config:
+            return tuple(sorted(self.config().items()))
+        return kind, *[getattr(self, name) for name in _hyperparameters(kind)]
+
     def state(self) -> tuple[int, list[Slots]]:
         """What to keep to go on later: the number of steps and the slots."""
         return self.t, list(self.slots)
@@ -96,6 +104,11 @@ class Optimizer:
         if t < 0 or any(len(one) != self.n_slots for one in slots):
             raise ValueError(f"this is not the state of {type(self).__name__}")
         self.t, self.slots = t, [tuple(one) for one in slots]
+
+
+@cache
+def _hyperparameters(kind: type[Optimizer]) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind) if f.init)
 
 
 def _as_arrays(parameters: Sequence[Node], gradients: Sequence[Any]) -> tuple[list[Any], list[Any]]:

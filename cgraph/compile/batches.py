@@ -86,6 +86,8 @@ def picked(value: Any, axis: int | None, some: Any, dtype: Any) -> Any:
         return value
     part = value[(slice(None),) * axis + (some,)]
     array = np.asarray(part)
+    if array.dtype == dtype:
+        return array if array.flags.c_contiguous else np.ascontiguousarray(array)
     if not np.can_cast(array.dtype, dtype, "same_kind"):
         return array  # refused by the program, which knows the name
     return np.ascontiguousarray(array, dtype)
@@ -108,6 +110,7 @@ def train_in_batches(
     total = epochs * -(-count // size)
     done = 0
     means = []
+    certain = program.certain(data)
     with program.session() as session:
         for _ in range(epochs):
             weighted = 0.0
@@ -116,7 +119,7 @@ def train_in_batches(
                     picked(v, axis, some, n.dtype)
                     for v, axis, n in zip(data, axes, program.inputs, strict=True)
                 ]
-                cost = session.advance(parts)
+                cost = session.advance(parts, certain)
                 n = some.stop - some.start if isinstance(some, slice) else len(some)
                 weighted += cost * n
                 done += 1

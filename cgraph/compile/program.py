@@ -65,7 +65,7 @@ class Program:
                     f"{node.label!r} has no value: name it among the inputs of the program, or give it one"
                 )
         self.leaves = [*self.inputs, *rest]
-        self._rest = rest
+        self._rest, self._count = rest, len(self.inputs)
         self._lock = threading.Lock()
         self._prepare()
 
@@ -111,14 +111,13 @@ class Program:
             ShapeError: when a value has not the shape of its input.
             DTypeError: when a value would lose information in the dtype of its input.
         """
-        if len(args) != len(self.inputs):
-            self._check_count(args)
         fresh = self.copy if copy is None else copy
-        if out is None:
-            call = self._call if fresh else self._call_kept
-            results = MISS if call is None else call(*args)
+        call = self._call if fresh else self._call_kept
+        if call is not None and out is None and len(args) == self._count:
+            results = call(*args)
             if results is not MISS:
                 return results
+        self._check_count(args)
         special, values = self._bind(args)
         if out is not None:
             outputs = self._given(special, out)
@@ -335,7 +334,14 @@ def _inputs(given: Node | Sequence[Node] | None, below: Sequence[Node]) -> list[
 
 def _converted(value: Any, leaf: Node) -> Any:
     """A value as an array of its leaf's dtype, of a shape that agrees with the leaf's; not copied where it is one already."""
-    if isinstance(value, np.ndarray) and value.dtype == leaf.dtype and len(value.shape) == len(leaf.shape):  # fmt: skip
-        if all(d is None or d == n for n, d in zip(value.shape, leaf.shape, strict=True)):
+    if isinstance(value, np.ndarray) and value.dtype == leaf.dtype:
+        shape, declared = value.shape, leaf.shape
+        if shape == declared:
             return value
+        if len(shape) == len(declared):
+            for n, d in zip(shape, declared, strict=True):
+                if n != d and d is not None:
+                    break
+            else:
+                return value
     return np.asarray(capture(value, leaf))

@@ -11,7 +11,7 @@ import linecache
 import math
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import numpy as np
@@ -156,10 +156,20 @@ class TrainingProgram:
         values = [_converted(v, leaf) for v, leaf in zip(data, self.inputs, strict=True)]
         return values + [np.asarray(leaf._value, leaf.dtype) for leaf in self._rest]
 
-    def _for(self, values: Sequence[Any]) -> _CompiledLoop:
+    def certain(self, data: Sequence[Any]) -> set[Label]:
+        """Which labels are as they mostly are in all of the data, and so in every part; files are not looked through for it."""
+        return {
+            label
+            for label in self._labels
+            if label.position < len(data)
+            and not isinstance(data[label.position], np.memmap)
+            and label.holds(np.asarray(data[label.position]))
+        }
+
+    def _for(self, values: Sequence[Any], certain: Container[Label] = ()) -> _CompiledLoop:
         shapes = tuple([v.shape for v in values])
-        labels = tuple([label for label in self._labels if label.holds(values[label.position])])
-        key = (shapes, labels, tuple(sorted(self.optimizer.config().items())))
+        labels = tuple([x for x in self._labels if x in certain or x.holds(values[x.position])])
+        key = (shapes, labels, rule_of(self.optimizer))
         latest = self._latest
         if latest is not None and latest.key == key:
             return latest
@@ -281,9 +291,18 @@ class _CompiledLoop:
         return emitted, fast, careful
 
     def run(
-        self, data: Sequence[Any], state: list[Any], t: int, epochs: int, every: int
+        self,
+        data: Sequence[Any],
+        state: list[Any],
+        t: int,
+        epochs: int,
+        every: int,
+        spare: list[Any] | None = None,
     ) -> tuple[list[float], list[Any]]:
-        """Some rounds, the first of which is number ``t + 1``; the losses, and the state that came out."""
+        """Some rounds, the first of which is number ``t + 1``; the losses, and the state that came out.
+
+        `spare` are arrays like those of the state that may be written to, so that none have to be made.
+        """
         costs: list[float] = []
         large = sum(a.nbytes for a in state) > MOST_KEPT and not self.unrolled
         before = silence()
@@ -292,7 +311,10 @@ class _CompiledLoop:
                 # Too much to keep a copy of, and too much for the difference to be seen.
                 self.careful(*data, *state, float(t), epochs, every, costs, self.workspace)
                 return costs, state
-            work = [a.copy() for a in state]
+            work = [a.copy() for a in state] if spare is None else spare
+            if spare is not None:
+                for a, b in zip(spare, state, strict=True):
+                    np.copyto(a, b)
             try:
                 self.function(*data, *work, float(t), epochs, every, costs, self.workspace)
             except FLOAT_ERRORS:
@@ -359,6 +381,7 @@ class Session:
         self.program = program
         self.compiled: _CompiledLoop | None = None
         self.state: list[Any] = []
+        self.spare: list[Any] | None = None
         self.steps = 0
 
     def __enter__(self) -> Session:
@@ -371,15 +394,19 @@ class Session:
         finally:
             self.program._lock.release()
 
-    def advance(self, data: Sequence[Any]) -> float:
-        """One step; its loss."""
+    def advance(self, data: Sequence[Any], certain: Container[Label] = ()) -> float:
+        """One step; its loss. What labels are `certain` to be is not looked at again."""
         program = self.program
         values = program._values(data)
-        compiled = program._for(values)
+        compiled = program._for(values, certain)
         if compiled is not self.compiled:
             self._put_back()
             self.compiled, self.state = compiled, compiled.gathered(program.optimizer)
-        costs, self.state = compiled.run(values, self.state, program.optimizer.t + self.steps, 1, 1)
+            self.spare = None
+        t = program.optimizer.t + self.steps
+        costs, new = compiled.run(values, self.state, t, 1, 1, self.spare)
+        if new is not self.state:
+            self.state, self.spare = new, self.state
         self.steps += 1
         return costs[0]
 
@@ -390,9 +417,18 @@ class Session:
         self.compiled, self.steps = None, 0
 
 
+def rule_of(optimizer: Any) -> Any:
+    """The rule of an optimizer with its numbers, as a key."""
+    key = getattr(optimizer, "_key", None)
+    return tuple(sorted(optimizer.config().items())) if key is None else key()
+
+
 def _finite(costs: Sequence[float], state: Sequence[Any]) -> bool:
     """Whether no number is infinite or NaN; "no" also where they are too large to be added."""
-    return math.isfinite(sum(costs)) and all(np.isfinite(np.add.reduce(a, None)) for a in state)
+    total = sum(costs)
+    for array in state:
+        total += float(np.add.reduce(array, None))
+    return math.isfinite(total)
 
 
 def compile_training(

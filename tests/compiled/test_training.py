@@ -560,3 +560,32 @@ def test_tails_of_classes(n: int, dtype: str) -> None:
                 logits,
                 right,
             )
+
+
+def test_batches_of_other_labels_and_rates() -> None:
+    """Labels are looked at as a whole, or batch by batch where they differ; a rate that changes on the way is heeded."""
+    rng = np.random.default_rng(5)
+    X, Y = rng.standard_normal((2, 60)), rng.integers(0, 2, (1, 60)).astype(float)
+    Y[0, 25] = 0.5  # in the second batch only
+    model, graph = net((2, 8, 1), nn.Sigmoid, "f8")
+    start = [p.value for p in model.parameters]
+    rule = optim.Momentum(lr=0.2)
+    for k, a in enumerate(range(0, 60, 20)):
+        rule.lr = 0.2 / (k + 1)
+        cut = slice(a, a + 20)
+        by_hand(graph.cost, {graph.X: X[:, cut], graph.Y: Y[:, cut]}, model.parameters, rule, 1)
+    wanted = [p.value for p in model.parameters]
+    for p, v in zip(model.parameters, start, strict=True):
+        p.value = v
+    optimizer = optim.Momentum(lr=0.2)
+    step = cg.compile_training(
+        graph.cost, optimizer, [graph.X, graph.Y], parameters=model.parameters
+    )
+
+    def slower(done: int, total: int, cost: float) -> None:
+        optimizer.lr = 0.2 / (done + 1)
+
+    step(X, Y, batch_size=20, progress=slower)
+    for p, v in zip(model.parameters, wanted, strict=True):
+        np.testing.assert_allclose(p.value, v, rtol=1e-12)
+    assert len(step._compiled) == 3

@@ -66,7 +66,7 @@ def quick_call(
                 f"    if x{i}.__class__ is not ndarray or x{i}.shape != s{i}: return MISS",
                 f"    if x{i}.dtype is not d{i} and x{i}.dtype != d{i}: return MISS",
             ]
-        else:
+        elif None in leaves[i - n].shape:
             lines.append(f"    if x{i}.shape != s{i}: return MISS")
     places, results = [], []
     for k, (value, w) in enumerate(zip(outputs, written, strict=True)):
