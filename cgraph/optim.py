@@ -107,7 +107,7 @@ class Optimizer:
 
 
 @cache
-def _hyperparameters(kind: type[Optimizer]) -> tuple[str, ...]:
+def _hyperparameters(kind: Any) -> tuple[str, ...]:
     return tuple(f.name for f in fields(kind) if f.init)
 
 
