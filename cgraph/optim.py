@@ -90,7 +90,7 @@ class Optimizer:
 
     def _key(self) -> Any:
         """What tells one rule, with its hyperparameters, from another; asked for at every step."""
-        kind = type(self)
+        kind: Any = type(self)
         if kind.config is not Optimizer.config:
             return tuple(sorted(self.config().items()))
         return kind, *[getattr(self, name) for name in _hyperparameters(kind)]
