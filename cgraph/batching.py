@@ -255,13 +255,13 @@ def _matmul(node: Node, operands: list[Node], has: list[bool], size: int) -> Nod
     a_rank, b_rank = a.ndim - a_has, b.ndim - b_has
     result: Node
     if not b_has and b_rank <= 2:
-        if a_rank == 2 and shapes.is_static(a.shape) and b_rank == 2:
+        if a_rank == 2 and shapes.is_static(a.shape + b.shape):
             # One product instead of one an example.
             m, k = a.shape[1:]
             flat = build(OPS["reshape"], (a,), {"shape": (size * (m or 0), k)})
             product = build(node.op, (flat, b), {})
-            return build(OPS["reshape"], (product,), {"shape": (size, m, b.shape[1])})
-        if a_rank <= 2:
+            return build(OPS["reshape"], (product,), {"shape": (size, m, *b.shape[1:])})
+        if a_rank == 1:
             return build(node.op, (a, b), {})
     if not a_has and b_rank == 1:
         if a_rank == 2:

@@ -52,9 +52,19 @@ def _example(rng: Any) -> Any:
     return tuple(drawn(rng, shape) for shape in fitting[rng.integers(5)]), {}
 
 
+def _shape(a: shapes.Shape, b: shapes.Shape) -> shapes.Shape:
+    """Stacks as deep as one another, or none: the adjoints sum over no stack. What else NumPy takes, `matmul` brings to this."""
+    found = shapes.matmul(a, b)
+    if len(a) != len(b) and max(len(a), len(b)) > 2:
+        raise ShapeError(
+            f"a stack {max(a, b, key=len)} with {min(a, b, key=len)}: write it with matmul"
+        )
+    return found
+
+
 # fmt: off
 matmul_op: Op = op(
-    "matmul", np.matmul, _left, _right, shape=shapes.matmul, family="linalg", symbol="·", role="linear",
+    "matmul", np.matmul, _left, _right, shape=_shape, family="linalg", symbol="·", role="linear",
     formula=F("$a·$b", "$a $b", "upstream · $bᵀ", "$aᵀ · upstream"), example=_example,
 )
 # fmt: on

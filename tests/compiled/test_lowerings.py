@@ -3,10 +3,13 @@ no other test would notice a forward that was renamed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from compiled.nearness import assert_near
+from core.cases import CASES, Case
 
 import cgraph as cg
 from cgraph.compile.ir.builder import Builder
@@ -132,3 +135,39 @@ def test_a_stack_through_one_matrix_is_one_product(called: list[str]) -> None:
         np.testing.assert_allclose(slope, run.grad(leaf), rtol=1e-13, atol=1e-15)
     assert program.source.count("dot(") == 4 and "matmul(" not in program.source
     assert max(b.nbytes for b in program.plan.buffers) == 5 * 7 * 4 * 8
+
+
+def _cases(dtype: str) -> Iterator[tuple[Case, Any, list[Any]]]:
+    for case in CASES:
+        leaves = [
+            cg.parameter(f"x{k}", np.asarray(x, dtype)) if k in case.wrt else cg.constant(x)
+            for k, x in enumerate(case.args)
+        ]
+        yield case, case.f(*leaves), [leaves[k] for k in case.wrt]
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+def test_every_op_computes_what_a_run_computes(dtype: str) -> None:
+    """Values, and gradients under an upstream of both signs."""
+    rng = np.random.default_rng(2)
+    for case, root, leaves in _cases(dtype):
+        if not isinstance(root, cg.Node):
+            continue
+        expected = cg.run(root).value(root)
+        if root.dtype.kind != "f":
+            (value,) = cg.compile([root], inputs=[])()
+            np.testing.assert_array_equal(value, expected, err_msg=case.name)
+            continue
+        loss = cg.sum(root * rng.standard_normal(expected.shape).astype(root.dtype))
+        there = [leaf for leaf in leaves if loss.backward().has_grad(leaf)]
+        (value,), gradients = cg.compile([loss], inputs=[], gradients=there)()
+        assert_near([value, *gradients], loss, there, case.name)
+
+
+@pytest.mark.parametrize("slope", [0.1, 1.0, 1.5, 0.0, -0.3])
+def test_slopes_of_a_leaky_relu(slope: float) -> None:
+    """Up to 1 it is a maximum, and else it is not."""
+    x = cg.parameter("x", [-2.0, -0.5, 0.5, 3.0])
+    loss = cg.sum(cg.square(cg.leaky_relu(x, slope)))
+    (value,), gradients = cg.compile([loss], inputs=[], gradients=[x])()
+    assert_near([value, *gradients], loss, [x])

@@ -72,29 +72,43 @@ def test_every_op_every_operand() -> None:
 
 
 def test_sizes_that_are_not_known() -> None:
-    """Batched graphs over inputs whose other sizes are fixed when they are fed."""
+    """Batched graphs over inputs whose other sizes are fixed when they are fed: all of them mapped, or one."""
     for case in CASES:
-        if not case.dynamic:
-            continue
-        leaves, along, feeds = [], {}, {}
-        for k, (x, shape) in enumerate(zip(case.args, case.declared, strict=True)):
-            leaf = cg.input(f"x{k}", shape=shape, dtype=x.dtype)
-            along[leaf] = cg.input(f"X{k}", shape=(4, *shape), dtype=x.dtype)
-            feeds[along[leaf]] = moved(case, k, 4)
-            leaves.append(leaf)
-        [(many, has)] = batched([case.f(*leaves)], along, 4)
-        expected = [
-            evaluated(case.f(*[cg.constant(moved(case, k, 4)[j]) for k in range(len(leaves))]))
-            for j in range(4)
-        ]
-        if has:
-            np.testing.assert_allclose(
-                cg.run(many, feeds).value(many),
-                np.stack(expected),
-                rtol=1e-12,
-                atol=1e-15,
-                err_msg=case.name,
-            )
+        count = len(case.args)
+        everything = tuple(range(count))
+        for which in {everything, *((k,) for k in everything)} if case.dynamic else ():
+            leaves, along, feeds = [], {}, {}
+            for k, (x, shape) in enumerate(zip(case.args, case.declared, strict=True)):
+                leaf = cg.input(f"x{k}", shape=shape, dtype=x.dtype)
+                if k in which:
+                    along[leaf] = cg.input(f"X{k}", shape=(4, *shape), dtype=x.dtype)
+                    feeds[along[leaf]] = moved(case, k, 4)
+                else:
+                    feeds[leaf] = x
+                leaves.append(leaf)
+            [(many, has)] = batched([case.f(*leaves)], along, 4)
+            given = [moved(case, k, 4) if k in which else [x] * 4 for k, x in enumerate(case.args)]
+            expected = [evaluated(case.f(*[cg.constant(x[j]) for x in given])) for j in range(4)]
+            if has:
+                np.testing.assert_allclose(
+                    cg.run(many, feeds).value(many),
+                    np.stack(expected),
+                    rtol=1e-12,
+                    atol=1e-15,
+                    err_msg=case.name,
+                )
+
+
+@pytest.mark.parametrize("stacks", [((2,), ()), ((), (2,)), ((3, 1), (2,)), ((2,), (3, 1))])
+def test_stacks_of_their_own(stacks: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    """Matrices that are stacks already, of different depth: the new axis stands in front of both."""
+    a = RNG.standard_normal((4, *stacks[0], 3, 3)) + 4.0 * np.eye(3)
+    b = RNG.standard_normal((4, *stacks[1], 3, 2))
+    for axes, x, y in (((0, 0), a, b), ((0, None), a, b[0]), ((None, 0), a[0], b)):
+        pairs = [(x[j] if axes[0] == 0 else x, y[j] if axes[1] == 0 else y) for j in range(4)]
+        for f, truth in ((cg.linalg.solve, np.linalg.solve), (cg.matmul, np.matmul)):
+            expected = np.stack([truth(p, q) for p, q in pairs])
+            np.testing.assert_allclose(cg.vmap(f, axes)(x, y), expected, rtol=1e-11, atol=1e-13)
 
 
 def test_derivatives_of_every_op() -> None:
@@ -112,6 +126,32 @@ def test_derivatives_of_every_op() -> None:
         found = cg.vmap(cg.grad(f))(xs)
         expected = np.stack([cg.grad(f)(x) for x in xs])
         np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12, err_msg=case.name)
+
+
+def shared_gradient(case: Case, k: int) -> tuple[Any, Any]:
+    """Of operand k, which is the same for all examples: the gradient through a map, and what each example sends back, added up."""
+    axes = tuple(None if j == k else 0 for j in range(len(case.args)))
+    args = [x if j == k else moved(case, j, 3) for j, x in enumerate(case.args)]
+    upstream = np.random.default_rng(k).standard_normal(cg.vmap(case.f, axes)(*args).shape)
+
+    def all_rows(x: Any) -> Any:
+        given = [x if j == k else a for j, a in enumerate(args)]
+        return cg.sum(cg.vmap(case.f, axes)(*given) * upstream)
+
+    def one_row(x: Any, row: int) -> Any:
+        given = [x if j == k else a[row] for j, a in enumerate(args)]
+        return cg.sum(case.f(*given) * upstream[row])
+
+    each = [cg.grad(lambda x, row=row: one_row(x, row))(case.args[k]) for row in range(3)]
+    return cg.grad(all_rows)(case.args[k]), np.sum(each, axis=0)
+
+
+def test_gradients_through_a_map() -> None:
+    for case in CASES:
+        for k in case.wrt if len(case.args) > 1 and not case.dynamic else ():
+            found, expected = shared_gradient(case, k)
+            assert found.shape == expected.shape, case.name
+            np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11, err_msg=case.name)
 
 
 def random_function(rng: np.random.Generator, xp: Any, ops: Any) -> Any:

@@ -5,11 +5,15 @@ Imported in the mutant's own process, after its source was put in place.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from cgraph.op import OPS
 from cgraph.testing.check import check_gradients
@@ -121,6 +125,24 @@ def _selected(x: Any, roots: list[Any]) -> bool:
     return True
 
 
+# What carries graphs out in another way is also held by its own tests: they go over every op and every shape.
+SUITES = {
+    "batching": ("core/test_vmap.py",),
+    "mapping": ("core/test_vmap.py",),
+    "folding": ("core/test_folding.py",),
+    "plan": ("core/test_plan.py",),
+    "control": ("core/test_control.py",),
+    "rewrite": ("rewrite",),
+    "compile": ("compiled/test_lowerings.py", "compiled/test_random_programs.py"),
+}
+
+
+def _suite(name: str) -> bool:
+    tests = Path(__file__).resolve().parents[2] / "tests" / name
+    with redirect_stdout(io.StringIO()):
+        return pytest.main(["-q", "-x", "-p", "no:cacheprovider", str(tests)]) == 0
+
+
 # What every row goes through.
 EVERYWHERE = (
     "linear_maps",
@@ -148,4 +170,8 @@ def CHECKS(first: str, module: str) -> dict[str, Callable[[], bool]]:
     rest = {"unknown sizes": _unknown_sizes, "masks": _masks, **EDGES, **WHOLE}
     if module not in EVERYWHERE:
         other = {}
-    return {**own, **near, **rest, **other, **graphs}
+    suites: dict[str, Callable[[], bool]] = {
+        f"tests/{name}": lambda name=name: _suite(name)  # type: ignore[misc]
+        for name in SUITES.get(module.split(".")[0], ())
+    }
+    return {**own, **near, **suites, **rest, **other, **graphs}

@@ -1,7 +1,8 @@
 """Mutation testing of the backward code: is every line of it held by a check?
 
 The derivative rules, the linear maps, the drivers and what rewrites, maps, keeps and compiles graphs are changed one operator, constant or
-condition at a time; each mutant is imported in a process of its own and has to be noticed by `checks.py` (not by the test suite). What
+condition at a time; each mutant is imported in a process of its own and has to be noticed by `checks.py`: rules by the checks that users
+have, and not by the test suite; what carries graphs out in another way by its own tests, too. What
 survives is either equivalent, and then stands in `EQUIVALENT` with the reason, or a hole. A mutant that runs into the time limit is
 reported as such, not as killed.
 
