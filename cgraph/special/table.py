@@ -40,11 +40,14 @@ def dtype_of(*operands: Any) -> Any:
     return np.result_type(*operands, np.float32 if arrays else np.float64)
 
 
-def kept(function: Any) -> Any:
-    """SciPy's function in the dtype of its arrays, for real numbers only: its complex version may be another one, with fewer digits."""
+def kept(function: Any, analytic: bool = False) -> Any:
+    """SciPy's function in the dtype of its arrays. For real numbers only: its complex version may be another one, with fewer digits;
+    unless it is `analytic`."""
 
     def compute(*operands: Any) -> Any:
         if any(map(np.iscomplexobj, operands)):
+            if analytic:
+                return function(*operands)
             raise TypeError("for real numbers only")
         return np.asarray(function(*operands), dtype_of(*operands))
 
@@ -194,12 +197,12 @@ gammasgn: Op = elementwise(
     "special.gammasgn", sp.gammasgn, 0, symbol="sign Γ", formula=F("sign Γ($a)", r"\operatorname{sign} \Gamma($a)", "0"), domain=(POSITIVE,),
 )
 beta: Op = elementwise(
-    "special.beta", sp.beta, lambda out, a, b: out * (psi(a) - psi(a + b)), lambda out, a, b: out * (psi(b) - psi(a + b)), symbol="B",
+    "special.beta", kept(sp.beta), lambda out, a, b: out * (psi(a) - psi(a + b)), lambda out, a, b: out * (psi(b) - psi(a + b)), symbol="B",
     commutative=True, formula=F("B($a, $b)", r"\mathrm{B}($a, $b)", "$out·(ψ($a) − ψ($a + $b))", "$out·(ψ($b) − ψ($a + $b))"),
     domain=(POSITIVE, POSITIVE),
 )
 betaln: Op = elementwise(
-    "special.betaln", sp.betaln, lambda out, a, b: psi(a) - psi(a + b), lambda out, a, b: psi(b) - psi(a + b), symbol="ln B",
+    "special.betaln", kept(sp.betaln), lambda out, a, b: psi(a) - psi(a + b), lambda out, a, b: psi(b) - psi(a + b), symbol="ln B",
     commutative=True, formula=F("ln B($a, $b)", r"\ln \mathrm{B}($a, $b)", "ψ($a) − ψ($a + $b)", "ψ($b) − ψ($a + $b)"),
     domain=(POSITIVE, POSITIVE),
 )
@@ -302,11 +305,11 @@ def _ratio(x: Any, y: Any) -> Any:
 
 
 xlogy: Op = elementwise(
-    "special.xlogy", sp.xlogy, lambda out, x, y: log(y), lambda out, x, y: _ratio(x, y), symbol="x·ln y",
+    "special.xlogy", kept(sp.xlogy, analytic=True), lambda out, x, y: log(y), lambda out, x, y: _ratio(x, y), symbol="x·ln y",
     formula=F("$a·ln $b, 0 for $a = 0", r"$a \ln $b", "ln $b", "$a/$b"), domain=(REAL, POSITIVE),
 )
 xlog1py: Op = elementwise(
-    "special.xlog1py", sp.xlog1py, lambda out, x, y: log1p(y), lambda out, x, y: _ratio(x, 1.0 + y), symbol="x·ln(1+y)",
+    "special.xlog1py", kept(sp.xlog1py, analytic=True), lambda out, x, y: log1p(y), lambda out, x, y: _ratio(x, 1.0 + y), symbol="x·ln(1+y)",
     formula=F("$a·ln(1 + $b), 0 for $a = 0", r"$a \ln(1 + $b)", "ln(1 + $b)", "$a/(1 + $b)"), domain=(REAL, Interval(-1.0, open_low=True)),
 )
 entr: Op = elementwise(

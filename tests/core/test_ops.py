@@ -16,6 +16,7 @@ from core.cases import CASES, IDS, Case, rng_of
 from core.numeric import assert_close, long
 
 import cgraph as cg
+import cgraph.special  # for its rows
 from cgraph.ops import OPS
 
 every_case = pytest.mark.parametrize("case", CASES, ids=IDS)
