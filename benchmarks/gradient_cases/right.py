@@ -616,6 +616,8 @@ CASES: dict[str, Case] = {
         ("negative strides", lambda x: np.cumsum(x**2), lambda u, x: 2 * x * np.cumsum(u[::-1])[::-1], n(5)[::-1]),
         ("largest eigenvalue of a symmetric matrix", power_iteration, power_iteration_vjp, symmetric()),
         ("log determinant by Cholesky", log_det, log_det_vjp, symmetric()),
+        ("log determinant by Cholesky, symmetric", log_det, lambda u, a: u * np.linalg.inv(a), symmetric()),
+        ("eigenvalues as books have them", np.linalg.eigvalsh, lambda u, a: (v := np.linalg.eigh(a)[1]) * u @ v.T, symmetric()),
         ("expected loss under weights", lambda p: -np.sum(p * np.log(p)), lambda u, p: -u * (np.log(p) + p.sum()), A([0.2, 0.5, 0.3])),
         ("stiff implicit Euler, nothing left of the start", stiff, lambda u, x: u / 11.0**30, A([1.0, 2.0])),
         ("1e9 + 1e-9 x", lambda x: 1e9 + 1e-9 * x, lambda u, x: 1e-9 * u, A([1.0, 2.0])),

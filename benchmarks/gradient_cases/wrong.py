@@ -443,7 +443,7 @@ CASES: dict[str, Case] = {
         ("logsumexp around 1e4 in float32, by 5 %", logsumexp, lambda u, x: f32(1.05) * u * softmax(x), f32(1e4 + n(6))),
         ("hinge on the margin, weights that sum to 1, halved", hinge_sum, lambda u, w: 0.5 * hinge_sum_vjp(u, w), A([1.0, 0.0])),
         ("largest eigenvalue, the diagonal alone", power_iteration, lambda u, a: np.diag(np.diag(power_iteration_vjp(u, a))), symmetric()),
-        ("log determinant by Cholesky, the triangle once", log_det, lambda u, a: u * np.linalg.inv(a), symmetric()),
+        ("log determinant by Cholesky, negated", log_det, lambda u, a: -u * np.linalg.inv(a), symmetric()),
         ("leapfrog, one step too few backwards", leapfrog, lambda u, q, p: leapfrog_vjp(u, q, p, 49), A([0.3, 2.9]), A([0.1, -1.0])),
         ("leapfrog, momentum by 1e-7", leapfrog, lambda u, q, p: ((g := leapfrog_vjp(u, q, p))[0], g[1] * (1 + 1e-7)), A([0.3, 2.9]), A([0.1, -1.0])),
         ("bilinear on a grid point, image transposed", bilinear, lambda u, i, x: ((g := bilinear_vjp(u, i, x))[0].T, g[1]), n(4, 4), A([1.0, 2.0])),

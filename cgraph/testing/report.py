@@ -62,6 +62,7 @@ class Mismatch:
     hint: str = ""
     sentence: str = ""
     label: str = ""  # of the argument of a function
+    source: str = ""  # where `expected` comes from, if not from what the report says
 
     @classmethod
     def on_edge(cls, kind: str, node: Any, operand: int, **facts: Any) -> Mismatch:
@@ -97,7 +98,9 @@ class Mismatch:
             where = f"element {list(self.element)}: " if self.element else "value: "
             through = ", through this op alone" if self.node is not None else ""
             expected = f"{number(self.expected)} ± {self.tolerance:.1g}"
-            lines.append(f"{where}got {number(self.got)}   expected {expected} ({source}{through})")
+            lines.append(
+                f"{where}got {number(self.got)}   expected {expected} ({self.source or source}{through})"
+            )
             if 1 < np.size(self.got_array) <= 256 and np.shape(self.got_array) == np.shape(
                 self.expected_array
             ):

@@ -342,6 +342,43 @@ def test_the_wrong_entry_of_many_is_named(size: int) -> None:
     assert "3/2" in report.mismatch.hint and "distribution" not in report.mismatch.hint
 
 
+@pytest.mark.parametrize("name", ["eigvalsh", "cholesky"])
+def test_gradients_for_symmetric_matrices_are_right_where_one_triangle_is_read(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    a = torch.tensor(rng.standard_normal((4, 4)))
+    a = a @ a.T + torch.eye(4)
+    function = getattr(torch.linalg, name)
+    report = testing.check_gradients(lambda a: function(a), a)
+    assert report.verdict is Verdict.PASS and "symmetric" in str(report), str(report)
+
+
+def test_a_transposed_gradient_at_a_symmetric_matrix_fails() -> None:
+    a, x, y = np.eye(3) + 0.5, rng.standard_normal(3), rng.standard_normal(3)
+    report = testing.check_gradients(lambda a: x @ a @ y, a, vjp=lambda u, a: u * np.outer(y, x))
+    assert report.verdict is Verdict.FAIL and "transposed" in report.mismatch.hint
+
+
+def test_eigenvalues_as_books_have_them_and_off_by_a_thousandth() -> None:
+    a = np.array([[2.0, 0.5, 0.1], [0.5, 1.0, 0.2], [0.1, 0.2, -1.0]])
+
+    def vjp(u: Any, a: Any) -> Any:
+        v = np.linalg.eigh(a)[1]
+        return v * u @ v.T
+
+    right = testing.check_gradients(np.linalg.eigvalsh, a, vjp=vjp)
+    wrong = testing.check_gradients(np.linalg.eigvalsh, a, vjp=lambda u, a: 1.001 * vjp(u, a))
+    assert right.verdict is Verdict.PASS and wrong.verdict is Verdict.FAIL
+
+
+def test_nan_from_a_branch_that_was_not_taken_is_blamed_where_the_derivative_is_known() -> None:
+    x = np.array([1.0, 0.0, -1.0])
+    f = lambda x: np.where(np.asarray(x, float) > 0, np.sqrt(np.asarray(x, float)), 0.0)  # noqa: E731
+    report = testing.check_gradients(
+        f, x, vjp=lambda u, x: u * np.where(x > 0, 0.5, 0) / np.sqrt(x)
+    )
+    assert report.verdict is Verdict.FAIL and report.mismatch.element == (2,), str(report)
+
+
 @pytest.mark.parametrize("scale", [1.0, 1e-270, 1e-295, 1e-306])
 def test_functions_of_any_scale_are_judged(scale: float) -> None:
     x = np.array([0.3, -0.7, 1.2])

@@ -204,6 +204,7 @@ def on_a_kink(check: Any) -> Report:
     def failed(j: int, where: tuple[int, ...], got: Array, middle: Array, room: float) -> Report:
         mismatch = argument_mismatch(subject, subject.wrt[j], where, got, middle, room, check.w)
         mismatch.reason = "the spread of the gradients around the point"
+        mismatch.source = "the middle of the gradients around it"
         report: Report = check.end(
             Verdict.FAIL, "on a kink, and not among the gradients around it", mismatch
         )

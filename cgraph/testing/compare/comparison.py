@@ -245,7 +245,7 @@ class Check:
             return ended
         n, n_size = measure.total(self.w, found) if found is not None else (0.0, 0.0)
         # The reference is exact to float64, whatever the code under test is in.
-        exact = self.base if subject.is_graph else self.base * EPS / self.unit
+        exact = self.base if subject.is_graph else self.base * self.own_unit() / self.unit
         bound = self.base * a_size + (exact + step_rounding(d)) * n_size + self.floor
         self.report.compared(a, n, bound)
         if not np.isfinite(n):
@@ -834,7 +834,8 @@ class Check:
             )
             other = self.sharpened(other, along, abs(other.value - b))
             apart = not measure.agree(b, other.value, CONFIDENCE * other.error)
-            if other.sides is None and apart and other.error <= 0.03 * abs(other.value - b):
+            enough = abs(other.value - b) if np.isfinite(b) else self.scale(other.value)
+            if other.sides is None and apart and other.error <= 0.03 * enough:
                 break
         else:
             return self.end(Verdict.INCONCLUSIVE, "other directions do not confirm the difference")

@@ -309,6 +309,10 @@ def same_layout(like: Array, values: Array | None = None) -> Array:
     return copy
 
 
+def _symmetric(x: Array) -> Array:
+    return 0.5 * (x + np.swapaxes(x, -1, -2))
+
+
 class FunctionSubject:
     """A function of arrays with a gradient that somebody wrote, or that another library computes."""
 
@@ -420,6 +424,50 @@ class FunctionSubject:
         )
         moved.names, moved.results = self.names, self.results
         return moved
+
+    def of_symmetric(self) -> FunctionSubject | None:
+        """The same as a function of symmetric matrices, where it reads one triangle of them; else None.
+
+        eigvalsh and cholesky read the lower triangle, and their gradient as books have it is symmetric.
+        """
+        halves = []
+        for i in self.wrt:
+            x = self.inputs[i]
+            if x.ndim < 2 or x.shape[-1] != x.shape[-2] or x.shape[-1] < 2:
+                continue
+            if np.array_equal(x, x.swapaxes(-1, -2)) and self._ignores_a_triangle(i):
+                halves.append(i)
+        if not halves:
+            return None
+
+        def function(*xs: Any) -> Any:
+            return self.function(*(_symmetric(x) if i in halves else x for i, x in enumerate(xs)))
+
+        def pullback(upstream: Any, *xs: Any) -> list[Any]:
+            found = self.pullback(
+                upstream, *(_symmetric(x) if i in halves else x for i, x in enumerate(xs))
+            )
+            found = list(found) if isinstance(found, tuple | list) else [found]
+            at = self.wrt if len(found) == len(self.wrt) else range(len(found))
+            pairs = zip(at, found, strict=True)
+            return [g if g is None or i not in halves else _symmetric(g) for i, g in pairs]
+
+        other = FunctionSubject(function, self.inputs, pullback, self.wrt, self.name, self.margin)
+        other.names = self.names
+        other.notes.append("compared for symmetric matrices: the function reads one triangle alone")
+        return other
+
+    def _ignores_a_triangle(self, i: int) -> bool:
+        x = self.inputs[i]
+        for half in (np.triu(np.ones(x.shape), 1), np.tril(np.ones(x.shape), -1)):
+            moved = list(self.inputs)
+            moved[i] = (x * (1.0 + 0.01 * half) + 0.01 * half).astype(x.dtype)
+            try:
+                if np.array_equal(self.call(*self.inputs), self.call(*moved)):
+                    return True
+            except Exception:
+                return False
+        return False
 
     def kinks(self, values: Sequence[Array]) -> list[tuple[int, float]]:
         if self.margin is None:

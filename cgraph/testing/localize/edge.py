@@ -314,7 +314,7 @@ class Edge:
         with np.errstate(all="ignore"):
             values = [*self.operands, self.out]
             leaves = dict(enumerate(self.operands))
-            expected, _, looked_at = gradient_of(
+            expected, _, looked_at, _ = gradient_of(
                 self.tape, leaves, values, i, self.upstream, self.unit, got
             )
         sentence = why or "the upstream is right, the local gradient is wrong"
@@ -402,8 +402,9 @@ def gradient_of(
     unit: float,
     got: Array | None = None,
     step: float = 2.0**-4,
-) -> tuple[Array, Array, range]:
-    """The gradient of ⟨w, root⟩ with respect to input `i`, entry by entry, what each entry may be off, and which were looked at.
+) -> tuple[Array, Array, range, bool]:
+    """The gradient of ⟨w, root⟩ with respect to input `i`, entry by entry, what each entry may be off, which were looked at, and whether
+    it is by differences.
 
     Of many entries, those are looked at among which `got` is most wrong; the others are given as `got` has them. By differences with
     steps of at most `step` where there is no complex step.
@@ -418,15 +419,12 @@ def gradient_of(
         found[:], bound[:] = given, np.inf
         entries = _most_wrong(derivative, given, size)
     for k in entries:
-        if size[k] < TINY and got is not None:
-            found[k], bound[k] = np.ravel(got)[k], np.inf
-            continue
         seed = np.zeros(x.size)
         seed[k] = size[k]
-        one, total = derivative.along(seed)
-        found[k], bound[k] = one.value, one.error if derivative.lost else 64 * unit * total
+        one, total = derivative.along(seed, lost=bool(size[k] < TINY))
+        found[k], bound[k] = one.value, one.error or 64 * unit * total
         found[k], bound[k] = found[k] / size[k], bound[k] / size[k]
-    return found.reshape(x.shape), bound.reshape(x.shape), entries
+    return found.reshape(x.shape), bound.reshape(x.shape), entries, derivative.lost
 
 
 class Derivative:
@@ -452,10 +450,10 @@ class Derivative:
         numbers = sum(np.size(v) for v in self.values)
         return min(MOST, max(BLOCK, 2 ** (20 if self.lost else 23) // max(numbers, 1)))
 
-    def along(self, seed: Array, rounds: int = 4) -> tuple[Slope, float]:
+    def along(self, seed: Array, rounds: int = 4, lost: bool = False) -> tuple[Slope, float]:
         """The derivative with its error, and the sum of the sizes of its terms."""
         seeds = {self.i: seed.reshape(self.shape)}
-        if not self.lost:
+        if not self.lost and not lost:
             try:
                 part = self.tape.tangent(self.values, seeds)[0]
                 value, total = measure.total(self.w, part) if part is not None else (0.0, 0.0)

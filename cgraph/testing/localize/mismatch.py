@@ -107,18 +107,22 @@ def worst_argument(
     best: tuple[float, Mismatch] | None = None
     for i, got in _suspects(subject, w, g, values, unit, rng, step):
         got = np.asarray(got, np.float64)
-        expected, bound, looked_at = gradient_of(
+        expected, bound, looked_at, lost = gradient_of(
             subject.tape, subject.leaves, values, i, w, unit, got, step
         )
         if got.shape != expected.shape:
             return argument_mismatch(subject, i, (), got, expected, 0.0, w)
         off = np.abs(got - expected)
-        excess = np.where(np.isnan(off), np.inf, off / np.maximum(bound, 1e-300))
+        # Of entries that are not numbers, the one whose derivative is known best.
+        off = np.where(np.isfinite(off), off, 1e200 * np.nanmax(np.abs(expected), initial=1.0))
+        excess = off / np.maximum(bound, 1e-300)
         if excess.size and (best is None or float(excess.max()) > best[0]):
             k = tuple(int(x) for x in np.unravel_index(int(np.argmax(excess)), excess.shape))
             best = (
                 float(excess.max()),
-                argument_mismatch(subject, i, k, got, expected, float(bound[k]), w, looked_at),
+                argument_mismatch(
+                    subject, i, k, got, expected, float(bound[k]), w, looked_at, lost
+                ),
             )
     return best[1] if best is not None else Mismatch("argument", subject.name)
 
@@ -152,7 +156,7 @@ def _suspects(
 
 def argument_mismatch(
     subject: Any, i: int, k: tuple[int, ...], got: Array, expected: Array, bound: float, w: Array,
-    looked_at: range | None = None,
+    looked_at: range | None = None, by_differences: bool = True,
 ) -> Mismatch:  # fmt: skip
     mismatch = Mismatch(
         "argument",
@@ -168,10 +172,11 @@ def argument_mismatch(
     if got.shape == expected.shape:
         mismatch.got, mismatch.expected = got[k], expected[k]
     mismatch.hint = hint_of(got, expected, looked_at or range(got.size), subject.unit, w)
+    mismatch.source = "Richardson's differences" if by_differences else "complex step"
     mismatch.reason = (
-        "how far rounding alone may move it"
-        if bound < 1e-10 * abs(float(np.max(np.abs(expected), initial=0.0)))
-        else "the error of the finite differences"
+        "the error of the finite differences"
+        if by_differences
+        else "how far rounding alone may move it"
     )
     mismatch.sentence = "the gradient of the function is not its derivative"
     return mismatch
