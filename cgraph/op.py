@@ -36,7 +36,8 @@ class Formula(NamedTuple):
         text: with Unicode, e.g. ``"1 / (1 + e^(−$a))"``.
         latex: the same in LaTeX.
         partials: the local gradient with respect to each parent, as text; None where there is none.
-        adjoint: what an op that moves or adds entries does with `UPSTREAM` on the way back, e.g. ``"UPSTREAM rolled back"``.
+        adjoint: what an op that moves or adds entries does with `UPSTREAM` on the way back, e.g. ``"UPSTREAM rolled back"``. Of the
+            node itself it may name ``$small``, its axes as a small index, ``$index``, and ``$part``, what a mean takes of each entry.
     """
 
     text: str = ""

@@ -74,17 +74,17 @@ def _one(first: Builder, second: Builder, options: Options, names: tuple[str, st
     listed = [f"{name}: {a}{ARROW}{b}" for name, a, b in _changes(first, second)]
     more = f" and {len(listed) - 8} more" if len(listed) > 8 else ""
     what = "; ".join(listed[:8]) + more or "nothing has changed"
-    return compose.styled(
-        replace(
-            after,
-            boxes=tuple(_box(old[b.id], b) if b.id in old else b for b in after.boxes),
-            arrows=tuple(_arrow(a, b) for a, b in pairs) if len(before.arrows) == len(after.arrows) else after.arrows,
-            direction=before.direction,
-            title=options.title if options.title is not None else f"{names[0].capitalize()} and {names[1]}",
-            caption=options.caption if options.caption is not None else f"{names[0]}{ARROW}{names[1]}: {what}",
-        ),
-        options,
+    picture = replace(
+        after,
+        boxes=tuple(_box(old[b.id], b) if b.id in old else b for b in after.boxes),
+        arrows=tuple(_arrow(a, b) for a, b in pairs) if len(before.arrows) == len(after.arrows) else after.arrows,
+        direction=before.direction,
     )  # fmt: skip
+    title, caption = (
+        f"{names[0].capitalize()} and {names[1]}",
+        f"{names[0]}{ARROW}{names[1]}: {what}",
+    )
+    return compose.styled(options.headed(picture, title, caption), options)
 
 
 def _box(a: Box, b: Box) -> Box:
@@ -173,11 +173,12 @@ def _two(left: Any, right: Any, options: Options, names: tuple[str, str] | None)
     )
     first, second = pictures
     caption = f"left: {called[0]}, right: {called[1]}; only what is computed, without the data and the parameters"
-    return replace(
+    picture = replace(
         first, boxes=first.boxes + second.boxes, arrows=first.arrows + second.arrows, groups=frames, ranks=first.ranks + second.ranks,
-        title=options.title if options.title is not None else f"{called[0][:1].upper()}{called[0][1:]} and {called[1]}",
-        caption=options.caption if options.caption is not None else caption,
     )  # fmt: skip
+    return options.headed(
+        picture, f"{called[0][:1].upper()}{called[0][1:]} and {called[1]}", caption
+    )
 
 
 def _spine(side: Any, options: Options) -> tuple[Picture, Builder]:

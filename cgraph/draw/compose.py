@@ -213,15 +213,14 @@ def finish(picture: Picture, builder: Builder, options: Options) -> Picture:
         caption = f"{caption}\n{signs}" if caption else signs
     if options.view == "health":
         title, caption = "Health of the graph", health.words(picture, builder.run is not None)
-    return replace(
+    circles = picture.circles or "circles" in options.words or options.view == "expanded"
+    picture = replace(
         picture,
         builder=builder,
-        title=options.title if options.title is not None else title,
-        caption=options.caption if options.caption is not None else caption,
-        circles="cards" not in options.words
-        and (picture.circles or "circles" in options.words or options.view == "expanded"),
+        circles="cards" not in options.words and circles,
         direction=direction(picture, options),
     )
+    return options.headed(picture, title, caption)
 
 
 def direction(picture: Picture, options: Options) -> Literal["LR", "TB"]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from numbers import Integral
 from typing import Any, Literal
 
+from cgraph.draw.model.diagram import Picture
 from cgraph.draw.model.text import clean
 from cgraph.errors import DrawError
 from cgraph.node import Node
@@ -89,6 +90,12 @@ class Options:
             elsewhere=frozenset(options.elsewhere),
             **{key: _printable(key, value) for key, value in words.items() if value is not None},
         )
+
+    def headed(self, picture: Picture, title: str, caption: str) -> Picture:
+        """A picture with title and caption: those that the user wants, else these."""
+        title = self.title if self.title is not None else title
+        caption = self.caption if self.caption is not None else caption
+        return replace(picture, title=title, caption=caption)
 
     @property
     def words(self) -> list[str]:

@@ -108,7 +108,8 @@ cross_entropy: Op = op(
     lambda out, x, y, axes: weighted_sum(-log_softmax_op(x, axes=axes), x, axes, False),
     shape=lambda x, y, axes: shapes.reduce(x, axes, False), dtype=_dtype, family="reduction", role="loss", symbol="CE∘softmax",
     domain=(Interval(), LABEL),
-    formula=F("−Σ $b ln softmax($a)", r"-\sum $b \ln \operatorname{softmax}($a)", "softmax($a) − $b", "−ln softmax($a)"),
+    formula=F("−Σ $b ln softmax($a)", r"-\sum $b \ln \operatorname{softmax}($a)", "softmax($a) − $b", "−ln softmax($a)",
+        adjoint="(softmax$small($a) − $b) ⊙ UPSTREAM"),
     doc="Cross-entropy of logits and labels: softmax and cross-entropy fused into one node.",
 )
 # fmt: on

@@ -41,7 +41,8 @@ def _scatter_adjoint(u: Any, x: Any, *_: Any, index: Any, shape: Shape | None = 
 # fmt: off
 getitem_op: Op = linear_op(
     "getitem", lambda x, index: np.asarray(x)[index], _getitem_adjoint, shape=lambda x, index: shapes.index(x, index), symbol="[ ]",
-    formula=F("$a[…]", "$a_{[\\dots]}", "1 where picked"), example=lambda rng: ((drawn(rng),), {"index": (np.array([0, -1, 0]),)}),
+    formula=F("$a[…]", "$a_{[\\dots]}", "1 where picked", adjoint="UPSTREAM put at [$index]"),
+    example=lambda rng: ((drawn(rng),), {"index": (np.array([0, -1, 0]),)}),
 )
 scatter_op: Op = linear_op(
     "scatter", _scatter, _scatter_adjoint, others=1, mask=_scatter_adjoint,

@@ -241,7 +241,7 @@ sum_op: Op = linear_op(
     broadcast_back, mask=broadcast_back,
     shape=lambda x, axes, keepdims: shapes.reduce(x, axes, keepdims), dtype=_sum_dtype, family="reduction",
     symbol="Σ", role="linear",
-    formula=F("Σ $a", r"\sum $a", "1"), doc="""The sum over `axis` (all axes by default).
+    formula=F("Σ $a", r"\sum $a", "1", adjoint="UPSTREAM, repeated"), doc="""The sum over `axis` (all axes by default).
 
 >>> import cgraph as cg
 >>> cg.input("x", shape=(2, 3)).sum(axis=0).shape
@@ -255,7 +255,7 @@ mean_op: Op = linear_op(
     lambda u, x, axes, keepdims: broadcast_back(u / _count(x, axes), x, axes, keepdims),
     mask=broadcast_back,
     shape=lambda x, axes, keepdims: shapes.reduce(x, axes, keepdims), dtype=floating_dtype, family="reduction",
-    symbol="mean", role="linear", formula=F("(1/m) Σ $a", r"\frac{1}{m} \sum $a", "1/m"),
+    symbol="mean", role="linear", formula=F("(1/m) Σ $a", r"\frac{1}{m} \sum $a", "1/m", adjoint="$part UPSTREAM, repeated"),
 )
 max = reduction(
     "max", lambda x, axes, keepdims: np.maximum.reduce(x, axis=axes, keepdims=keepdims), _shares, combine=maximum,

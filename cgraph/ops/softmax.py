@@ -64,7 +64,8 @@ def _softmax_local(out: Any, x: Any, axes: Axes) -> LinearMap:
 softmax_op: Op = op(
     "softmax", _in_double(kernels.softmax), _softmax_local,
     shape=lambda x, axes: x, family="reduction", role="activation", dtype=floating_dtype,
-    formula=F("e^$a / Σ e^$a", r"\frac{e^{$a}}{\sum e^{$a}}", "$out ⊙ (upstream − Σ($out ⊙ upstream))"),
+    formula=F("e^$a / Σ e^$a", r"\frac{e^{$a}}{\sum e^{$a}}", "$out ⊙ (upstream − Σ($out ⊙ upstream))",
+        adjoint="$out ⊙ (UPSTREAM − Σ$small($out ⊙ UPSTREAM))"),
 )
 # fmt: on
 
@@ -77,7 +78,7 @@ def _logsumexp(x: Any, axes: Axes, keepdims: bool) -> Any:
 # fmt: off
 logsumexp = reduction(
     "logsumexp", _logsumexp, lambda out, x, axes: softmax_op(x, axes=axes), dtype=floating_dtype,
-    formula=F("ln Σ e^$a", r"\ln \sum e^{$a}", "softmax($a)"),
+    formula=F("ln Σ e^$a", r"\ln \sum e^{$a}", "softmax($a)", adjoint="softmax$small($a) ⊙ UPSTREAM"),
     source="the largest term taken out, the others added by log1p (Blanchard, Higham and Higham 2021)",
     doc="""``log(sum(exp(x)))`` over `axis`, without overflow and without losing the small terms.
 
@@ -107,7 +108,8 @@ def _log_softmax_local(out: Any, x: Any, axes: Axes) -> LinearMap:
 log_softmax_op: Op = op(
     "log_softmax", _in_double(kernels.log_softmax), _log_softmax_local,
     shape=lambda x, axes: x, family="reduction", role="activation", dtype=floating_dtype,
-    formula=F("$a − ln Σ e^$a", r"$a - \ln \sum e^{$a}", "identity − 1·softmax($a)ᵀ"),
+    formula=F("$a − ln Σ e^$a", r"$a - \ln \sum e^{$a}", "identity − 1·softmax($a)ᵀ",
+        adjoint="UPSTREAM − softmax$small($a) ⊙ Σ$small UPSTREAM"),
     doc="The logarithm of softmax. The largest entry keeps its digits where the others are far below.",
 )
 # fmt: on

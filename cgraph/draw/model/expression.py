@@ -7,7 +7,7 @@ function, `strength`, tells how tightly a text binds, so no tree of expressions 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
@@ -345,27 +345,22 @@ def _index(node: Node) -> str:
     return ", ".join(map(show, index if isinstance(index, tuple) else (index,)))
 
 
+# What a text of an op may ask of the node: see `Formula.adjoint`.
+_FACTS: dict[str, Callable[[Node], str]] = {
+    "$small": lambda node: along(node),
+    "$index": lambda node: _index(node),
+    "$part": lambda node: fraction_of(node),
+}
+
+
 def adjoint(node: Node, operands: Sequence[str], out: str) -> str:
-    """What an op that is neither elementwise nor a product does with `UPSTREAM` on the way back: as its formula says, but where that takes
-    the axes or sizes of the node."""
-    match node.op.name:
-        case "getitem":
-            return f"UPSTREAM put at [{_index(node)}]"
-        case "sum" | "mean":
-            count = "" if node.op.name == "sum" else f"{fraction_of(node)} "
-            return f"{count}UPSTREAM, repeated"
-        case "softmax":
-            return f"{out} ⊙ (UPSTREAM − Σ{along(node)}({out} ⊙ UPSTREAM))"
-        case "log_softmax":
-            small = along(node)
-            return f"UPSTREAM − softmax{small}({operands[0]}) ⊙ Σ{small} UPSTREAM"
-        case "stable_cross_entropy":  # towards the logits; labels are data
-            return f"(softmax{along(node)}({operands[0]}) {MINUS} {operands[1]}) ⊙ UPSTREAM"
-        case "logsumexp":
-            return f"softmax{along(node)}({operands[0]}) ⊙ UPSTREAM"
-    if node.op.formula.adjoint:
-        return fill(node.op.formula.adjoint, operands, out)
-    return f"{node.op.symbol}′ᵀ(UPSTREAM)"
+    """What an op that is neither elementwise nor a product does with `UPSTREAM` on the way back, as its formula says."""
+    text = node.op.formula.adjoint
+    if not text:
+        return f"{node.op.symbol}′ᵀ(UPSTREAM)"
+    for sign, fact in _FACTS.items():
+        text = text.replace(sign, fact(node)) if sign in text else text
+    return fill(text, operands, out)
 
 
 def fraction_of(node: Node) -> str:

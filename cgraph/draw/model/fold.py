@@ -100,6 +100,11 @@ def cards(
     ]
 
 
+def owners(cards: Sequence[Card]) -> dict[Node, Node]:
+    """For every op, that of the card it is drawn in."""
+    return {node: card.root for card in cards for node in card.nodes}
+
+
 def _folds(node: Node, user: Node, expanded: bool, broadcasts: bool) -> bool:
     if node.op.name in IMPLICIT:
         return not broadcasts

@@ -13,6 +13,7 @@ import numpy as np
 from cgraph.draw import compose
 from cgraph.draw.api import Diagram
 from cgraph.draw.model.diagram import Box, replace
+from cgraph.draw.model.fold import owners
 from cgraph.draw.options import Options
 from cgraph.graph import order
 
@@ -39,9 +40,9 @@ def draw(report: Accuracy, *, dpi: int = 144, **options: Any) -> Diagram:
     builder = compose.make_builder(order(*run.roots), run.roots, run, chosen)
     picture = compose.finish(compose.plan(builder), builder, chosen)
     judged: dict[str, list[Judged]] = {}
-    inner = {n: card.root for card in builder.cards for n in card.inner}
+    drawn_in = owners(builder.cards)
     for one in report:
-        id = builder.ids.get(inner.get(one.node, one.node))
+        id = builder.ids.get(drawn_in.get(one.node, one.node))
         if id is not None:
             judged.setdefault(id, []).append(one)
 
@@ -51,14 +52,9 @@ def draw(report: Accuracy, *, dpi: int = 144, **options: Any) -> Diagram:
         return marked(b, judged[b.id])
 
     worst = report.worst
-    title = chosen.title if chosen.title is not None else "Right digits of every value and gradient"
     caption = f"held against {report.reference}; fewest at {worst.node.label}: {worst.least:.1f}"
-    picture = replace(
-        picture,
-        boxes=tuple(map(box, picture.boxes)),
-        title=title,
-        caption=chosen.caption if chosen.caption is not None else caption,
-    )
+    picture = replace(picture, boxes=tuple(map(box, picture.boxes)))
+    picture = chosen.headed(picture, "Right digits of every value and gradient", caption)
     return Diagram(compose.styled(picture, chosen), dpi=dpi)
 
 

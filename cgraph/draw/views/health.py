@@ -14,7 +14,8 @@ import numpy as np
 
 from cgraph.draw.model import text
 from cgraph.draw.model.diagram import Box, Picture, replace
-from cgraph.draw.model.flow import gradient
+from cgraph.draw.model.flow import Array, gradient
+from cgraph.draw.model.fold import owners
 from cgraph.errors import CgraphError
 from cgraph.linear_maps import Diagonal
 from cgraph.node import Node
@@ -76,25 +77,20 @@ def diagnose(builder: Builder) -> dict[str, tuple[str, Health]]:
     marks: dict[str, tuple[str, Health]] = {}
     none: tuple[str, Health] = ("", "")
     bad: set[Node] = set()
-    inner = {n: card.root for card in builder.cards for n in card.inner}
+    drawn_in = owners(builder.cards)
     for node in builder.order:
-        value = run.value(node)
-        finite = math.isfinite(value) if value.ndim == 0 else bool(np.isfinite(value).all())
+        finite = is_finite(run.value(node))
         if finite and not any(p in bad for p in node.parents):
             continue
         first = not bad and not finite
         bad.add(node)
-        id = ids.get(inner.get(node, node), "")
+        id = ids.get(drawn_in.get(node, node), "")
         if first:
             marks[id] = ("❶ first non-finite", "bad")
         elif id:
             marks.setdefault(id, ("", "after"))
-    for (
-        node,
-        id,
-    ) in (
-        ids.items()
-    ):  # what the backward pass carries on: a weight with a gradient that is not finite
+    # What the backward pass carries on: a weight with a gradient that is not finite.
+    for node, id in ids.items():
         slope = gradient(run, node) if builder.backward else None
         if slope is not None and not np.isfinite(slope).all():
             marks.setdefault(id, ("✗ gradient not finite", "after"))
@@ -113,9 +109,9 @@ def _warned(
 
     used = {p for node in builder.order for p in node.parents}
     roots = [node for node in builder.order if node not in used]
-    inner = {n: card.root for card in builder.cards for n in card.inner}
+    drawn_in = owners(builder.cards)
     for finding in lint(roots, run=builder.run):
-        id = builder.ids.get(inner.get(finding.node, finding.node), "")
+        id = builder.ids.get(drawn_in.get(finding.node, finding.node), "")
         if id and id not in marks and finding.kind != "saturation":
             marks[id] = (f"⚠ {finding.kind}", "")
     return marks
@@ -147,6 +143,11 @@ def _guilty(builder: Builder) -> tuple[str, ...]:
     return (*said, f"and {text.count(more)} more") if said and more > 0 else tuple(said)
 
 
+def is_finite(value: Array) -> bool:
+    """Whether all entries are numbers, quickly for one."""
+    return math.isfinite(value) if value.ndim == 0 else bool(np.isfinite(value).all())
+
+
 def saturated(builder: Builder, node: Node) -> bool:
     """Whether an activation's local gradient is all but zero, so that it passes nothing back."""
     run = builder.run
@@ -168,7 +169,6 @@ def worst(builder: Builder, nodes: Iterable[Node]) -> tuple[str, Health]:
     if run is None:
         return "", ""
     for node in nodes:
-        value = run.value(node)
-        if not (math.isfinite(value) if value.ndim == 0 else np.isfinite(value).all()):
+        if not is_finite(run.value(node)):
             return "❶ not finite inside", "bad"
     return "", ""
