@@ -57,11 +57,11 @@ def classes():
     return cg.mean(cg.stable_cross_entropy(Z, np.array([0, 2, 1, 1])), name="loss")
 
 
-def convnet():
+def convnet(b=0.1):
     """A convolution, ReLU, pooling and a logit: arrays of four dimensions, of which pictures tell the least, the mean and the largest."""
     rng = np.random.default_rng(5)
     x, K = cg.input("x", rng.normal(size=(1, 1, 5, 5))), cg.parameter("K", rng.normal(size=(1, 1, 2, 2)))  # fmt: skip
-    a = cg.relu(cg.nn.functional.conv2d(x, K, cg.parameter("b", [0.1])), name="a")
+    a = cg.relu(cg.nn.functional.conv2d(x, K, cg.parameter("b", [b])), name="a")
     W = cg.parameter("W", rng.normal(size=(1, 4)))
     z = cg.sum(W @ cg.nn.functional.max_pool2d(a, 2).reshape(4, 1), name="z")
     return cg.stable_bce(z, 1.0, name="loss")

@@ -6,6 +6,7 @@ import html
 import json
 import re
 import xml.etree.ElementTree as ET
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -191,6 +192,38 @@ def test_a_changed_number_changes_everything_as_the_engine_does(tmp_path, net, c
     values = [sorted(map(parse_number, re.findall(token, " ".join(words)))) for words in both]
     np.testing.assert_allclose(*values, atol=6e-4)
     assert plain(seen[2]["words"]) == original
+
+
+@pytest.mark.slow
+@browser
+@pytest.mark.parametrize(("net", "change"), [
+    (batch, {"W": [[0.125, -1.25]]}), (classes, {"b": [0.25, 0.0, -1.3], "W": 1}), (convnet, {"K": 2, "b": [-0.25]}),
+    (lambda: convnet(-9.0), {"b": [0.7]}),
+])  # fmt: skip
+def test_a_changed_picture_reads_as_the_engines(tmp_path, net, change):
+    """Word for word: decimals of matrices, least, mean and largest, bars. Of units that were switched off, what is not known fades."""
+    root = net()
+    path = cg.animate(root.backward(), tmp_path / "net.html", update=0.5)
+    leaves = {n.basename: n for n in cg.run(root).order if n.basename}
+    steps = CHANGE
+    for name, value in change.items():
+        before = leaves[name].value
+        if isinstance(value, int):  # a seed
+            value = np.round(np.random.default_rng(value).normal(size=before.shape), 2)
+        leaves[name].value = after = np.asarray(value, float)
+        wide = before.shape[-1]
+        for k in np.flatnonzero(before != after):
+            where = f" {k // wide + 1},{k % wide + 1}" if after.size > 1 else ""
+            steps += f"set({name + where!r},{after.ravel()[k]});"
+    steps += "key('End');look('changed');seen[1].stale=[].map.call(r.querySelectorAll('.stale'),function(t){return t.textContent.trim();});"
+    changed = click(path, tmp_path, steps)[1]
+    mine, theirs = (
+        Counter(re.sub(r"\s+", " ", w) for w in words if re.search(r"[[⎡⎢⎣▁-█]|min| = .*\d", w))
+        for words in (changed["words"], seen_in(cg.frames(root.backward(), update=0.5)[-1].picture))
+    )
+    stale = Counter(re.sub(r"\s+", " ", w) for w in changed["stale"])
+    assert not mine - theirs - stale, mine - theirs
+    assert bool(stale) == (net not in (batch, classes, convnet))
 
 
 @pytest.mark.slow
@@ -435,7 +468,7 @@ def test_a_page_says_which_op_it_cannot_compute(tmp_path):
     A = cg.parameter("A", [[1.0, 2.0], [3.0, 4.0]])
     path = cg.animate(cg.sum(cg.linalg.svdvals(A), name="f").backward(), tmp_path / "svd.html")
     page = path.read_text(encoding="utf-8")
-    assert "CGraphInterpreter=" not in page.replace(" ", "") and len(page) < 90_000
+    assert "CGraphInterpreter=" not in page.replace(" ", "") and len(page) < 95_000
     (seen, *_) = click(path, tmp_path, "seen[0].still=r.querySelector('.panel>.still').textContent;")  # fmt: skip
     assert (
         seen["still"]

@@ -22,6 +22,10 @@ TOKEN = re.compile(
     rf"(?:(?<![\w.)\]₀-₉]){MINUS})?(?<![\w.₀-₉])(?:\d+(?:\.\d+)?(?:·10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?|∞|NaN)(?![\w.]*[A-Za-z_])"
 )
 DIGITS = 12
+# A power of ten before a matrix, and a least, mean or largest entry.
+POWER = re.compile(r"\s*10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)\s·\s(?=[⎡⎢⎣\[])")
+STATISTIC = re.compile(r"(min|mean|max)\s$")
+BARS = re.compile("[▁▂▃▄▅▆▇█]{8}")
 Array = np.ndarray[Any, Any]
 Parts = list[Any]  # texts, and [reference, how it is written, the text it has now]
 
@@ -37,7 +41,11 @@ class Quantities:
         self.nodes: dict[str, frozenset[int]] = {}  # the nodes that a reference is about
         run, number = builder.run, {node: i for i, node in enumerate(builder.order)}
         assert run is not None
-        self.moving = {i for node, i in number.items() if node.parents}
+        self.moving: set[int] = set()  # what a number that can be changed reaches
+        for node, i in number.items():
+            free = node.kind in ("input", "parameter") and node.dtype.kind == "f"
+            if free or any(number[p] in self.moving for p in node.parents):
+                self.moving.add(i)
         for node, i in number.items():
             self._add(f"v{i}", run.value(node), i)
             if builder.backward and run.has_grad(node):
@@ -82,7 +90,8 @@ class Quantities:
             entries = self.arrays[key] = np.asarray(array, float).ravel()
             self.nodes[key] = frozenset(about)
             if entries.size > 12 or np.ndim(array) > 2:
-                self.arrays[f"m{key}"] = np.array([entries.min(), entries.mean(), entries.max()])
+                finite = entries[np.isfinite(entries)] if np.isfinite(entries).any() else entries
+                self.arrays[f"m{key}"] = np.array([finite.min(), finite.mean(), finite.max()])
                 self.nodes[f"m{key}"] = frozenset(about)
 
 
@@ -119,93 +128,202 @@ class Binder:
         self.values = np.array([v for v, _, _ in found])
         self.keys = [(key, i) for _, key, i in found]
 
-    def parts(self, now: str, *moved: str, about: Iterable[int] = ()) -> Parts | None:
+    def parts(
+        self,
+        now: str,
+        *moved: str,
+        about: Iterable[int] = (),
+        powers: Sequence[float] | None = None,
+        line: int = 0,
+    ) -> Parts | None:
         """A text taken apart, given as it reads in the run and in the moved ones; None when no number in it depends on a leaf; with "?"
-        where one does and is not known."""
+        where one does and is not known. The text may be row `line` of a matrix, before which `powers` of ten stand in each of the runs."""
+        powers = powers or [1.0] * (1 + len(moved))
         one, two, *others = moved
-        if all(words == now for words in moved):
-            return self._constant(now, about)
-        tokens = [list(TOKEN.finditer(words)) for words in (now, one, two)]
+        if all(words == now for words in moved) and len(set(powers)) == 1:
+            return self._constant(now, frozenset(about), powers, line)
+        tokens = [_tokens(words) for words in (now, one, two)]
         if len({len(t) for t in tokens}) > 1:
             return None if one == two else ["?", now]
-        # A text may be another one far away: a formula with other terms, a matrix with a common power of ten.
-        elsewhere = [list(TOKEN.finditer(words)) for words in others]
+        # A text may be another one far away: a formula with other terms.
+        elsewhere = [_tokens(words) for words in others]
         row = bool(re.search(r"[⎡⎢⎣\[]", now))
-        parts: Parts = []
-        at, changing, mine = 0, False, frozenset(about)
+        found: list[tuple[int, int, list[Any] | None]] = []
+        mine = frozenset(about)
         for j, (a, b, c) in enumerate(zip(*tokens, strict=True)):
             distant = [t[j][0] if len(t) == len(tokens[0]) else None for t in elsewhere]
-            if b[0] == c[0] and all(d in (None, b[0]) for d in distant):
-                continue  # the same in all runs: it was written into the formula
-            reference = self._find(b[0], c[0], distant, a[0], mine)
+            if b[0] == c[0] and all(d in (None, b[0]) for d in distant) and len(set(powers)) == 1:
+                # The same in all runs: it was written into the formula, or it is an entry that the others of its row tell.
+                found.append((*a.span(), None))
+                continue
+            statistic = STATISTIC.search(now[: a.start()])
+            reference = self._find([a[0], b[0], c[0], *distant], powers, mine, statistic and statistic[1])  # fmt: skip
             if reference is None:
                 return ["?", now]
-            changing = True
-            start, end = a.span()
-            style = _style(a[0], row)
-            # Brackets that are there for the sign only come and go with it.
-            if a[0][0] == MINUS and now[start - 1 : start] == "(" and now[end : end + 1] == ")":
-                start, end, style = start - 1, end + 1, f"b{style}"
-            parts += [now[at:start], [*reference, style]]
-            at = end
-        return [*parts, now[at:]] if changing else None
-
-    def _constant(self, now: str, about: Iterable[int]) -> Parts | None:
-        """`a = 0` where the value of a does not move, as that of x − x, and yet is no constant: it may become NaN."""
-        found = re.search(rf" = ({TOKEN.pattern})$", now)
-        if found is None:
+            found.append((*a.span(), reference))
+        if not any(reference for *_, reference in found):
             return None
-        for i in about:
-            value = self.base.arrays.get(f"v{i}")
-            if value is not None and len(value) == 1 and i in self.base.moving:
-                if _close(float(value[0]), parse_number(found[1]), 1e-3, 1e-3):
-                    return [now[: found.start(1)], [f"v{i}.0", _style(found[1], False)], ""]
-        return None
+        if row and mine & self.base.moving and not self._completed(found, now, powers):
+            return ["?", now]
+        return _assembled(now, found, row)
+
+    def _completed(
+        self,
+        found: list[tuple[int, int, list[Any] | None]],
+        now: str,
+        powers: Sequence[float],
+    ) -> bool:
+        """The entries of a row that are the same in all runs are what stands beside the others in the same array, or not known."""
+        k, known = next((k, r) for k, (*_, r) in enumerate(found) if r)
+        key, _, first = known[0].rpartition(".")
+        for j, (start, end, reference) in enumerate(found):
+            if reference is None:
+                i, shown = int(first) + j - k, now[start:end]
+                if "⋯" in now or not self._everywhere(key, i, shown, powers):
+                    return False
+                found[j] = (start, end, [f"{key}.{i}", *known[1:]])
+        return True
+
+    def _everywhere(self, key: str, i: int, shown: str, powers: Sequence[float]) -> bool:
+        runs = (self.base, self.first, self.second, *self.far)
+        return i >= 0 and all(
+            _same(run.arrays.get(key), i, shown, power)
+            for run, power in zip(runs, powers, strict=True)
+        )
+
+    def _constant(
+        self, now: str, mine: frozenset[int], powers: Sequence[float], line: int
+    ) -> Parts | None:
+        """A text that reads the same in all runs. In a formula that is what it is; but a value, as that of x − x or of a unit that is
+        switched off, is no constant, even if none of these runs moved it."""
+        if found := re.search(rf" = ({TOKEN.pattern})$", now):
+            for i in mine:
+                value = self.base.arrays.get(f"v{i}")
+                if value is not None and len(value) == 1 and i in self.base.moving:
+                    if _close(float(value[0]), parse_number(found[1]), 1e-3, 1e-3):
+                        return [now[: found.start(1)], [f"v{i}.0", _style(found[1], False)], ""]
+            return None
+        statistics = now.startswith(("min", "mean", "max"))
+        row = bool(re.match(r"\s*[⎡⎢⎣\[]\s", now))
+        tokens = _tokens(now)
+        if not (statistics or row) or not tokens or not mine & self.base.moving:
+            return None
+        shown = [t[0] for t in tokens]
+        first = 0 if statistics else line * len(shown)
+        keys = [
+            key
+            for key, about in self.base.nodes.items()
+            if about & mine & self.base.moving and (key[0] == "m") == statistics and "⋯" not in now
+            and all(self._everywhere(key, first + j, v, powers) for j, v in enumerate(shown))
+        ]  # fmt: skip
+        values = [key for key in keys if key.lstrip("m")[0] == "v"]
+        if not keys or (values and len(keys) > 1):
+            return ["?", now]  # its value or its gradient, who knows
+        key = min(keys, key=lambda key: (len(self.base.nodes[key]), key))
+        return _assembled(
+            now, [(*t.span(), [f"{key}.{first + j}"]) for j, t in enumerate(tokens)], row
+        )
 
     def _find(
-        self, one: str, two: str, distant: Sequence[str | None], now: str, mine: frozenset[int]
+        self,
+        texts: Sequence[str | None],
+        powers: Sequence[float],
+        mine: frozenset[int],
+        statistic: str | None,
     ) -> list[Any] | None:
-        a, b, shown = parse_number(one), parse_number(two), parse_number(now)
-        far = [None if d is None else parse_number(d) for d in distant]
-        for factor in (1.0, -1.0, *(10.0**k for k in range(-9, 10) if k)):
+        """The reference of a number, given as the run, the two nearby and those far away have it."""
+        shown, a, b = (None if t is None else parse_number(t) for t in texts[:3])
+        far = texts[3:]
+        assert shown is not None and a is not None and b is not None
+        unit, near, other, *units = powers
+        for sign in (1.0, -1.0):
             best: tuple[int, int, str] | None = None
-            wanted, other = a * factor, b * factor
-            tolerance = 2e-9 * max(abs(wanted), 1e-3 * abs(factor))
+            wanted = sign * a * near
+            tolerance = 2e-9 * max(abs(wanted), 1e-3 * near)
             low, high = np.searchsorted(self.values, [wanted - tolerance, wanted + tolerance])
             for key, i in self.keys[low:high]:
+                if (key[0] == "m") != bool(statistic) or (statistic and i != _STATISTICS.index(statistic)):  # fmt: skip
+                    continue
                 second = self.second.arrays.get(key)
-                if second is None or not _close(second[i], other, 4e-9, 1e-3 * abs(factor)):
+                if second is None or not _close(second[i], sign * b * other, 4e-9, 1e-3 * other):
                     continue
                 value = self.base.arrays[key][i]
-                if np.isfinite(shown) and not _close(
-                    value, shown * factor, 0.051, 0.02 * abs(factor)
-                ):
+                if np.isfinite(shown) and not _close(value, sign * shown * unit, 0.051, 0.02 * unit):  # fmt: skip
                     continue
                 if not all(
-                    d is None or _scaled(quantities.arrays.get(key), i, d * factor)
-                    for d, quantities in zip(far, self.far, strict=True)
+                    d is None or _same(quantities.arrays.get(key), i, d, sign * power)
+                    for d, quantities, power in zip(far, self.far, units, strict=True)
                 ):
                     continue
                 about = self.base.nodes[key]
                 score = (-len(about & mine), len(about), f"{key}.{i}")
                 best = score if best is None or score < best else best
             if best is not None:
-                return [best[2]] if factor == 1.0 else [best[2], factor]
+                return [best[2]] if sign * unit == 1.0 else [best[2], sign * unit]
         return None
+
+
+_STATISTICS = ("min", "mean", "max")
+
+
+def _assembled(now: str, found: Sequence[tuple[int, int, list[Any] | None]], row: bool) -> Parts:
+    """The text around its references."""
+    parts: Parts = []
+    at = 0
+    for start, end, reference in found:
+        if reference is None:
+            continue
+        style = _style(now[start:end], row)
+        # Brackets that are there for the sign only come and go with it.
+        if now[start] == MINUS and now[start - 1 : start] == "(" and now[end : end + 1] == ")":
+            start, end, style = start - 1, end + 1, f"b{style}"
+        parts += [now[at:start], [*reference, style]]
+        at = end
+    return [*parts, now[at:]]
+
+
+def _tokens(words: str) -> list[re.Match[str]]:
+    power = POWER.match(words)
+    return list(TOKEN.finditer(words, power.end() if power else 0))
+
+
+def _line(texts: Sequence[str], i: int) -> int:
+    """Which row of its matrix a text is; none that there is, once rows were left out."""
+    line = 0
+    while i - line > 0 and re.match(r"\s*[⎢⎣]|.*·\s[⎢⎣]", texts[i - line]):
+        line += 1
+    return line if not any("┊" in text for text in texts[i - line : i]) else 10**9
+
+
+def powers(texts: Sequence[str]) -> list[float]:
+    """For each text, the power of ten that stands before the matrix of which it is a row."""
+    found = [1.0] * len(texts)
+    for i, text in enumerate(texts):
+        if power := POWER.match(text):
+            first = last = i
+            while first and "⎡" not in texts[first] and "[" not in texts[first]:
+                first -= 1
+            while last + 1 < len(texts) and "⎣" not in texts[last] and "[" not in texts[last]:
+                last += 1
+            value = parse_number(f"10{power[1]}")
+            found[first : last + 1] = [value] * (last + 1 - first)
+    return found
 
 
 def _close(value: float, wanted: float, relative: float, least: float) -> bool:
     return bool(abs(value - wanted) <= relative * max(abs(value), abs(wanted), least))
 
 
-def _scaled(array: Array | None, i: int, shown: float) -> bool:
-    """Whether an entry is what is shown, up to a power of ten, which a matrix may have outside of its brackets."""
+def _same(array: Array | None, i: int, token: str, power: float) -> bool:
+    """Whether an entry is what is shown, of a matrix with that power of ten, and that sign, before it."""
     if array is None or i >= len(array):
         return False
-    value = float(array[i])
+    value, shown = float(array[i]), parse_number(token) * power
     if not np.isfinite(value) or not np.isfinite(shown):
         return value == shown or (value != value and shown != shown)
-    return any(_close(value, shown * 10.0**k, 4e-9, 1e-3 * 10.0**k) for k in range(-20, 21))
+    mantissa, _, ten = token.partition("·")
+    unit = abs(power) * 10.0 ** -_decimals(mantissa) * (abs(parse_number(ten)) if ten else 1.0)
+    return abs(value - shown) <= max(4e-9 * abs(value), unit if ten else 1e-12 * abs(power))
 
 
 def _decimals(token: str) -> int:
@@ -219,12 +337,12 @@ def _style(token: str, row: bool) -> str:
     return "m" if row else ""
 
 
-def _counterpart(texts: Sequence[str], i: int, said: Sequence[str]) -> str | None:
-    """The text of a moved run that stands where text i stands. Where a long line was broken otherwise, the one with the same words."""
+def _counterpart(texts: Sequence[str], i: int, said: Sequence[str]) -> int | None:
+    """Which text of a moved run stands where text i stands. Where a long line was broken otherwise, the one with the same words."""
     if len(said) == len(texts):
-        return said[i]
+        return i
     bare = [TOKEN.sub("#", text) for text in texts]
-    theirs = [text for text in said if TOKEN.sub("#", text) == bare[i]]
+    theirs = [j for j, text in enumerate(said) if TOKEN.sub("#", text) == bare[i]]
     return theirs[bare[:i].count(bare[i])] if len(theirs) == bare.count(bare[i]) else None
 
 
@@ -238,13 +356,27 @@ def bind(
     now, *moved = words
     for id, texts in now.items():
         others = [run.get(id, ()) for run in moved]
+        tens = [powers(said) for said in (texts, *others)]
         for i, text in enumerate(texts):
+            if BARS.fullmatch(
+                text
+            ):  # how the entries are distributed, below their least, mean and largest
+                if above := found.get(id, {}).get(str(i - 1)):
+                    key = above[1][0][1:].rpartition(".")[0]
+                    found[id][str(i)] = ["?", text] if above[0] == "?" else ["", [key, "h"], ""]
+                continue
             if not any(c.isdigit() or c in "∞N" for c in text):
                 continue
             same = [_counterpart(texts, i, said) for said in others]
-            known = [said for said in same if said is not None]
+            known = [(said[j], ten[j]) for said, ten, j in zip(others, tens[1:], same, strict=True) if j is not None]  # fmt: skip
             if len(known) == len(same):
-                parts = binder.parts(text, *known, about=about.get(id, ()))
+                parts = binder.parts(
+                    text,
+                    *(words for words, _ in known),
+                    about=about.get(id, ()),
+                    powers=[tens[0][i], *(ten for _, ten in known)],
+                    line=_line(texts, i),
+                )
             else:
                 parts = ["?", text]
             if parts is not None:

@@ -38,6 +38,13 @@ var CGraphNumber = (function () {
     if (/^-0\.?0*$/.test(s)) s = s.slice(1);
     return s.replace('-', '−');
   }
+  // How many decimals suit all entries of a matrix: as many as the one that needs most of them; more where all are small.
+  number.decimals = function (values, digits, noise) {
+    var finite = values.filter(isFinite).map(Math.abs), largest = Math.max.apply(null, [0].concat(finite));
+    if (largest < 1e6 && finite.every(Number.isInteger)) return 0;
+    if (largest < 0.01) return digits + Math.max(0, -2 - Math.floor(Math.log10(largest)));
+    return Math.max.apply(null, finite.map(function (v) { return (trim(fixed(v, digits), v, noise).split('.')[1] || '').length; }));
+  };
   number.parse = function (s) {  // the inverse, up to the rounding
     s = s.replace('−', '-').replace('∞', 'Infinity');
     var power = /^(-?)(?:([\d.]+)·)?10([⁻⁰¹²³⁴-⁹]+)$/.exec(s);

@@ -50,22 +50,31 @@ function CGraphPlayer(root, wholePage) {
         v = Number(v); return v === mine[j] || (v !== v && mine[j] !== mine[j]) || Math.abs(v - mine[j]) <= near * Math.max(1, Math.abs(v));
       })) { still = 'the page and the engine differ'; base = now = null; return; }
     }
+    var matrix = [];  // what is bound of the matrix whose rows are being read
     all('text[data-t]').forEach(function (text) {
+      if (/[⎡\[]/.test(text.textContent)) matrix = [];
       var parts = ((live.texts || {})[text.closest('g[id]').id.slice(prefix.length)] || {})[text.getAttribute('data-t')];
       if (!parts) return;
       if (parts[0] === '?') { bound.push({ text: text }); return; }
-      var original = text.textContent, at = 0;
+      var original = text.textContent, at = 0, column = 0;
       text.textContent = '';
       parts.forEach(function (part, j) {
         if (typeof part === 'string') { text.appendChild(document.createTextNode(part)); at += part.length; return; }
         var end = j + 1 < parts.length && parts[j + 1] ? original.indexOf(parts[j + 1], at) : original.length;
         if (j + 2 === parts.length && parts[j + 1]) end = original.length - parts[j + 1].length;
-        var span = document.createElementNS(svg.namespaceURI, 'tspan');
+        var span = document.createElementNS(svg.namespaceURI, 'tspan'), last = text.lastChild, style = part[part.length - 1], row = /^[mf]/.test(style);
         span.textContent = original.slice(at, end);
+        if (row && last) {  // the spaces that align a column belong to its numbers
+          var wide = /([⎡⎢⎣\[]?\s)(\s*)$/.exec(last.data) || ['', '', ''];
+          last.data = last.data.slice(0, last.data.length - wide[2].length);
+          span.textContent = wide[2] + span.textContent;
+        }
         span.setAttribute('class', 'num');
-        span.setAttribute('data-q', part[0]);
+        if (style !== 'h') span.setAttribute('data-q', part[0]);
         text.appendChild(span);
-        bound.push({ span: span, part: part, original: span.textContent, before: original.slice(Math.max(0, at - 2), at) });
+        var b = { span: span, part: part, original: span.textContent, before: original.slice(Math.max(0, at - 2), at), matrix: row && matrix, column: column++ };
+        if (row) matrix.push(b);
+        bound.push(b);
         at = end;
       });
     });
@@ -90,7 +99,21 @@ function CGraphPlayer(root, wholePage) {
       case 'h': return now.shareAt(a[0], a[1]);
     }
   }
-  function stats(all_) { return [Math.min.apply(null, all_), all_.reduce(function (t, v) { return t + v; }, 0) / all_.length, Math.max.apply(null, all_)]; }
+  function stats(entries) {
+    var some = entries.filter(isFinite), all_ = some.length ? some : entries;
+    return [Math.min.apply(null, all_), all_.reduce(function (t, v) { return t + v; }, 0) / all_.length, Math.max.apply(null, all_)];
+  }
+  function bars(entries) {  // how the entries are distributed, in eight bars
+    var some = [].filter.call(entries, isFinite), low = Math.min.apply(null, some), wide = Math.max.apply(null, some) - low, bins = [0, 0, 0, 0, 0, 0, 0, 0];
+    if (!(wide > 0)) return '';
+    some.forEach(function (v) {
+      var k = Math.min(7, Math.floor((v - low) / wide * 8));
+      if (v < low + k * wide / 8) k--;
+      else if (k < 7 && v >= low + (k + 1) * wide / 8) k++;
+      bins[k]++;
+    });
+    return bins.map(function (n) { return '▁▂▃▄▅▆▇█'[Math.floor(7 * n / Math.max.apply(null, bins))]; }).join('');
+  }
   function look(reference) {
     var dot = reference.lastIndexOf('.'), found = array(reference.slice(0, dot));
     return found ? found[+reference.slice(dot + 1)] : NaN;
@@ -99,15 +122,26 @@ function CGraphPlayer(root, wholePage) {
   function written(part, original, before) {  // the number behind a part, in the width and manner of the picture
     var factor = part.length === 3 ? part[1] : 1, style = part[part.length - 1], signed = style[0] === 'b';
     if (signed) style = style.slice(1);
+    if (style === 'h') return bars(array(part[0]));
     var s = number(look(part[0]) / factor, live.digits, style);
     if (s[0] === '−' && (signed || (original[0] !== '−' && /[·×+−⊙] ?$/.test(before) && style !== 'm'))) s = '(' + s + ')';
-    if (style === 'm' || (style[0] === 'f' && original)) while (s.length < original.length) s = '\u00a0' + s;
     return s;
   }
+  // A matrix in one format, column under column, as the pictures write it.
+  function aligned(rows) {
+    var values = rows.map(function (b) { return look(b.part[0]) / (b.part.length === 3 ? b.part[1] : 1); }), widths = [];
+    var style = 'f' + CGraphNumber.decimals(values, live.digits || 3, single ? 1.2e-7 : 2.3e-16);
+    rows.forEach(function (b, k) {
+      b.words = number(values[k], live.digits, style);
+      widths[b.column] = Math.max(widths[b.column] || 0, b.words.length);
+    });
+    rows.forEach(function (b) { while (b.words.length < widths[b.column]) b.words = '\u00a0' + b.words; });
+  }
   function rewrite() {
+    if (isEdited()) bound.forEach(function (b) { if (b.matrix && b.matrix[0] === b) aligned(b.matrix); });
     bound.forEach(function (b) {
       if (b.text) { b.text.classList.toggle('stale', isEdited()); return; }
-      var words = isEdited() ? written(b.part, b.original, b.before) : b.original;
+      var words = !isEdited() ? b.original : b.matrix ? b.words : written(b.part, b.original, b.before);
       if (words !== b.span.textContent) {
         b.span.textContent = words;
         b.span.classList.add('fresh');
