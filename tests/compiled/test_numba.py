@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import math
 import pickle
 import sys
 import threading
@@ -220,3 +221,32 @@ def test_options_and_missing_packages(monkeypatch: pytest.MonkeyPatch) -> None:
         cg.compile(loss, backend="numba", threads=2)
     with pytest.raises(ValueError, match="'numba'"):
         cg.compile_training(loss, optim.Adam(), backend="fortran")
+
+
+@pytest.mark.parametrize("n", [4096, 4097, 5120, 9999])
+def test_long_sums_are_taken_in_blocks(n: int) -> None:
+    """With and without something left over after the last block; beside arrays that are written on the way, along rows, and alone."""
+    rng = np.random.default_rng(n)
+    data, more = rng.normal(size=n), rng.normal(size=(3, n))
+    x, m = cg.input("x", shape=(n,)), cg.input("m", shape=(3, n))
+    outputs = [
+        cg.sum(cg.exp(-x * x) * x),
+        cg.sum(x),
+        cg.max(m, axis=1),
+        cg.sum(m * x, axis=1),
+        cg.mean(m),
+    ]
+    program = cg.compile(outputs, inputs=[x, m], gradients=[x, m], backend="numba")
+    values, (dx, dm) = program(data, more)
+    e = np.exp(-data * data)
+    wanted = [
+        math.fsum(e * data),
+        math.fsum(data),
+        more.max(1),
+        [math.fsum(r) for r in more * data],
+        math.fsum(more.ravel()) / more.size,
+    ]
+    for found, want in zip(values, wanted, strict=True):
+        np.testing.assert_allclose(found, want, rtol=1e-13, atol=1e-12)
+    np.testing.assert_allclose(dx, e * (1.0 - 2.0 * data * data), rtol=1e-12, atol=1e-14)
+    assert not dm.any()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.compile.emit.numba_writer import BLOCK, INDICES, Writer, gathered, loops, only
+from cgraph.compile.emit.numba_writer import BLOCK, INDICES, Writer, blocks, gathered, loops, only
 from cgraph.compile.emit.numpy import key_text
 from cgraph.compile.ir import VIEWS, Value
 from cgraph.compile.ir.builder import thawed
@@ -125,13 +125,14 @@ def reduction(w: Writer, value: Value) -> None:
         w.say(f"{total} = {w.beginning(value)}")
         n, inner = x.shape[over[-1]], index[over[-1]]
         part = w.names.fresh("part")
-        long = n > 4 * BLOCK
-        with w.under(*(head[i] for i in over[:-1]), *[f"for start in range(0, {n}, {BLOCK}):"] * long):  # fmt: skip
-            w.say(f"{part} = {w.beginning(value)}")
-            span = f"start, min(start + {BLOCK}, {n})" if long else f"{n}"
-            w.say(f"for {inner} in range({span}):")
-            w.say(f"    {part} = {gathered(value, part, entry)}")
-            w.say(f"{total} = {gathered(value, total, part)}")
+        pieces = blocks(inner, n) if n > 4 * BLOCK else [([], f"for {inner} in range({n}):")]
+        with w.under(*(head[i] for i in over[:-1])):
+            for around, innermost in pieces:
+                with w.under(*around):
+                    w.say(f"{part} = {w.beginning(value)}")
+                    w.say(innermost)
+                    w.say(f"    {part} = {gathered(value, part, entry)}")
+                    w.say(f"{total} = {gathered(value, total, part)}")
         if value.size != 1:
             w.say(f"{w.place_of(value)}[{at}] = {total}", value)
     if value.size == 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cgraph.compile.emit.numba_writer import BLOCK, Writer, gathered, last_of, loops
+from cgraph.compile.emit.numba_writer import BLOCK, Writer, blocks, gathered, last_of, loops
 from cgraph.compile.emit.numbers import ATOM
 from cgraph.compile.ir import Value
 from cgraph.compile.passes.nests import Nest, gathered_operand, seen
@@ -16,9 +16,9 @@ def write_nest(w: Writer, nest: Nest) -> None:
     index, heads = loops(nest.shape)
     inner, n = index[axes[-1]], nest.shape[axes[-1]]
     long = len(axes) == 1 and n > 4 * BLOCK and bool(nest.gathered)
-    if long:
-        heads = [f"for start in range(0, {n}, {BLOCK}):", f"for {inner} in range(start, min(start + {BLOCK}, {n})):"]  # fmt: skip
-    deep = len(heads) > 1
+    # The loops in pieces, each with what stands around the innermost: blocks of one length, and what is left over.
+    pieces = blocks(inner, n) if long else [(heads[:-1], heads[-1])]
+    deep = long or len(heads) > 1
     totals = [v for v in nest.gathered if _is_total(v, nest)]
     rows = [v for v in nest.gathered if v not in totals]
     parts: dict[Value, list[str]] = {}
@@ -34,17 +34,18 @@ def write_nest(w: Writer, nest: Nest) -> None:
             outer[value] = [name] if value.size == 1 else [w.names.fresh(f"{n}_all") for n in names]
             for name in outer[value]:
                 w.say(f"{name} = {w.beginning(value)}")
-    with w.under(*heads[:-1]):
-        for value in nest.gathered:
-            for name in parts[value]:
-                w.say(f"{name} = {w.beginning(value)}")
-        with w.under(heads[-1]):
-            _write_body(w, nest, index, parts)
-        for value in totals if deep else []:
-            for name, part in zip(outer[value], parts[value], strict=True):
-                w.say(f"{name} = {gathered(value, name, part)}")
-        for value in rows:
-            _store(w, value, nest, index, parts[value])
+    for around, innermost in pieces:
+        with w.under(*around):
+            for value in nest.gathered:
+                for name in parts[value]:
+                    w.say(f"{name} = {w.beginning(value)}")
+            with w.under(innermost):
+                _write_body(w, nest, index, parts)
+            for value in totals if deep else []:
+                for name, part in zip(outer[value], parts[value], strict=True):
+                    w.say(f"{name} = {gathered(value, name, part)}")
+            for value in rows:
+                _store(w, value, nest, index, parts[value])
     for value in totals:
         _store(w, value, nest, index, outer.get(value, parts[value]))
     for value in nest.members:

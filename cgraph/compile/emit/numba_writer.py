@@ -45,6 +45,17 @@ GATHER: dict[str, tuple[float, str]] = {
 }  # fmt: skip
 
 
+def blocks(index: str, n: int) -> list[tuple[list[str], str]]:
+    """The heads of loops over blocks and over what is left: what stands around the innermost loop, and that.
+
+    All blocks have one length that the compiler knows: otherwise it has to be persuaded at every block that arrays side by side do
+    not overlap, and is not.
+    """
+    full = n - n % BLOCK
+    found = [([f"for start in range(0, {full}, {BLOCK}):"], f"for {index} in range(start, start + {BLOCK}):")]  # fmt: skip
+    return [*found, *[([], f"for {index} in range({full}, {n}):")] * (full < n)]
+
+
 class Writer:
     """The text of a kernel as far as it is written.
 
