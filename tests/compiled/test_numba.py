@@ -223,6 +223,7 @@ def test_options_and_missing_packages(monkeypatch: pytest.MonkeyPatch) -> None:
         cg.compile_training(loss, optim.Adam(), backend="fortran")
 
 
+@needs_numba
 @pytest.mark.parametrize("n", [4096, 4097, 5120, 9999])
 def test_long_sums_are_taken_in_blocks(n: int) -> None:
     """With and without something left over after the last block; beside arrays that are written on the way, along rows, and alone."""
