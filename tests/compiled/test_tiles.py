@@ -137,3 +137,26 @@ def test_an_update_that_reads_what_it_overwrites(tiny_pieces: None) -> None:
     for _ in range(4):
         rule.step([W], [loss.backward().grad(W)])
     np.testing.assert_allclose(found, W.value, rtol=1e-12)
+
+
+def test_long_sines_and_cosines_have_their_digits() -> None:
+    """Alone and together, near zeros of either, far out, and where there is no answer; against mpmath."""
+    mp = pytest.importorskip("mpmath")
+    rng = np.random.default_rng(0)
+    points = np.concatenate([
+        rng.normal(size=300), np.arange(-200, 200) * np.pi / 2, rng.uniform(-1e8, 1e8, 200), rng.normal(size=100) * 1e-6,
+        [0.0, 1e300, np.inf, -np.inf, np.nan],
+    ])  # fmt: skip
+    data = np.resize(points, 1 << 16)
+    x = cg.input("x", shape=data.shape)
+    both = cg.compile([cg.sin(x), cg.cos(x)], [x])(data)
+    alone = [cg.compile(f(x) * 1.0, [x])(data) for f in (cg.sin, cg.cos)]
+    with mp.workprec(1200):
+        for k, exact in enumerate((mp.sin, mp.cos)):
+            for i, v in enumerate(points):
+                for found in (both[k][i], alone[k][i]):
+                    if not np.isfinite(v):
+                        assert np.isnan(found)
+                        continue
+                    wanted = exact(mp.mpf(float(v)))
+                    assert abs(mp.mpf(float(found)) - wanted) <= 3 * np.spacing(abs(float(wanted)))
