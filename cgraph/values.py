@@ -47,6 +47,11 @@ def copied(value: Any, label: str, dtype: Any = None) -> Array:
     return array.astype(FLOAT64) if type(value) is int else array
 
 
+def _of_kind(value: Any, leaf: Any) -> Any:
+    """A Python whole number for a leaf of whole numbers, which is no float on the way there."""
+    return np.array(value) if type(value) is int and leaf.dtype.kind in "iu" else value
+
+
 def _not_masked(value: Any, label: str) -> None:
     """Refuse an array of `numpy.ma` that hides entries: here they would count."""
     if value.__class__ is not np.ndarray and np.any(getattr(value, "_mask", False)):
@@ -81,7 +86,7 @@ def capture(value: Any, leaf: Any) -> Any:
     """A copy of `value` in the leaf's dtype, checked against its shape: what is done to the original later changes nothing."""
     if value.__class__ is np.ndarray and value.dtype is leaf.dtype and value.shape == leaf.shape:
         return held(np.array(value))
-    array = copied(value, leaf.label)
+    array = copied(_of_kind(value, leaf), leaf.label)
     if not shapes.agrees(array.shape, leaf.shape):
         raise ShapeError(
             f"{leaf.label!r} has shape {leaf.shape}; got a value of shape {array.shape}"

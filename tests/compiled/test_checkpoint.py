@@ -82,3 +82,20 @@ def test_anywhere(shape: tuple[int, ...]) -> None:
     run = root.backward()
     np.testing.assert_allclose(value, run.value(root), rtol=1e-14)
     np.testing.assert_allclose(slope, run.grad(x), rtol=1e-13)
+
+
+def test_a_connection_past_a_mark() -> None:
+    """What the gradient at a mark reads of the segment before it cannot wait for that gradient: it is kept."""
+    rng = np.random.default_rng(0)
+    x = cg.parameter("x", rng.standard_normal((4, 5)))
+    h: Any = x
+    for _ in range(4):
+        inner = cg.sin(h)
+        before = inner * cg.exp(-cg.square(h))
+        h = cg.checkpoint(cg.tanh(before)) * inner + h
+    far = cg.checkpoint(cg.cos(h)) * before
+    root = cg.sum(far)
+    (value,), (slope,) = cg.compile([root], gradients=[x])()
+    run = root.backward()
+    np.testing.assert_allclose(value, run.value(root), rtol=1e-13)
+    np.testing.assert_allclose(slope, run.grad(x), rtol=1e-12, atol=1e-14)

@@ -276,3 +276,19 @@ def test_functions_names_and_pickle(backend: str) -> None:
     found = f(np.array([0.0, 1.0]), np.array([2.0, 3.0]))
     assert found["s"] == 3.0
     np.testing.assert_allclose(found["u"], np.exp([0.0, 1.0]), rtol=1e-15)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_numbers_and_empty_arrays(backend: str) -> None:
+    """Gradients that are Python numbers become arrays; losses and norms of nothing are 0."""
+    needed(backend)
+    W = cg.parameter("W", 0.5)
+    t = W + 0.0
+    root = t - (t + t)
+    (value,), (slope,) = cg.compile([root], gradients=[W], backend=backend)()
+    assert value == -0.5 and slope == -1.0 and slope.dtype == np.float64
+    nothing = cg.parameter("nothing", np.zeros((2, 0)))
+    loss = cg.stable_cross_entropy(nothing, np.zeros((2, 0)), axis=1)
+    total = cg.sum(loss) + cg.linalg.norm(nothing)
+    (value,), (slope,) = cg.compile([total], gradients=[nothing], backend=backend)()
+    assert value == 0.0 and slope.shape == (2, 0)

@@ -171,3 +171,17 @@ def test_slopes_of_a_leaky_relu(slope: float) -> None:
     loss = cg.sum(cg.square(cg.leaky_relu(x, slope)))
     (value,), gradients = cg.compile([loss], inputs=[], gradients=[x])()
     assert_near([value, *gradients], loss, [x])
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 3), (3, 3), (1, 3, 3), (3, 3, 1)])
+def test_a_stack_of_matrices_of_equal_rows_is_no_single_matrix(shape: tuple[int, ...]) -> None:
+    """Broadcast along another axis than the stack's, it has as many entries as one matrix."""
+    rng = np.random.default_rng(2)
+    a = cg.parameter("a", rng.standard_normal((1, 3)))
+    b = cg.parameter("b", rng.standard_normal(shape))
+    y = cg.broadcast_to(a, (3, 1, 3)) @ cg.broadcast_to(b, (3, 3, 3))
+    (value,), slopes = cg.compile([cg.sum(cg.square(y))], inputs=[], gradients=[a, b])()
+    run = cg.sum(cg.square(y)).backward()
+    np.testing.assert_allclose(value, run.value(run.roots[0]), rtol=1e-13)
+    for slope, leaf in zip(slopes, (a, b), strict=True):
+        np.testing.assert_allclose(slope, run.grad(leaf), rtol=1e-12)

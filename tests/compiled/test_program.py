@@ -413,3 +413,25 @@ def test_what_numbers_refuse_is_answered_with_infinities() -> None:
             run = cg.run(outputs)
             for found, node in zip(program(x.value, s.value), outputs, strict=True):
                 np.testing.assert_allclose(found, run.value(node), rtol=1e-13)
+
+
+def test_truth_values_of_one_entry() -> None:
+    """Conditions that are numbers in the source, reshaped or known beforehand."""
+    x = cg.parameter("x", [0.3])
+    y = cg.reshape(cg.logical_not(cg.logical_and(x > 0.0, cg.reshape(x, (1, 1)) > 0.5)), (1,))
+    known = cg.where(cg.constant(True), x, 2.0 * x)
+    root = cg.sum(cg.where(y, cg.tanh(x), x) * known) + cg.sum(cg.where(np.array([True]), x, 0.0))
+    (value,), (slope,) = cg.compile([root], gradients=[x])()
+    run = root.backward()
+    np.testing.assert_allclose(value, run.value(root), rtol=1e-15)
+    np.testing.assert_allclose(slope, run.grad(x), rtol=1e-15)
+
+
+def test_whole_numbers_are_fed_as_such() -> None:
+    k = cg.input("k", shape=(), dtype=np.int64)
+    double = k * 2
+    program = cg.compile(double, inputs=[k])
+    assert program(3) == 6 and cg.run(double, {k: 3}).value(double) == 6
+    assert program(3).dtype == np.int64
+    with pytest.raises(cg.DTypeError, match="lose information"):
+        program(3.5)

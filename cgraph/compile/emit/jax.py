@@ -126,6 +126,8 @@ def pos_weighted_bce_slope(z, y, w):
     "stable_cross_entropy": '''
 def stable_cross_entropy(x, y, axes):
     """Cross-entropy of logits and labels; the largest probability is 1 / (1 + rest), with rest summed by itself, not 1 - p."""
+    if not x.size:
+        return jnp.sum(x * y, axis=axes)
     below = x - jnp.max(x, axis=axes, keepdims=True)
     top = below == 0
     rest = jnp.sum(jnp.where(top, 0.0, jnp.exp(below)), axis=axes, keepdims=True) + (jnp.sum(top, axis=axes, keepdims=True) - 1.0)
@@ -142,6 +144,8 @@ def others(v, axes):
 
 def cross_entropy_slope(x, y, axes):
     """softmax(x) sum(y) - y, without the difference."""
+    if not x.size:
+        return x * y
     s = jax.nn.softmax(x, axis=axes)
     return s * others(y, axes) - y * others(s, axes)
 ''',
@@ -346,7 +350,7 @@ def _transpose(w: NodeWriter, node: Node, x: Operand) -> str:
 @emission("cast")
 def _cast(w: NodeWriter, node: Node, x: Operand) -> str:
     name = "bool_" if node.dtype.name == "bool" else node.dtype.name
-    if x.node.weak:
+    if x.weak:
         return f"jnp.asarray({x.text}, jnp.{name})"
     return f"{x.atom}.astype(jnp.{name})"
 

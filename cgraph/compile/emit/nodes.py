@@ -38,12 +38,18 @@ WIDTH = 90
 
 @dataclass(frozen=True)
 class Operand:
-    """The text of an operand, and the node that it is."""
+    """The text of an operand, and the node that it is; `array` where a Python number was made an array."""
 
     node: Node
     text: str
     binding: int = ATOM
     nested: int = 0
+    array: bool = False
+
+    @property
+    def weak(self) -> bool:
+        """Whether it is a Python number."""
+        return self.node.weak and not self.array
 
     @property
     def atom(self) -> str:
@@ -276,19 +282,24 @@ class NodeWriter:
             return f"{function}({', '.join(self.arguments(node, operands))})", ATOM, nested
         if name in INFIX:
             return f"({INFIX[name][0].join(self.arguments(node, operands))})", ATOM, nested
+        if operands and all(p.weak for p in node.parents):  # else the result might be no array
+            texts = self.arguments(node, operands)
+            operands = [
+                Operand(o.node, text, array=True) for o, text in zip(operands, texts, strict=True)
+            ]
         made = self.dialect.emissions[name](self, node, *operands)
         return (*made, nested) if isinstance(made, tuple) else (made, ATOM, nested)
 
     def arguments(self, node: Node, operands: Sequence[Operand]) -> list[str]:
         """Operands as arguments of a function, which may not take Python numbers."""
         if self.dialect.numbers:
-            if not all(o.node.weak for o in operands):
+            if not all(o.weak for o in operands):
                 return [o.text for o in operands]
             return [f"jnp.asarray({o.text}, jnp.{node.dtype.name})" for o in operands]
-        like = next((o for o in operands if not o.node.weak and o.node.dtype.kind != "b"), None)
+        like = next((o for o in operands if not o.weak and o.node.dtype.kind != "b"), None)
         found = []
         for o in operands:
-            if not o.node.weak:
+            if not o.weak:
                 found.append(o.text)
             elif like is not None:
                 found.append(f"{like.atom}.new_tensor({o.text})")
@@ -303,12 +314,12 @@ class NodeWriter:
     def typed(self, operand: Operand, like: Node) -> str:
         """An operand as an array of the dtype of a leaf that it stands for."""
         kind = self.dtype(like.dtype)
-        same = operand.node.dtype == like.dtype and not operand.node.weak
+        same = operand.node.dtype == like.dtype and not operand.weak
         if same:
             return operand.text
         if self.dialect.numbers:
             return f"jnp.asarray({operand.text}, {kind})"
-        if operand.node.weak:
+        if operand.weak:
             return f"torch.tensor({operand.text}, dtype={kind})"
         return f"{operand.atom}.to({kind})"
 

@@ -276,7 +276,8 @@ class NumpyEmitter:
             if len(users) != 1 or size[value] > MOST_INLINE:
                 continue
             user = users[0]
-            if value.op not in ONCE and not (value.dtype == BOOL and user.op == "select"):
+            truth = value.dtype == BOOL and value.op in ELEMENTWISE and user.op == "select"
+            if value.op not in ONCE and not truth:
                 continue
             if (
                 is_number(user)

@@ -129,6 +129,8 @@ def pos_weighted_bce_slope(z, y, w):
     "stable_cross_entropy": '''
 def stable_cross_entropy(x, y, axes):
     """Cross-entropy of logits and labels; the largest probability is 1 / (1 + rest), with rest summed by itself, not 1 - p."""
+    if not x.numel():
+        return torch.sum(x * y, axes)
     below = x - torch.amax(x, axes, keepdim=True)
     top = below == 0
     rest = torch.sum(torch.where(top, 0.0, torch.exp(below)), axes, keepdim=True) + (torch.sum(top, axes, keepdim=True) - 1.0)
@@ -145,6 +147,8 @@ def others(v, axes):
 
 def cross_entropy_slope(x, y, axes):
     """softmax(x) sum(y) - y, without the difference."""
+    if not x.numel():
+        return x * y
     e = torch.exp(x - torch.amax(x, axes, keepdim=True))
     s = e / torch.sum(e, axes, keepdim=True)
     return s * others(y, axes) - y * others(s, axes)
@@ -368,7 +372,7 @@ def _einsum(w: NodeWriter, node: Node, *operands: Operand) -> str:
 
 def tensor(w: NodeWriter, node: Node, x: Operand) -> str:
     """An operand as a tensor, also where it is a Python number."""
-    return x.text if not x.node.weak else f"torch.tensor({x.text}, dtype=torch.{node.dtype.name})"
+    return x.text if not x.weak else f"torch.tensor({x.text}, dtype=torch.{node.dtype.name})"
 
 
 @emission("count")
@@ -412,7 +416,7 @@ def _transpose(w: NodeWriter, node: Node, x: Operand) -> str:
 
 @emission("cast")
 def _cast(w: NodeWriter, node: Node, x: Operand) -> str:
-    if x.node.weak:
+    if x.weak:
         return tensor(w, node, x)
     return f"{x.atom}.to(torch.{node.dtype.name})"
 

@@ -243,7 +243,8 @@ def _identity(x: Value) -> bool:
 def _matrix(x: Value) -> Value | None:
     """The one matrix that a stack repeats, if it does."""
     inner = unbroadcast(x)
-    return inner if len(x.shape) > 2 and inner.size == x.shape[-2] * x.shape[-1] < x.size else None
+    alone = inner.shape[-2:] == x.shape[-2:] and all(n == 1 for n in inner.shape[:-2])
+    return inner if len(x.shape) > 2 and alone and inner.size < x.size else None
 
 
 def modest(factor: float) -> bool:

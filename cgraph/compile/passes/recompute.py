@@ -38,6 +38,8 @@ def recomputed(
         for value in order([mark]):
             if value not in b.boundaries and value.op not in LEAVES and not is_number(value):
                 segment.setdefault(value, mark)
+    for value in _read_on_the_way(marks, segment, ahead, arriving):
+        del segment[value]
     new: dict[Value, Value] = {}
     # Parents first, as everywhere; but a copy also comes after the gradient it waits for.
     stack = list(reversed(backward))
@@ -67,6 +69,33 @@ def recomputed(
             same = all(x is y for x, y in zip(args, value.args, strict=True))
             new[value] = value if same else _copy(value, args)
     return [new[root] for root in backward]
+
+
+def _read_on_the_way(
+    marks: Sequence[Value],
+    segment: Mapping[Value, Value],
+    ahead: Collection[Value],
+    arriving: Mapping[Value, Value],
+) -> list[Value]:
+    """What a connection past a mark leads to: the gradient that arrives at the mark needs it, so that it cannot wait for that gradient.
+
+    It is kept, not recomputed.
+    """
+    position = {mark: i for i, mark in enumerate(marks)}
+    seen: set[Value] = set()
+    kept = []
+    for mark in reversed(marks):  # the way back; what one mark's way has passed is not passed again
+        stack = [arriving[mark]] if mark in arriving else []
+        while stack:
+            value = stack.pop()
+            if value in seen:
+                continue
+            seen.add(value)
+            if value in segment and position[segment[value]] <= position[mark]:
+                kept.append(value)
+            elif value in segment or value not in ahead:  # computed on the way back, from these
+                stack += value.args
+    return kept
 
 
 def arriving_at(

@@ -160,6 +160,8 @@ def polar(a):
     "norm": '''
 def norm(x, axes, keepdims, p):
     """(sum |x|**p)**(1/p), in units of the largest entry (or the smallest, for p < 0), so that nothing overflows; slope 0 at 0."""
+    if not x.numel():
+        return torch.sum(x, axes, keepdim=keepdims)
     size = torch.abs(x)
     unit = torch.amin(size, axes, True) if p < 0 else torch.amax(size, axes, True)
     unit = torch.where(torch.isfinite(unit) & (unit > 0), unit, 1.0).detach()
