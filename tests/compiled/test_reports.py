@@ -67,3 +67,29 @@ def test_pictures(tmp_path: Path) -> None:
     assert any("%" in note for note in notes)
     for name, picture in (("program", program), ("profile", profile)):
         assert picture.save(tmp_path / f"{name}.txt").stat().st_size > 100
+
+
+def test_a_program_is_drawn_by_its_statements() -> None:
+    """Every statement of the source is one box, named and written as mathematics."""
+    x, y = cg.input("x", 2.0), cg.input("y", 1.0)
+    w, b = cg.parameter("w", 0.5), cg.parameter("b", 0.0)
+    p = cg.sigmoid(cg.add(w * x, b, name="z"), name="p_hat")
+    program = cg.compile(cg.bce(p, y, name="loss"))
+    picture = cg.draw(program).picture
+    boxes = {box.name: box for box in picture.boxes if box.kind == "op"}
+    statements = [
+        line for line in program.source.splitlines() if line.strip()[:4] in ("z = ", "p_ha", "loss")
+    ]
+    assert len(boxes) == len(statements) == 3
+    assert boxes["z"].formula == "z = w·x + b" and boxes["p̂"].formula == "p̂ = 1 / (1 + e⁻ᶻ)"
+    assert (boxes["p̂"].symbol, boxes["p̂"].tone, boxes["loss"].symbol) == ("σ", "activation", "BCE")
+    assert "p_hat" not in str(picture.boxes) + picture.caption and "Python float" in picture.caption
+    assert picture.legend and "linear" in cg.draw(program).dot
+    into = {(a.tail, a.head) for a in picture.arrows}
+    ids = {box.name: box.id for box in picture.boxes}
+    assert {
+        (ids["w"], ids["z"]),
+        (ids["z"], ids["p̂"]),
+        (ids["p̂"], ids["loss"]),
+        (ids["y"], ids["loss"]),
+    } <= into

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -211,6 +211,39 @@ def bends(diagram):
             reach = [point[across] for point in thing.points]
             found[thing.ends, thing.css] = max(reach) - min(reach)
     return {line: by for line, by in found.items() if by > 2}, len(found)
+
+
+def closely(points):
+    """A line as points that are at most 3 apart."""
+    found = [points[:1]]
+    for a, b in pairwise(np.asarray(points)):
+        n = max(1, int(np.hypot(*(b - a)) // 3))
+        found.append(a + (b - a) * np.linspace(1 / n, 1, n)[:, None])
+    return np.concatenate(found)
+
+
+def together(diagram):
+    """Pairs of lines that run on top of each other for 40 points or more; one value that goes to several users may."""
+    edges = [t for t in measure(diagram.dot)[1] if t.kind == "edge" and len(t.points) > 3]
+    lines = [closely(t.points[:-1]) for t in edges]
+    found = []
+    for (i, one), (j, other) in combinations(enumerate(edges), 2):
+        both = "value" in one.css and "value" in other.css
+        if one.ends[0] == other.ends[0] and both:
+            continue
+        apart = np.hypot(*(lines[i][:, None] - lines[j][None]).transpose(2, 0, 1)).min(1)
+        if 3 * np.sum(apart < 1.5) >= 40:
+            found.append((one.ends, one.css, other.ends, other.css))
+    return found
+
+
+TANGLED = {"forty": 1, "ridge": 2}  # how many pairs still do
+
+
+@pytest.mark.parametrize("name", sorted(set(zoo.ZOO) - set(OVERVIEWS)))
+def test_no_line_hides_another(name):
+    found = together(cg.draw(zoo.ZOO[name]().backward()))
+    assert len(found) <= TANGLED.get(name, 0), found
 
 
 CHAINS = (

@@ -185,11 +185,141 @@ def sick():
     return cg.mean(cg.square(cg.matmul(w, cg.log(X, name="F").T, name="z")), name="cost")
 
 
+def _given(rng, *names, size=()):
+    """Parameters with values of their own."""
+    return [cg.parameter(n, rng.normal(size=size) if size else float(rng.normal())) for n in names]
+
+
+def lstm():
+    rng = np.random.default_rng(5)
+    x, h, c = (cg.input(n, rng.normal(size=(k, 1))) for n, k in (("x", 3), ("h0", 4), ("c0", 4)))
+    gates = {}
+    for k in "ifog":
+        W, U, b = (
+            cg.parameter(f"{n}_{k}", rng.normal(size=(4, m)))
+            for n, m in (("W", 3), ("U", 4), ("b", 1))
+        )
+        gates[k] = (cg.tanh if k == "g" else cg.sigmoid)(W @ x + U @ h + b, name=k)
+    new = cg.add(gates["f"] * c, gates["i"] * gates["g"], name="c")
+    return cg.mean(cg.square(cg.multiply(gates["o"], cg.tanh(new), name="h")), name="loss")
+
+
+def autoencoder():
+    """A variational one: its two losses and the trick of its random numbers."""
+    rng = np.random.default_rng(6)
+    x, eps = cg.input("x", rng.normal(size=(4, 1))), cg.input("eps", rng.normal(size=(2, 1)))
+    W, S = _given(rng, "W_mu", "W_s", size=(2, 4))
+    (V,) = _given(rng, "V", size=(4, 2))
+    mu, logvar = cg.matmul(W, x, name="mu"), cg.matmul(S, x, name="logvar")
+    z = cg.add(mu, cg.exp(logvar * 0.5) * eps, name="z")
+    rec = cg.sum(cg.square(cg.sigmoid(V @ z, name="x_hat") - x), name="rec")
+    kl = cg.multiply(-0.5, cg.sum(1.0 + logvar - cg.square(mu) - cg.exp(logvar)), name="kl")
+    return cg.add(rec, kl, name="loss")
+
+
+def kalman():
+    x, P, q, r = _given(np.random.default_rng(7), "x", "P", "q", "r")
+    p = cg.add(P, cg.exp(q), name="p_minus")
+    S = cg.add(p, cg.exp(r), name="S")
+    e = cg.subtract(cg.input("z", 1.4), x, name="e")
+    return cg.add(cg.log(S), cg.square(e) / S, name="loss")
+
+
+def layer_norm():
+    rng = np.random.default_rng(8)
+    x, (g, b) = cg.input("x", rng.normal(size=(2, 5))), _given(rng, "g", "b", size=(5,))
+    d = cg.subtract(x, cg.mean(x, axis=1, keepdims=True, name="mu"), name="d")
+    v = cg.mean(cg.square(d), axis=1, keepdims=True, name="v")
+    return cg.sum(cg.square(cg.add(g * (d / cg.sqrt(v + 1e-5)), b, name="y")), name="loss")
+
+
+def ridge():
+    """A neuron whose weights are used a second time, in a penalty."""
+    w1, w2, b = _given(np.random.default_rng(9), "w1", "w2", "b")
+    z = cg.add(w1 * cg.input("x1", 0.3) + w2 * cg.input("x2", -1.2), b, name="z")
+    L = cg.bce(cg.sigmoid(z, name="p_hat"), cg.input("y", 1.0), name="L")
+    return cg.add(L, 0.1 * cg.add(cg.square(w1), cg.square(w2), name="R"), name="J")
+
+
+def density():
+    """A mixture density: means, widths and weights of two Gaussians."""
+    m1, m2, s1, s2, a1, a2 = _given(np.random.default_rng(10), "m1", "m2", "s1", "s2", "a1", "a2")
+    y, terms = cg.input("y", 0.4), []
+    for i, (m, s, a) in enumerate(((m1, s1, a1), (m2, s2, a2)), 1):
+        terms.append(cg.add(a - s, -0.5 * cg.square((y - m) * cg.exp(-s)), name=f"t{i}"))
+    norm = cg.log(cg.exp(a1) + cg.exp(a2), name="d")
+    return cg.subtract(norm, cg.log(cg.exp(terms[0]) + cg.exp(terms[1])), name="loss")
+
+
+def newton():
+    a, x = cg.parameter("a", -0.1), cg.constant(2.0, name="x0")
+    for k in range(4):
+        x = cg.subtract(x, (x * x - cg.exp(a)) / (2.0 * x), name=f"x{k + 1}")
+    return x
+
+
+def pendulum():
+    start, length = cg.parameter("theta0", 1.0), cg.parameter("l", 0.7)
+
+    def step(carried, _):
+        angle, speed = carried
+        speed = speed - 0.05 * 9.81 / length * cg.sin(angle)
+        return (angle + 0.05 * speed, speed), angle
+
+    (angle, _), _ = cg.scan(step, (start, cg.constant(0.0)), length=20)
+    return cg.square(angle - 0.3, name="loss")
+
+
+def much_used():
+    """One leaf, used seven times."""
+    x = cg.parameter("x", 0.8)
+    return cg.add(
+        cg.sin(x) + cg.cos(x) + cg.exp(x), cg.tanh(x) * x + cg.square(x) + 3.0 * x, name="y"
+    )
+
+
+def huber():
+    e = cg.subtract(cg.parameter("w", -1.0) * cg.input("x", 2.0), cg.input("y", 1.1), name="e")
+    a = cg.abs(e)
+    return cg.where(a < 1.0, 0.5 * cg.square(e), a - 0.5, name="loss")
+
+
+def tied():
+    rng = np.random.default_rng(11)
+    (W,), x = _given(rng, "W", size=(3, 3)), cg.input("x", rng.normal(size=(3, 1)))
+    h = cg.tanh(cg.matmul(W, x), name="h")
+    return cg.sum(cg.square(cg.matmul(W.T, h, name="r") - x), name="loss")
+
+
+def penalty():
+    """The same with matrices: the weights go past the fused loss."""
+    rng = np.random.default_rng(12)
+    X, Y = cg.input("X", rng.normal(size=(2, 6))), cg.input("Y", (rng.random((1, 6)) > 0.5) * 1.0)
+    (W,), (b,) = _given(rng, "W", size=(1, 2)), _given(rng, "b", size=(1, 1))
+    cost = cg.mean(cg.stable_bce(cg.add(W @ X, b, name="Z"), Y), name="data_cost")
+    return cg.add(cost, 0.1 * cg.sum(cg.square(W)), name="cost")
+
+
+def masked():
+    """Attention with a mask."""
+    rng = np.random.default_rng(13)
+    X = cg.input("X", rng.normal(size=(3, 4)))
+    Q, K, V = (
+        cg.matmul(X, w, name=w.name[2:].upper())
+        for w in _given(rng, "W_q", "W_k", "W_v", size=(4, 4))
+    )
+    M = cg.constant(np.triu(np.full((3, 3), -1e9), 1), name="M")
+    A = cg.softmax(cg.add(Q @ K.T / 2.0, M, name="S"), axis=1, name="A")
+    return cg.mean(cg.square(cg.matmul(A, V, name="O")), name="loss")
+
+
 ZOO = {
     "neuron": neuron, "fused": lambda: neuron("fused"), "batch": batch, "fused_batch": lambda: batch("fused"), "xor": xor,
     "tanh_net": tanh_net, "chain": chain, "pattern": lambda: chain(200, cg.sin, lambda y: cg.exp(y * 0.5)), "recurrent": recurrent,
     "unrolled": lambda: recurrent(scoped=False), "scalar_recurrent": lambda: recurrent(scalar=True), "attention": attention,
     "forty": forty, "dense": dense, "gated": gated, "mixture": mixture, "polynomial": polynomial, "residual": residual,
     "fan_out": fan_out, "diamond": diamond, "circuit": circuit, "long_names": long_names, "kinks": kinks, "sick": sick,
-    "overview": lambda: mlp(10), "levels": lambda: mlp(10, scoped=False),
+    "lstm": lstm, "autoencoder": autoencoder, "kalman": kalman, "layer_norm": layer_norm, "ridge": ridge, "density": density,
+    "newton": newton, "pendulum": pendulum, "much_used": much_used, "huber": huber, "tied": tied, "penalty": penalty,
+    "masked": masked, "overview": lambda: mlp(10), "levels": lambda: mlp(10, scoped=False),
 }  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Literal
 
-from cgraph.draw.model import groups, text
+from cgraph.draw.model import expression, groups, text
 from cgraph.draw.model.diagram import Arrow, Box, Picture
 from cgraph.draw.model.facts import Array, Facts
 from cgraph.draw.model.flow import gradient
@@ -54,6 +54,8 @@ class Builder(Facts):
             formula += ", repeated"
         if formula and node.op.name == "cast":
             formula += f" as {node.dtype}"
+        if formula and not expression.strength(formula) and " if " not in formula:
+            formula = f"({formula})"  # a comparison
         if formula:
             formula = f"{names[node]} = {formula}"
         value = self.value(node)
@@ -157,7 +159,8 @@ class Builder(Facts):
             label = (name + (" (share)" if several else ""),)
             if not self.options.values:  # the chain rule itself, in symbols
                 down = f"∂{names[card.root]}/∂{names[operand]}"
-                label = (name, f"∂{self.objective}/∂{names[card.root]} {text.TIMES} {down}")
+                product = f"∂{self.objective}/∂{names[card.root]} {text.TIMES} {down}"
+                label = (product,) if several else (name, product)
             elif share.size == 1 and operand.shape == ():
                 label = (self.number(share) if several else f"{name} = {self.number(share)}",)
                 if product := self.product(card, operand, place):

@@ -168,7 +168,10 @@ def value(node: Node, operands: Sequence[str]) -> str:
         case "divide":
             text = f"{wrap(operands[0], 6)} {'⊘' if all(big) else '/'} {wrap(operands[1], 7)}"
         case "matmul":
-            text = "·".join(wrap(o, 7 if any(c in o for c in "⊙⊘/") else 6) for o in operands)
+            least = [
+                8 if " reshaped" in o else 7 if any(c in o for c in "⊙⊘/") else 6 for o in operands
+            ]
+            text = "·".join(map(wrap, operands, least))
         case "negative":
             text = MINUS + wrap(operands[0], 6)
         case "broadcast_to" | "sum_to" | "cast":

@@ -177,6 +177,8 @@ class Flow:
             elif kind == "times":
                 if not factor:
                     return ""
+                if words and factor == "1":
+                    continue
                 words = (
                     f"{expression.wrap(words, 7 if '·' in words else 6)} ⊙ {expression.wrap(factor, 6)}"
                     if words

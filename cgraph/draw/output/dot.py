@@ -112,17 +112,20 @@ class _Writer:
         return found
 
     def _steep(self) -> set[str]:
-        """Cards with a leaf for each of three rows or more: these leaves stand higher than the rows, and their lines need room."""
+        """Cards with a leaf for each of three rows or more, or with leaves below their chain: these leaves stand higher or lower than
+        the rows, and their lines need room."""
         if not self.sideways or self.picture.circles:
             return set()
         ported = Counter(
             arrow.head
-            for arrow in self.picture.arrows
-            if arrow.head_port[:1] == "i"
+            for i, arrow in enumerate(self.picture.arrows)
+            if i not in self.lanes
+            and arrow.head_port[:1] == "i"
             and self.boxes[arrow.tail].kind == "parameter"
             and not arrow.sideways
         )
-        return {head for head, many in ported.items() if many > 2}
+        chained = {a.head for a in self.picture.arrows if "spine" in a.css and a.kind == "value"}
+        return {head for head, many in ported.items() if many > 2 or head in chained}
 
     def _twins(self) -> tuple[set[str], float]:
         """Boxes of a chain that have no rows, where its two lines meet them on both sides, and how far apart these run."""
@@ -348,7 +351,7 @@ class _Writer:
             attributes.append("dir=back")
         if arrow.head in self.crowds and self.from_leaf(arrow):
             attributes.append(f"minlen={3 if self.sideways else 2}")
-        elif index in self.stairs or arrow.head in self.steep:
+        elif index in self.stairs or (arrow.head in self.steep and index not in self.lanes):
             attributes.append("minlen=2")
         told = (
             not self.sideways
@@ -415,9 +418,9 @@ class _Writer:
                 return ""
             lane = "s" if "seed" in arrow.css else arrow.kind[0]
             return (
-                f":b{lane}:s"
+                f":b{lane}"
                 if end == "tail"
-                else f":t{lane}:n"
+                else f":t{lane}"
                 if self.boxes[arrow.head].kind in _CHAINED
                 else ""
             )
