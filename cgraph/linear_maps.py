@@ -154,6 +154,13 @@ class Select(LinearMap):
         return self.mask
 
 
+def product(a: Operand, b: Operand) -> Operand:
+    """`a @ b`; of two arrays that are matrices by `dot`, the same product at half the overhead."""
+    if a.__class__ is b.__class__ is np.ndarray and a.ndim == b.ndim == 2:
+        return a.dot(b)
+    return a @ b
+
+
 def _transposed(matrix: Operand) -> Operand:
     return matrix.T if matrix.ndim == 2 else matrix.swapaxes(-1, -2)
 
@@ -167,10 +174,10 @@ class MatMulLeft(LinearMap):
         self.right = right
 
     def vjp(self, upstream: Operand) -> Operand:
-        return upstream @ _transposed(self.right)
+        return product(upstream, _transposed(self.right))
 
     def jvp(self, tangent: Operand) -> Operand:
-        return tangent @ self.right
+        return product(tangent, self.right)
 
     @property
     def array(self) -> Operand:
@@ -186,10 +193,10 @@ class MatMulRight(LinearMap):
         self.left = left
 
     def vjp(self, upstream: Operand) -> Operand:
-        return _transposed(self.left) @ upstream
+        return product(_transposed(self.left), upstream)
 
     def jvp(self, tangent: Operand) -> Operand:
-        return self.left @ tangent
+        return product(self.left, tangent)
 
     @property
     def array(self) -> Operand:

@@ -16,8 +16,6 @@ from operator import attrgetter
 from types import FrameType, MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import numpy as np
-
 from cgraph import shapes
 from cgraph.errors import (
     CgraphError,
@@ -230,14 +228,9 @@ class Node(Operators):
         self._latest = self._grad = None
 
     def adopt(self, value: Any) -> None:
-        """Assign a value without copying it: an array that nobody else writes to, as an optimizer has just computed it."""
-        if (
-            value.__class__ is np.ndarray
-            and value.dtype is self._dtype
-            and value.shape == self._shape != ()
-            and self.op is PARAMETER
-        ):
-            value.setflags(write=False)
+        """Assign an array of the parameter's shape and dtype without copying it, as an optimizer has just computed it."""
+        if self.op is PARAMETER:
+            value.setflags(False)  # write
             self._value = value
             self._latest = self._grad = None
         else:
@@ -280,8 +273,6 @@ class Node(Operators):
         >>> float(run.grad(w)), float(w.grad)
         (6.0, 6.0)
         """
-        if upstream is None:
-            require_scalar(self)
         run: Run = PUBLIC["_backward"](self, feeds, upstream, keep)
         return run
 

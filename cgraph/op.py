@@ -476,6 +476,62 @@ def register(op: Op) -> Op:
     return op
 
 
+class Joint(NamedTuple):
+    """Two ops on the same operands, computed in one go.
+
+    Attributes:
+        first, second: the ops; the parameters of the second are among those of the first.
+        kernel: ``(*operands, **params of the first) -> (value of the first, value of the second)``, to the last bit what their
+            forwards give.
+        forwards: theirs, when this was written.
+    """
+
+    first: Op
+    second: Op
+    kernel: Callable[..., tuple[Any, Any]]
+    forwards: tuple[Callable[..., Any], Callable[..., Any]]
+
+    @property
+    def valid(self) -> bool:
+        """Whether the ops still compute what they did: a row can be changed."""
+        return (self.first.forward, self.second.forward) == self.forwards
+
+
+# By each of the two.
+JOINTS: dict[Op, list[Joint]] = {}
+
+
+def together(first: Op, second: Op, kernel: Callable[..., tuple[Any, Any]]) -> None:
+    """Say how to compute two ops on the same operands in one go, where they share work.
+
+    Most often these are an op and the op that its partial calls. A graph that is kept and differentiated then does the shared work
+    once (cgraph/plan.py); everywhere else the two are computed by themselves.
+
+    Args:
+        first: an op.
+        second: another one, of the same operands and of parameters that the first has too.
+        kernel: ``(*operands, **params of the first) -> (value, other value)``; each to the last bit what the op's own forward gives.
+
+    >>> import numpy as np
+    >>> import cgraph as cg
+    >>> slope = cg.elementwise("bump_slope", lambda x: -2.0 * x * np.exp(-x * x),
+    ...                        lambda out, x: out * (1.0 / x - 2.0 * x), module="example")
+    >>> bump = cg.elementwise("bump", lambda x: np.exp(-x * x), lambda out, x: slope(x), module="example")
+    >>> def both(x):
+    ...     e = np.exp(-x * x)
+    ...     return e, -2.0 * x * e
+    >>> together(bump, slope, both)
+    >>> x = cg.parameter("x", [0.5, 1.0])
+    >>> loss = cg.sum(bump(x))
+    >>> loss.backward().grad(x).tolist() == loss.backward().grad(x).tolist()  # the second time in one go
+    True
+    """
+    joint = Joint(first, second, kernel, (first.forward, second.forward))
+    for op in (first, second):
+        JOINTS.setdefault(op, []).append(joint)
+    Op.changes += 1
+
+
 def _not_computed(*operands: Any) -> Any:
     raise AssertionError("a leaf is not computed")
 

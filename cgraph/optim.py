@@ -58,7 +58,7 @@ class Optimizer:
         array([0.5, 2.5])
         """
         parameters, slopes = list(parameters), list(gradients)
-        values = [getattr(parameter, "_value", None) for parameter in parameters]
+        values: list[Any] = [getattr(parameter, "_value", None) for parameter in parameters]
         for w, g in zip(values, slopes):  # noqa: B905  (what is left over is refused below)
             if w.__class__ is not _ARRAY or g.__class__ is not _ARRAY or w.shape != g.shape:
                 values, slopes = _as_arrays(parameters, slopes)
@@ -72,12 +72,12 @@ class Optimizer:
             raise ValueError(f"{len(slots)} parameters in the last step, {n} now")
         self.t = t = self.t + 1
         ours = type(self) in _OURS
-        for i in range(n):
+        for i, parameter in enumerate(parameters):
             new, slots[i] = self.update(values[i], slopes[i], slots[i], t)
-            if ours:
-                parameters[i].adopt(new)  # nobody else has it
+            if ours and new.__class__ is _ARRAY and new.dtype is values[i].dtype:
+                parameter.adopt(new)  # nobody else has it
             else:
-                parameters[i].value = new
+                parameter.value = new
 
     def reset(self) -> None:
         """Forget all steps."""

@@ -2,9 +2,10 @@
 
 The first evaluation of a graph walks it, node by node (cgraph/run.py). Graphs are immutable, so the order of that walk is kept, with the
 graph, and from the second evaluation on the walk itself is gone: what it did is written out as Python source, one statement a node,
-``v[5] = multiply(v[3], v[4])``, and compiled. The backward pass is written the same way. Its statements come from `backpropagate`
-itself, carried out on nodes, so there is no second set of derivative rules, and every statement calls what the loop would have
-called, on the same operands, in the same order: the numbers are the same to the last bit.
+``v5 = v3 * v4``, and compiled. The backward pass is written the same way. Its statements come from `backpropagate` itself, carried
+out on nodes, so there is no second set of derivative rules, and every statement computes what the loop would have computed, on the same
+operands, in the same order: the numbers are the same to the last bit. Where a backward pass is known to follow, both are one source, and
+what an op and its local gradient share is computed once.
 
 The source is for speed and knows nothing of errors: whatever goes wrong in it is done again by the loop, which says what it was. Where
 there is no source (graphs of Python numbers, graphs too large, rules that look at numbers), the loop remains.
@@ -12,7 +13,11 @@ there is no source (graphs of Python numbers, graphs too large, rules that look 
 
 from __future__ import annotations
 
+import keyword
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +28,8 @@ from cgraph.floats import FloatGraph
 from cgraph.graph import order
 from cgraph.leaves import leaf_node
 from cgraph.node import Node
-from cgraph.op import CONSTANT, INPUT, PARAMETER, Op
+from cgraph.op import CONSTANT, INPUT, JOINTS, PARAMETER, Op
+from cgraph.ops import OPS
 
 MOST_STATEMENTS = 20_000  # larger graphs stay with the loop
 CHUNK = 500  # statements a function: CPython compiles many short functions faster than a long one
@@ -33,6 +39,7 @@ MOST_ROOT_SETS = 8  # that are remembered for one node as the last of several ro
 SMALL_NODES, SMALL_ENTRIES = 1000, 10_000
 
 Function = Callable[..., Any]
+Expression = Callable[..., str | None]
 FLOAT64 = np.dtype(np.float64)
 
 
@@ -48,27 +55,24 @@ class Plan:
         floats: the rows of a graph of numbers, which needs no source.
     """
 
-    forward: Forward | Literal[False] | None = None  # False: there is none
-    frugal: Forward | Literal[False] | None = None
-    backward: Backward | Literal[False] | None = None
-    frugal_backward: Backward | Literal[False] | None = None
+    # What was written so far, by what it is; False: there is none.
+    _sources: dict[tuple[type, bool], Any]
+    one: Any = None  # the seed of a backward pass from a scalar
     uses = 0
     changes = -1
     small: bool | None = None
-    _position: dict[Node, int] | None = None
     _active: list[int] | None = None
 
     def __init__(self, nodes: list[Node], floats: FloatGraph | None) -> None:
         self.nodes = nodes
         self.floats = floats
         self.signatures: set[tuple[tuple[int, ...], ...]] = set()
+        self._sources = {}
 
-    @property
+    @cached_property
     def position(self) -> dict[Node, int]:
         """Where each node stands in the order; its last node is not in it."""
-        if self._position is None:
-            self._position = {node: i for i, node in enumerate(self.nodes)}
-        return self._position
+        return {node: i for i, node in enumerate(self.nodes)}
 
     def active(self, last: Node) -> list[int]:
         """The positions of the nodes that a gradient passes."""
@@ -97,55 +101,45 @@ class Plan:
         """Count an evaluation; whether it may go through source."""
         if self.changes != Op.changes:
             # A row was changed (a planted fault, a patched forward), or this is the first time: what was written is stale.
-            self.forward = self.frugal = self.backward = self.frugal_backward = None
+            self._sources = {}
             self.changes = Op.changes
         self.uses += 1
         return self.uses > 1
 
-    def forward_source(self, last: Node, frugal: bool = False) -> Forward | Literal[False]:
-        """The evaluation as source; False where there is none. `frugal`: values that nothing needs any more are dropped."""
-        name = "frugal" if frugal else "forward"
-        found: Forward | Literal[False] | None = getattr(self, name)
-        if found is None:
-            nodes = [*self.nodes, last]
-            try:
-                kept = None
-                if frugal:
-                    backward = self.backward_source(last, frugal=True)
-                    kept = {len(self.nodes), *backward.needed} if backward else None
-                found = (
-                    Forward(nodes, self.signatures, kept)
-                    if len(nodes) <= MOST_STATEMENTS
-                    and last.parents
-                    and not (frugal and kept is None)
-                    else False
-                )
-            except Exception:
-                found = False
-            setattr(self, name, found)
+    def forward_source(self, last: Node) -> Forward | Literal[False]:
+        """The evaluation as source; False where there is none."""
+        found: Forward | Literal[False] = self._source(Forward, last, False)
         return found
 
-    def backward_source(self, last: Node, frugal: bool = False) -> Backward | Literal[False]:
+    def backward_source(self, last: Node, frugal: bool) -> Backward | Literal[False]:
         """The backward pass as source; False where there is none. `frugal`: only the gradients of leaves are kept."""
-        name = "frugal_backward" if frugal else "backward"
-        found: Backward | Literal[False] | None = getattr(self, name)
+        found: Backward | Literal[False] = self._source(Backward, last, frugal)
+        return found
+
+    def both_source(self, last: Node, frugal: bool) -> Both | Literal[False]:
+        """Both as one source; False where there is none. `frugal`: values and gradients that nothing needs any more are dropped."""
+        found: Both | Literal[False] = self._source(Both, last, frugal)
+        return found
+
+    def _source(self, kind: Any, last: Node, frugal: bool) -> Any:
+        found = self._sources.get((kind, frugal))
         if found is None:
-            nodes = [*self.nodes, last]
-            try:
-                found = Backward(nodes, frugal) if len(nodes) <= MOST_STATEMENTS else False
-            except Exception:
+            found = False
+            if len(self.nodes) < MOST_STATEMENTS and last.parents:
                 # A rule that looks at numbers cannot be carried out on nodes.
-                found = False
-            setattr(self, name, found)
+                with suppress(Exception):
+                    found = kind([*self.nodes, last], self.signatures, frugal)
+            self._sources[kind, frugal] = found
         return found
 
 
 def plan_of(roots: tuple[Node, ...]) -> tuple[Plan, Node]:
     """The plan of a set of roots, and the root that keeps it: the last of the order."""
     if len(roots) == 1:
-        plan = getattr(roots[0], "_plan", None)
+        root = roots[0]
+        plan = getattr(root, "_plan", None)
         if plan.__class__ is Plan:
-            return plan, roots[0]
+            return plan, root
     # The other roots live as long as the plans of the last one, so their identities name them.
     key = tuple(map(id, roots))
     for root in reversed(roots):
@@ -156,8 +150,9 @@ def plan_of(roots: tuple[Node, ...]) -> tuple[Plan, Node]:
     nodes = order(*roots) if floats is None else floats.nodes
     last = nodes.pop()
     plan = Plan(nodes, floats)
-    if floats is not None:
-        plan._position = floats.let_go(last)
+    places = None if floats is None else floats.let_go(last)
+    if places is not None:
+        plan.position = places
     kept = getattr(last, "_plan", None)
     if kept is None and len(key) == 1:
         last._plan = plan
@@ -172,100 +167,48 @@ def plan_of(roots: tuple[Node, ...]) -> tuple[Plan, Node]:
 
 # --- writing ------------------------------------------------------------------------------------------------------------------
 
-
-def _filled(shape: tuple[int, ...], dtype: Any) -> Function:
-    """`broadcast_to` of small arrays to a shape that is known."""
-
-    def broadcast_to(x: Any) -> Any:
-        result = np.empty(shape, dtype)
-        result[...] = x
-        return result
-
-    return broadcast_to
+_reduce: Function = np.add.reduce
+# What a source calls its own variables, so that no op of that name is taken for one.
+_OURS = re.compile(r"[vg]\d*|part\d+")
 
 
-def _reshaped(shape: tuple[int, ...]) -> Function:
-    return lambda x: x.reshape(shape)
+class _Statement:
+    """One line of a source: what it computes, where that is put, and what it is computed from."""
 
+    __slots__ = ("expression", "places", "reads", "then")
 
-def _mean(axes: tuple[int, ...], keepdims: bool, n: float) -> Function:
-    reduce: Function = np.add.reduce
-    return lambda x: reduce(x, axes, None, None, keepdims) / n
+    def __init__(self, place: str, expression: str, reads: list[str], then: str = "") -> None:
+        self.places = [place]
+        self.expression = expression
+        self.reads = reads
+        self.then = then  # what is done to it before anybody reads it
 
-
-def _sum(axes: tuple[int, ...], keepdims: bool) -> Function:
-    reduce: Function = np.add.reduce
-    return lambda x: reduce(x, axes, None, None, keepdims)
-
-
-def _sum_to(axes: tuple[int, ...], target: tuple[int, ...], keeps: bool) -> Function:
-    reduce: Function = np.add.reduce
-    if keeps:
-        return lambda x: reduce(x, axes, None, None, True)
-    return lambda x: reduce(x, axes, None, None, True).reshape(target)
-
-
-def _scattered(shape: tuple[int, ...], index: Any) -> Function:
-    """`scatter` by slices and whole numbers: each entry is named once."""
-
-    def scatter(x: Any) -> Any:
-        result = np.zeros(shape, x.dtype)
-        result[index] = x
-        return result
-
-    return scatter
-
-
-def _is_basic(index: tuple[Any, ...]) -> bool:
-    return all(i is None or i is Ellipsis or i.__class__ in (int, slice) for i in index)
-
-
-def _known(node: Node) -> Function | None:
-    """What the forward of some rows comes to where all sizes are known: the same calls, without finding out about shapes each time."""
-    x = node.parents[0]
-    if not shapes.is_static(node.shape) or not shapes.is_static(x.shape):
-        return None
-    name, params = node.op.name, node.params
-    if name == "broadcast_to" and len(node.shape) <= 2 and x.shape != node.shape and not x.weak:
-        return _filled(node.shape, x.dtype)  # type: ignore[arg-type]
-    if name == "reshape" and x.ndim:
-        return _reshaped(node.shape)  # type: ignore[arg-type]
-    if name == "sum" and x.ndim:
-        return _sum(params["axes"], params["keepdims"])
-    if name == "mean" and x.dtype.kind == "f" and x.ndim and x.size:
-        count = shapes.size(tuple(x.shape[i] for i in params["axes"]))
-        return _mean(params["axes"], params["keepdims"], float(count or 0)) if count else None
-    if name == "scatter" and len(node.parents) == 1 and _is_basic(params["index"]):
-        return _scattered(node.shape, params["index"])  # type: ignore[arg-type]
-    if name == "sum_to" and x.shape != node.shape:
-        lead = x.ndim - node.ndim
-        axes = (
-            *range(lead),
-            *(i + lead for i, n in enumerate(node.shape) if n == 1 and x.shape[i + lead] != 1),
-        )
-        return _sum_to(axes, node.shape, lead == 0)  # type: ignore[arg-type]
-    return None
+    @property
+    def line(self) -> str:
+        return f"{', '.join(self.places)} = {self.expression}{self.then}"
 
 
 class _Writer:
     """Statements, one a node, and the constants that they name.
 
     Attributes:
+        local: whether what is computed stands in local variables, ``v5``, which are quicker than entries of a list, ``v[5]``, and end
+            with the function that has them. So there can be but one function.
         text: how each node is written.
-        lines: the statements so far.
-        uses: for each statement, the texts of its operands.
+        statements: those so far.
+        calls: which of them called an op, by the op and the operands, with the parameters.
     """
 
-    def __init__(self, target: str) -> None:
-        self.target = target
-        self.space: dict[str, Any] = {}
+    def __init__(self, local: bool) -> None:
+        self.local = local
+        self.space: dict[str, Any] = {
+            "float64": np.float64, "got": _got, "zeros": np.zeros, "shape": np.shape, "empty": np.empty, "reduce": _reduce,
+        }  # fmt: skip
         self.names: dict[tuple[str, int], str] = {}
         self.text: dict[Node, str] = {}
-        self.lines: list[str] = []
-        self.reads: list[list[str]] = []
-        self.writes: list[str] = []
-        self.same: dict[Any, str] = {}
-        self.size = 0
+        self.statements: list[_Statement] = []
+        self.calls: dict[tuple[Op, tuple[str, ...]], tuple[_Statement, Mapping[str, Any]]] = {}
+        self.known: dict[Any, str] = {}
 
     def name(self, prefix: str, value: Any) -> str:
         """A name for a constant or a function."""
@@ -277,34 +220,89 @@ class _Writer:
             self.space[self.names[key]] = value
         return self.names[key]
 
-    def call(self, node: Node) -> str:
-        """The value of a node from those of its parents, as an expression."""
-        operands = [self.text[p] for p in node.parents]
-        op, params = node.op, node.params
-        if op.name == "transpose" and params.get("axes") == (1, 0):
-            return f"{operands[0]}.T"
-        if op.name == "getitem" and node.parents[0].ndim:
-            return f"{operands[0]}[{self.name('c', params['index'])}]"
-        known = _known(node)
-        if known is not None:
-            # Of the operands, the first; the others lend their shape.
-            return f"{self.name(f'{op.name}_{self.size}', known)}({operands[0]})"
-        named = [f"{key}={self.name('c', value)}" for key, value in params.items()]
-        function = self.name(op.name if op.name.isidentifier() else "op", op.forward)
-        return f"{function}({', '.join(operands + named)})"
+    def place(self, target: str, i: int) -> str:
+        return f"{target}{i}" if self.local else f"{target}[{i}]"
 
-    def put(self, node: Node, expression: str) -> None:
-        """A statement that computes a node."""
-        place = f"{self.target}[{self.size}]"
-        self.size += 1
+    def put(self, node: Node, place: str) -> None:
+        """A statement that computes a node: the same call as the loop's, without finding out about shapes each time."""
+        operands = [self.text[p] for p in node.parents]
         self.text[node] = place
-        self.lines.append(f"{place} = {expression}")
-        self.writes.append(place)
-        self.reads.append([self.text[p] for p in node.parents])
+        if self._joined(node, tuple(operands), place):
+            return
+        short = EXPRESSIONS.get(id(node.op.forward))
+        expression, then = short(node, *operands) if short else None, ""
+        if expression is None and node.op.name in ("broadcast_to", "scatter", "getitem"):
+            expression, then = self._moved(node, operands[0], place)
+        if expression is None:
+            function = _quick(node.op.forward, node)
+            expression = self.call(node.op.name, function, operands, node.params)
+        self.statements.append(statement := _Statement(place, expression, operands, then))
+        self.calls[node.op, tuple(operands)] = statement, node.params
+
+    def _moved(self, node: Node, x: str, place: str) -> tuple[str | None, str]:
+        """Entries put into an array: all of it, or places that are each named once; and what is done to it then."""
+        given, op = node.parents[0], node.op
+        if op is OPS["getitem"] and given.ndim:
+            return f"{x}[{self.name('c', node.params['index'])}]", ""
+        if not shapes.is_static(node.shape) or not shapes.is_static(given.shape):
+            return None, ""
+        new = f"{self.name('c', node.shape)}, {self.name('c', given.dtype)}"
+        if (
+            op is OPS["broadcast_to"]
+            and node.ndim <= 2
+            and given.shape != node.shape
+            and not given.weak
+        ):
+            return f"empty({new})", f"; {place}[...] = {x}"
+        if op is OPS["scatter"] and len(node.parents) == 1 and _is_basic(node.params["index"]):
+            return f"zeros({new})", f"; {place}[{self.name('c', node.params['index'])}] = {x}"
+        return None, ""
+
+    def call(
+        self, name: str, function: Function, operands: Sequence[str], params: Mapping[str, Any]
+    ) -> str:
+        if not name.isidentifier() or keyword.iskeyword(name) or _OURS.fullmatch(name):
+            name = "op"
+        named = [f"{key}={self.name('c', value)}" for key, value in params.items()]
+        return f"{self.name(name, function)}({', '.join([*operands, *named])})"
+
+    def _joined(self, node: Node, operands: tuple[str, ...], place: str) -> bool:
+        """Whether the node is computed with another one of the same operands that is there already, in one go."""
+        for joint in JOINTS.get(node.op, ()):
+            ours = joint.first is node.op
+            found = self.calls.get((joint.second if ours else joint.first, operands))
+            if found is None or len(found[0].places) > 1 or not joint.valid:
+                continue
+            statement, params = found
+            whole, part = (node.params, params) if ours else (params, node.params)
+            if any(key not in whole or not _same(whole[key], part[key]) for key in part):
+                continue
+            name = f"{joint.first.name}_and_{joint.second.name}"
+            statement.expression = self.call(name, _quick(joint.kernel, node), operands, whole)
+            statement.places = [place, *statement.places] if ours else [*statement.places, place]
+            return True
+        return False
+
+    def lines(
+        self, statements: Sequence[_Statement], kept: Iterable[str] | None = None
+    ) -> list[str]:
+        """The statements as lines; unless everything is kept, what nobody reads any more is dropped after its last use."""
+        if kept is None:
+            return [statement.line for statement in statements]
+        seen = {*kept, *(place for place in self.space)}
+        result: list[str] = []
+        for statement in reversed(statements):
+            for place in dict.fromkeys((*statement.reads, *statement.places)):
+                if place not in seen:
+                    seen.add(place)
+                    result.append(f"{place} = None")
+            result.append(statement.line)
+        return result[::-1]
 
     def functions(self, head: str, lines: Sequence[str], closing: str = "") -> list[Function]:
         """The lines as functions of that head, at most CHUNK of them each; the closing line goes into the last."""
-        bodies = [list(lines[i : i + CHUNK]) for i in range(0, len(lines), CHUNK)] or [[]]
+        most = len(lines) + 1 if self.local else CHUNK
+        bodies = [list(lines[i : i + most]) for i in range(0, len(lines), most)] or [[]]
         if closing:
             bodies[-1].append(closing)
         source = "\n".join(
@@ -313,6 +311,82 @@ class _Writer:
         )
         exec(compile(source, "<cgraph plan>", "exec"), self.space)
         return [self.space.pop(f"part{k}") for k in range(len(bodies))]
+
+
+def _quick(function: Function, node: Node) -> Function:
+    """The kernel itself, where its operands are known to be what it takes: arrays in double precision."""
+    if all([p.dtype == FLOAT64 and p.ndim for p in node.parents]):
+        return getattr(function, "of_doubles", function)
+    return function
+
+
+def _is_basic(index: tuple[Any, ...]) -> bool:
+    return all(i is None or i is Ellipsis or i.__class__ in (int, slice) for i in index)
+
+
+def _infix(sign: str) -> Expression:
+    def written(node: Node, a: str, b: str) -> str | None:
+        return None if node.parents[0].weak and node.parents[1].weak else f"{a} {sign} {b}"
+
+    return written
+
+
+def _transposed(node: Node, x: str) -> str | None:
+    return f"{x}.T" if node.params["axes"] == (1, 0) else None
+
+
+def _product(node: Node, a: str, b: str) -> str | None:
+    return f"{a}.dot({b})" if node.parents[0].ndim == node.parents[1].ndim == 2 else None
+
+
+def _sized(expression: Expression) -> Expression:
+    """An expression for sizes that are known, of an array with axes; of its operands the first, the others lend their shape."""
+
+    def written(node: Node, x: str, *like: str) -> str | None:
+        given = node.parents[0]
+        known = shapes.is_static(node.shape) and shapes.is_static(given.shape) and given.ndim
+        return expression(node, x) if known else None
+
+    return written
+
+
+def _reshaped(node: Node, x: str) -> str:
+    return f"{x}.reshape({node.shape})"
+
+
+def _total(node: Node, x: str) -> str:
+    axes, keepdims = node.params["axes"], node.params["keepdims"]
+    if len(axes) == node.parents[0].ndim and not keepdims:
+        return f"reduce({x}, None)"
+    return f"reduce({x}, {axes}, None, None, {keepdims})"
+
+
+def _mean(node: Node, x: str) -> str | None:
+    given = node.parents[0]
+    count = shapes.size(tuple(given.shape[i] for i in node.params["axes"]))
+    wide = given.dtype.kind == "f" and given.dtype.itemsize > 2
+    return f"{_total(node, x)} / {float(count)}" if wide and count else None
+
+
+def _sum_to(node: Node, x: str) -> str | None:
+    given = node.parents[0]
+    lead = given.ndim - node.ndim
+    inner = [i for i, n in enumerate(node.shape) if n == 1 and given.shape[i + lead] != 1]
+    axes = (*range(lead), *(i + lead for i in inner))
+    if not axes:
+        return None
+    total = f"reduce({x}, {axes}, None, None, True)"
+    return f"{total}.reshape({node.shape})" if lead else total
+
+
+# What the forward of some rows comes to.
+_WRITTEN: dict[str, Expression] = {
+    "add": _infix("+"), "subtract": _infix("-"), "multiply": _infix("*"), "divide": _infix("/"),
+    "transpose": _transposed, "matmul": _product, "reshape": _sized(_reshaped), "sum": _sized(_total),
+    "mean": _sized(_mean), "sum_to": _sized(_sum_to),
+}  # fmt: skip
+# By that forward: a row can be changed.
+EXPRESSIONS = {id(OPS[name].forward): expression for name, expression in _WRITTEN.items()}
 
 
 def _constant(node: Node) -> Any:
@@ -332,28 +406,16 @@ def _of_constants(node: Node, known: Mapping[Node, Any]) -> Any:
         return None
 
 
-def _dropped(
-    lines: list[str], reads: list[list[str]], writes: list[str], kept: Iterable[str]
-) -> list[str]:
-    """The lines with what nobody reads any more dropped after its last use, but for what is to be kept."""
-    seen = set(kept)
-    result: list[str] = []
-    for line, read, written in zip(reversed(lines), reversed(reads), reversed(writes), strict=True):
-        for place in dict.fromkeys((*read, written)):
-            if place not in seen and place.endswith("]"):
-                seen.add(place)
-                result.append(f"{place} = None")
-        result.append(line)
-    return result[::-1]
+def _got(value: Any) -> Any:
+    if value is None:
+        raise LookupError  # the loop will say which
+    return value
 
 
-class Forward:
-    """The values of all nodes of a graph, as source."""
+class _Values:
+    """The statements that compute the values of all nodes, and what they start from: leaves as they are, constants."""
 
-    def __init__(
-        self, nodes: list[Node], signatures: set[Any], kept: set[int] | None = None
-    ) -> None:
-        writer = _Writer("v")
+    def __init__(self, writer: _Writer, nodes: Sequence[Node], signatures: set[Any]) -> None:
         self.leaves: list[tuple[int, Node, bool]] = []
         self.blank: list[Any] = [None] * len(nodes)
         fetched = []
@@ -371,30 +433,21 @@ class Forward:
                 self.leaves.append((i, node, number))
                 value = f"{writer.name(f'leaf_{i}', node)}._value"
                 if node.op is INPUT:
-                    fetched.append(f"v[{i}] = got({value})")
-                else:
-                    fetched.append(f"v[{i}] = {f'float64({value})' if number else value}")
-                if node.op is INPUT and number:
-                    fetched[-1] = f"v[{i}] = float64(got({value}))"
+                    value = f"got({value})"
+                fetched.append(f"v[{i}] = {f'float64({value})' if number else value}")
                 writer.text[node] = f"v[{i}]"
             elif (value := _of_constants(node, known)) is not None:
                 self.blank[i] = known[node] = value
                 writer.text[node] = f"v[{i}]"
             else:
-                writer.size = i
-                writer.put(node, writer.call(node))
-        writer.space |= {"float64": np.float64, "got": _got}
+                writer.put(node, writer.place("v", i))
         # The sizes that were fed decide all others, and whether they agree: what has been looked at once is not looked at again.
         self.open = [i for i, node, _ in self.leaves if None in node.shape]
         self.signatures = signatures
-        lines = writer.lines
-        if kept is not None:
-            lines = _dropped(lines, writer.reads, writer.writes, [f"v[{i}]" for i in kept])
         self.fetch = writer.functions("v", fetched)
-        self.parts = writer.functions("v", lines)
 
-    def values(self, fed: Mapping[Node, Any]) -> list[Any] | None:
-        """The value of every node; None where the loop has to have a look at it first."""
+    def start(self, fed: Mapping[Node, Any]) -> list[Any] | None:
+        """The values of leaves and constants; None where the loop has to have a look at their sizes first."""
         v = self.blank.copy()
         if fed:
             for i, node, number in self.leaves:
@@ -405,8 +458,6 @@ class Forward:
                 part(v)
         if self.open and tuple([v[i].shape for i in self.open]) not in self.signatures:
             return None
-        for part in self.parts:
-            part(v)
         return v
 
     def looked_at(self, values: Mapping[Node, Any]) -> None:
@@ -418,20 +469,45 @@ class Forward:
             self.signatures.add(tuple([np.shape(values[node]) for node in leaves]))
 
 
-def _got(value: Any) -> Any:
-    if value is None:
-        raise LookupError  # the loop will say which
-    return value
+class Forward:
+    """The values of all nodes of a graph, as source."""
+
+    def __init__(self, nodes: list[Node], signatures: set[Any], frugal: bool = False) -> None:
+        writer = _Writer(local=len(nodes) <= CHUNK)
+        self.ahead = _Values(writer, nodes, signatures)
+        everything = ", ".join(_in_order(nodes, writer))
+        self.parts = writer.functions(
+            "v",
+            writer.lines(writer.statements),
+            f"return [{everything}]" if writer.local else "return v",
+        )
+
+    def values(self, fed: Mapping[Node, Any]) -> list[Any] | None:
+        """The value of every node; None where the loop has to have a look at it first."""
+        v = self.ahead.start(fed)
+        if v is not None:
+            for part in self.parts:
+                found = part(v)
+            return found  # type: ignore[no-any-return]
+        return None
 
 
-class Backward:
-    """The gradients of all active nodes of a graph from the values and a seed, as source.
+def _in_order(nodes: Sequence[Node], writer: _Writer) -> list[str]:
+    """The values of all nodes: constants and leaves stand in the list already."""
+    text = writer.text
+    return [f"v[{i}]" if node.op is CONSTANT else text[node] for i, node in enumerate(nodes)]
+
+
+class _Gradients:
+    """The statements that compute the gradients of all active nodes from the values and a seed.
 
     Attributes:
-        needed: the positions of the values that it reads.
+        masks: the positions of the nodes with a mask.
+        closing: what the last function returns: the gradient of each node, and the masks.
+        kept: what is to be there by then.
     """
 
-    def __init__(self, nodes: list[Node], frugal: bool = False) -> None:
+    def __init__(self, writer: _Writer, nodes: list[Node], frugal: bool) -> None:
         root = nodes[-1]
         active = [node for node in nodes if node.active]
         dtype = root.dtype if root.dtype.kind == "f" else FLOAT64
@@ -439,10 +515,7 @@ class Backward:
         cotangents: dict[Node, Any] = {root: seed}
         masks: dict[Node, Any] = {}
         backpropagate(active, cotangents, SymbolicValues(), set(active), masks)
-        writer = _Writer("g")
         position = {node: i for i, node in enumerate(nodes)}
-        for node, i in position.items():
-            writer.text[node] = f"v[{i}]"
         wanted = [
             node
             for node in active
@@ -451,38 +524,43 @@ class Backward:
         ends = [cotangents[node] for node in wanted]
         if not frugal:
             ends += masks.values()
-        # A seed of 1 is what it nearly always is: what follows from it alone (1/m, and that repeated), if small, is computed once.
-        first: list[int] = []
+        # A seed of 1 is what it nearly always is: what follows from it alone (1/m, and that repeated), if small, is computed once, and
+        # is given with the seed.
+        text = writer.text
+        later = writer.statements, writer.calls
+        self.early: list[_Statement] = []
+        early: Any = self.early, {}
+        self.size = 1
         of_seed = {seed}  # what depends on nothing else
         for node in order(*ends):
             if node in position:
                 continue
             small = node.size is not None and node.size < SMALL_NODES
-            if node.op is CONSTANT or (small and all(p in of_seed for p in node.parents)):
+            given = node.op is CONSTANT or (small and all(p in of_seed for p in node.parents))
+            if given:
                 of_seed.add(node)
             if node is seed:
-                writer.text[node] = "g[0]"
-                writer.size = max(writer.size, 1)
+                text[node] = "g[0]"
             elif node.op is CONSTANT:
-                writer.text[node] = writer.name("c", _constant(node))
+                text[node] = writer.name("c", _constant(node))
             elif not node.parents:
                 raise ValueError("a leaf that is not of this graph")
             else:
                 # The loop transposes a matrix again for every share; once is enough.
-                key = _key(node, writer.text)
-                writer.size = max(writer.size, 1)
-                if key is not None and key in writer.same:
-                    writer.text[node] = writer.same[key]
+                key = _key(node, text)
+                if key is not None and key in writer.known:
+                    text[node] = writer.known[key]
                     continue
-                writer.put(node, writer.call(node))
-                if node in of_seed:
-                    first.append(len(writer.lines) - 1)
+                writer.statements, writer.calls = early if given else later
+                writer.put(node, f"g[{self.size}]" if given else writer.place("g", self.size))
+                self.size += 1
                 if key is not None:
-                    writer.same[key] = writer.text[node]
+                    writer.known[key] = text[node]
+        writer.statements, writer.calls = later
         entries = ["None"] * len(nodes)
         for node in wanted:
             found = cotangents[node]
-            entry = writer.text[found]
+            entry = text[found]
             if found.dtype != node.dtype:
                 # Where float64 data met float32 parameters: the gradient has its node's dtype.
                 entry = f"{entry}.astype({writer.name('c', node.dtype)})"
@@ -492,38 +570,80 @@ class Backward:
                 # Reachable, but only through something without a derivative: that is a gradient of zero.
                 i = position[node]
                 entries[i] = f"zeros(shape(v[{i}]), {writer.name('c', node.dtype)})"
-        writer.space |= {"zeros": np.zeros, "shape": np.shape}
-        self.masks = [position[node] for node in masks] if not frugal else []
-        found_masks = "".join(f"{writer.text[m]}, " for m in masks.values()) if not frugal else ""
-        read = {p for some in writer.reads for p in some}.union(entries)
-        self.needed = {i for i in position.values() if f"v[{i}]" in read}
-        apart = set(first)
-        early = [writer.lines[i] for i in first]
-        rest = [i for i in range(len(writer.lines)) if i not in apart]
-        lines = [writer.lines[i] for i in rest]
-        reads, writes = [writer.reads[i] for i in rest], [writer.writes[i] for i in rest]
-        if frugal:
-            kept = [writer.text[end] for end in ends]
-            kept += [f"v[{i}]" for node, i in position.items() if node is root or not node.parents]
-            lines = _dropped(lines, reads, writes, kept)
-        self.size = max(writer.size, 1)
-        closing = f"return [{', '.join(entries)}], ({found_masks})"
-        self.parts = writer.functions("v, g", lines, closing)
-        self.early = writer.functions("g", early)
+        found_masks = {} if frugal else masks
+        self.masks = [position[node] for node in found_masks]
+        of_masks = "".join(f"{text[mask]}, " for mask in found_masks.values())
+        self.closing = f"[{', '.join(entries)}], ({of_masks})"
+        self.kept = [text[end] for end in ends] + [statement.places[0] for statement in self.early]
+        self.first = writer.functions("g", writer.lines(self.early))
         self.blank: list[Any] | None = None
+
+    def start(self, seed: Any) -> list[Any]:
+        """The seed, and what follows from it alone."""
+        blank = self.blank
+        if blank is not None and blank[0] is seed:
+            return blank.copy()
+        g: list[Any] = [None] * self.size
+        g[0] = seed
+        for part in self.first:
+            part(g)
+        if seed.ndim == 0 and seed == 1:
+            self.blank = g.copy()
+        return g
+
+
+class Backward:
+    """The gradients of all active nodes of a graph from the values and a seed, as source."""
+
+    def __init__(self, nodes: list[Node], signatures: set[Any], frugal: bool) -> None:
+        writer = _Writer(local=len(nodes) <= CHUNK)
+        writer.text = {node: f"v[{i}]" for i, node in enumerate(nodes)}
+        self.back = back = _Gradients(writer, nodes, frugal)
+        kept = None
+        if frugal:
+            leaves = [f"v[{i}]" for i, node in enumerate(nodes) if not node.parents]
+            kept = [*back.kept, *leaves, f"v[{len(nodes) - 1}]", "g[0]"]
+        self.masks = back.masks
+        lines = writer.lines(writer.statements, kept)
+        self.parts = writer.functions("v, g", lines, f"return {back.closing}")
 
     def gradients(self, v: list[Any], seed: Any) -> tuple[list[Any], tuple[Any, ...]]:
         """The gradient of every node, None where there is none, and the masks."""
-        blank = self.blank
-        if blank is not None and blank[0] is seed:
-            g = blank.copy()
-        else:
-            g = [None] * self.size
-            g[0] = seed
-            for part in self.early:
-                part(g)
-            if seed.ndim == 0 and seed == 1:
-                self.blank = g.copy()
+        g = self.back.start(seed)
+        for part in self.parts:
+            found = part(v, g)
+        return found  # type: ignore[no-any-return]
+
+
+class Both:
+    """An evaluation that a backward pass follows: the values of all nodes and the gradients of the active ones, as one source.
+
+    So an op whose value and local gradient share work does it once (`cgraph.op.together`).
+    """
+
+    def __init__(self, nodes: list[Node], signatures: set[Any], frugal: bool) -> None:
+        writer = _Writer(local=len(nodes) <= CHUNK)
+        self.ahead = _Values(writer, nodes, signatures)
+        self.back = back = _Gradients(writer, nodes, frugal)
+        self.masks = back.masks
+        values, kept = _in_order(nodes, writer), None
+        if frugal:
+            stays = [not node.parents for node in nodes[:-1]] + [True]
+            values = [value if stay else "None" for value, stay in zip(values, stays, strict=True)]
+            kept = [*back.kept, *values, "g[0]"]
+        lines = writer.lines(writer.statements, kept)
+        everything = f"[{', '.join(values)}]" if writer.local else "v"
+        closing = f"return {everything}, {back.closing}"
+        self.parts = writer.functions("v, g", lines, closing)
+
+    def carried_out(
+        self, fed: Mapping[Node, Any], seed: Any
+    ) -> tuple[list[Any], list[Any], tuple[Any, ...]] | None:
+        """The values, the gradients and the masks; None where the loop has to have a look at it first."""
+        v = self.ahead.start(fed)
+        if v is None:
+            return None
+        g = self.back.start(seed)
         for part in self.parts:
             found = part(v, g)
         return found  # type: ignore[no-any-return]
@@ -541,3 +661,7 @@ def _plain(value: Any) -> bool:
     if value.__class__ is tuple:
         return all(map(_plain, value))
     return value is None or value.__class__ in (int, bool, str)
+
+
+def _same(a: Any, b: Any) -> bool:
+    return a is b or (_plain(a) and _plain(b) and a == b)

@@ -25,6 +25,7 @@ from cgraph.op import PARAMETER, Formula, Op
 from cgraph.operators import PUBLIC, public
 from cgraph.plan import SMALL_NODES, plan_of
 from cgraph.quiet import restore, silence
+from cgraph.shapes import Shape
 from cgraph.values import Array, capture, readonly
 
 Keep = Literal["all", "leaves"]
@@ -53,58 +54,75 @@ class Run:
     _mask_at: tuple[Any, ...] = ((), ())
     _masks_by_node: dict[Node, Any] | None = None
     _spent = False  # whether the values are gone, keep="leaves"
-    _dropping = False  # whether they were dropped already on the way forward
     _fed: dict[Node, Any] = {}  # noqa: RUF012  (never changed, replaced where something is fed)
 
+    _check: str | None = None
+    _locals: dict[tuple[Node, int], LocalGradient] | None = None
+
     def __init__(
-        self,
-        roots: tuple[Node, ...],
-        feeds: Mapping[Node, Any] | None,
-        check: str | None,
-        keep: Keep = "all",
-        quiet: bool = False,  # whether NumPy's warnings are off already
+        self, roots: tuple[Node, ...], feeds: Mapping[Node, Any] | None, check: str | None
     ) -> None:
         if check not in (None, "nan"):
             raise ValueError(f"check={check!r}: the only check is 'nan'")
-        self.roots = roots
-        self._check = check
-        self._plan, self._last = plan_of(roots)
-        plan = self._plan
-        self._locals: dict[tuple[Node, int], LocalGradient] = {}
-        if feeds:
-            self._fed = {node: capture(value, node) for node, value in _check_feeds(feeds)}
-        again = plan.again()
-        # Python's floats are several times faster than NumPy's scalars, for graphs that need nothing more.
-        self._floats = plan.floats is not None
-        if plan.floats is not None:
-            self._forward_floats(plan.floats)
-        elif quiet:
-            self._forward(again, keep == "leaves")
+        again = self._begin(roots, feeds)
+        if self._floats:
+            self._forward_floats()
         else:
             before = silence()
             try:
-                self._forward(again, keep == "leaves")
+                self._forward(again)
             finally:
                 restore(before)
         if check == "nan":
+            self._check = check
             check_values(self)
 
-    def _forward(self, again: bool, frugal: bool) -> None:
-        plan = self._plan
-        source = None
-        if again or (frugal and plan.is_large()):
-            source = plan.forward_source(self._last, frugal)
+    def _begin(self, roots: tuple[Node, ...], feeds: Mapping[Node, Any] | None) -> bool:
+        """Note what is to be evaluated, and with what; whether it may go through source."""
+        self.roots = roots
+        self._plan, self._last = plan_of(roots)
+        # Python's floats are several times faster than NumPy's scalars, for graphs that need nothing more.
+        self._floats = self._plan.floats is not None
+        if feeds:
+            self._fed = {node: capture(value, node) for node, value in _check_feeds(feeds)}
+        return self._plan.again()
+
+    def _forward(self, again: bool) -> None:
+        source = self._plan.forward_source(self._last) if again else None
         if source:
             try:
                 self._v = source.values(self._fed)
-                self._dropping = frugal
             except Exception:  # the loop will say what it was
                 self._v = None
         if self._v is None:
             self._forward_arrays()
             if source:
-                source.looked_at(self._values)
+                source.ahead.looked_at(self._values)
         self._leave_values()
+
+    def _forward_and_backward(self, again: bool, upstream: Any, frugal: bool) -> None:
+        """An evaluation with its backward pass, in one go where it may go through source."""
+        root, plan = self._last, self._plan
+        source = None
+        if again or (frugal and plan.is_large()):
+            seed = plan.one if upstream is None else _seed_of(root, root.shape, upstream)
+            source = seed is not None and plan.both_source(root, frugal)
+        if source:
+            try:
+                found = source.carried_out(self._fed, seed)
+            except Exception:  # the loop will say what it was
+                found = None
+            if found is not None:
+                self._v, self._g, masks = found
+                if masks:
+                    self._mask_at = (source.masks, masks)
+                self._spent = frugal
+                self._leave_both()
+                return
+        self._forward(again)
+        if source:
+            source.ahead.looked_at(self._values)
+        self._differentiate(upstream, frugal)
 
     @property
     def order(self) -> list[Node]:
@@ -133,13 +151,24 @@ class Run:
 
     def _value_at(self, node: Node) -> Any:
         """The value of a node as it was computed, or None."""
-        return _at(self, node, self._by_node, self._v)
+        return self._at(node, self._by_node, self._v)
 
     def _grad_at(self, node: Node) -> Any:
         """The gradient of a node as it was computed, or None."""
-        return _at(self, node, self._grads_by_node, self._g)
+        return self._at(node, self._grads_by_node, self._g)
 
-    def _forward_floats(self, rows: FloatGraph) -> None:
+    def _at(self, node: Node, by_node: dict[Node, Any] | None, found: list[Any] | None) -> Any:
+        """What was found at a node, by a loop or by source; None where nothing was."""
+        if found is None:
+            return None if by_node is None else by_node.get(node)
+        if node is self._last:
+            return found[-1]
+        position = self._plan.position
+        return found[position[node]] if node in position else None
+
+    def _forward_floats(self) -> None:
+        rows = self._plan.floats
+        assert rows is not None
         if rows.changes != Op.changes:
             rows = self._plan.floats = FloatGraph(self.roots)
             rows.nodes.clear()
@@ -178,6 +207,22 @@ class Run:
         self._by_node = values
 
     # --- what stays with the nodes when the Run is gone (docs/conventions.md, "State") ----------------------------------------
+
+    def _leave_both(self) -> None:
+        plan, v, g = self._plan, self._v, self._g
+        assert v is not None and g is not None
+        small = plan.small
+        if small is None:
+            small = plan.measure(v)
+        if small:
+            last = self._last
+            for node, value, grad in zip(plan.nodes, v, g):  # noqa: B905  (the last node comes below)
+                node._latest = value
+                node._grad = grad  # None where none passes, and none ever does
+            last._latest, last._grad = v[-1], g[-1]
+        else:
+            self._leave_values()
+            self._leave_grads()
 
     def _leave_values(self) -> None:
         plan = self._plan
@@ -282,14 +327,13 @@ class Run:
     def _differentiate(self, upstream: Any, frugal: bool) -> None:
         root, plan = self.roots[0], self._plan
         seed = self._seed(root, upstream)
-        self._g = self._grads_by_node = self._masks_by_node = None
+        self._g = self._grads_by_node = self._masks_by_node = self._locals = None
         self._mask_at = ((), ())
-        self._locals.clear()
         if plan.floats is not None and backpropagate is _DRIVER:
             self._backward_floats(plan.floats, seed, frugal)
             return
         source = None
-        if plan.floats is None and (plan.uses > 1 or self._dropping):
+        if plan.floats is None and plan.uses > 1:
             source = plan.backward_source(root, frugal)
         if source:
             if self._v is None:
@@ -344,17 +388,13 @@ class Run:
     def _seed(self, root: Node, upstream: Any) -> Any:
         if self._floats:
             return 1.0 if upstream is None else float(upstream)
-        dtype = root.dtype if root.dtype.kind == "f" else np.dtype(np.float64)
         if upstream is None:
             require_scalar(root)
-            if root.shape == ():
-                return one_of(dtype)
         shape = np.shape(self._value_at(root))
-        if upstream is None:
-            return np.ones(shape, dtype)
-        seed = np.array(upstream, dtype)
-        if seed.shape != shape:
-            raise ShapeError(f"upstream has shape {seed.shape}; {root.label!r} has shape {shape}")
+        seed = _seed_of(root, shape, upstream)
+        if seed is None:
+            given = np.shape(upstream)
+            raise ShapeError(f"upstream has shape {given}; {root.label!r} has shape {shape}")
         return seed
 
     def value(self, node: Node) -> Array:
@@ -405,6 +445,8 @@ class Run:
             GradientError: when it is not a parent, stands there twice (give the position), or has no local gradient.
         """
         i = self._position(node, parent)
+        if self._locals is None:
+            self._locals = {}
         if (node, i) not in self._locals:
             operands = [self._values[p] for p in node.parents]
             if self._floats:
@@ -521,14 +563,13 @@ class Run:
         return f"<Run of {roots}: {len(self.order)} nodes, {'forward only' if forward else 'with gradients'}>"
 
 
-def _at(run: Run, node: Node, by_node: dict[Node, Any] | None, found: list[Any] | None) -> Any:
-    """What was found at a node, by a loop or by source; None where nothing was."""
-    if found is None:
-        return None if by_node is None else by_node.get(node)
-    if node is run._last:
-        return found[-1]
-    i = run._plan.position.get(node)
-    return None if i is None else found[i]
+def _seed_of(root: Node, shape: Shape, upstream: Any) -> Any:
+    """What a backward pass starts from; None where it does not have the root's shape, or that is not known."""
+    dtype = root.dtype if root.dtype.kind == "f" else np.dtype(np.float64)
+    if upstream is None:
+        return one_of(dtype) if shape == () else np.ones(shape, dtype)
+    seed = np.array(upstream, dtype)
+    return seed if seed.shape == shape else None
 
 
 @lru_cache(maxsize=16)
@@ -608,12 +649,18 @@ def _backward(root: Node, feeds: Any, upstream: Any, keep: Keep) -> Run:
     """What ``node.backward`` does."""
     if keep not in KEEPS:
         raise ValueError(f"keep={keep!r}: it is 'all' or 'leaves'")
-    if root.is_number:
-        return Run((root,), feeds, None).backward(upstream, keep)
+    run = Run.__new__(Run)
+    again, frugal = run._begin((root,), feeds), keep == "leaves"
+    if upstream is None and run._plan.one is None:
+        require_scalar(root)
+        run._plan.one = _seed_of(root, root.shape, None)
+    if run._floats:
+        run._forward_floats()
+        run._differentiate(upstream, frugal)
+        return run
     before = silence()
     try:
-        run = Run((root,), feeds, None, keep, quiet=True)
-        run._differentiate(upstream, keep == "leaves")
+        run._forward_and_backward(again, upstream, frugal)
     finally:
         restore(before)
     return run

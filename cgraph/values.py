@@ -18,6 +18,7 @@ from cgraph.operators import Operators
 Array = np.ndarray[Any, DType]
 
 FLOAT64: DType = np.dtype(np.float64)
+_NUMBERS = (float, np.float64, np.float32)
 
 
 def real_dtype(given: Any, label: str) -> DType:
@@ -70,16 +71,16 @@ def held(array: Array) -> Any:
 
 def readonly(value: Any) -> Array:
     """A value as a read-only array."""
+    array: Any = value
     if value.__class__ is not np.ndarray:
         array = np.asarray(value)
-        if isinstance(value, float | np.generic):  # a fresh array, and nobody else's
-            array.setflags(write=False)
-            return array
-        value = array
-    if value.flags.writeable:
-        value = value.view()
-        value.setflags(write=False)
-    return value  # type: ignore[no-any-return]
+        if value.__class__ in _NUMBERS:  # a fresh array, and nobody else's
+            array.setflags(False)  # write: the keyword takes as long as the rest
+            return array  # type: ignore[no-any-return]
+    if array.flags.writeable:
+        array = array.view()
+        array.setflags(False)
+    return array  # type: ignore[no-any-return]
 
 
 def capture(value: Any, leaf: Any) -> Any:

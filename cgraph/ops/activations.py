@@ -14,7 +14,7 @@ import numpy as np
 
 from cgraph.errors import ShapeError
 from cgraph.extras import installed
-from cgraph.op import Op
+from cgraph.op import Op, together
 from cgraph.operators import public
 from cgraph.ops.define import F, axis_of, elementwise, shape_of
 from cgraph.ops.elementwise import (
@@ -202,6 +202,14 @@ gelu_slope: Op = elementwise(
     formula=F("Φ($a) + $a·φ($a)", r"\Phi($a) + $a \varphi($a)", "φ($a)·(2 − $a²)"),
     doc="The derivative of gelu, with φ and Φ the density and the distribution function of the normal distribution.",
 )
+
+
+def _gelu_and_slope(x: Any) -> tuple[Any, Any]:
+    below = _normal_cdf(x)
+    return x * below, below + x * _normal_pdf(x)
+
+
+together(_gelu, gelu_slope, _gelu_and_slope)
 
 
 @public

@@ -14,7 +14,7 @@ import numpy as np
 from cgraph import shapes
 from cgraph.errors import DTypeError, ShapeError
 from cgraph.linear_maps import Adjoint, LinearMap
-from cgraph.op import Interval, Op, is_node
+from cgraph.op import Interval, Op, is_node, together
 from cgraph.operators import public
 from cgraph.ops import kernels
 from cgraph.ops.define import F, axis_of, broadcast_back, elementwise, op, shape_of
@@ -35,19 +35,18 @@ from cgraph.ops.structure import cast, expand_dims
 Axes = tuple[int, ...]
 
 
-def _double(x: Any) -> Any:
-    return np.asarray(x, np.float64 if np.asarray(x).dtype.itemsize < 8 else None)
-
-
 def _dtype(x: Any, y: Any) -> Any:
     return np.result_type(x, y) if x.kind == "f" else np.result_type(x, y, np.float64)
 
 
 def _cross_entropy(x: Any, y: Any, axes: Axes) -> Any:
-    dtype = _dtype(np.asarray(x).dtype, np.asarray(y).dtype)
-    terms = kernels.log_softmax(_double(x).astype(np.float64, copy=False), axes)
+    return _weighed(kernels.log_softmax(np.asarray(x, np.float64), axes), x, y, axes)
+
+
+def _weighed(logs: Any, x: Any, y: Any, axes: Axes) -> Any:
     # A class that the labels rule out does not count, not even where its probability is 0.
-    terms = np.where(np.equal(y, 0), 0.0, np.multiply(y, terms))
+    terms = np.where(np.equal(y, 0), 0.0, np.multiply(y, logs))
+    dtype = _dtype(np.asarray(x).dtype, np.asarray(y).dtype)
     return np.asarray(0.0 - np.add.reduce(terms, axis=axes)).astype(dtype)
 
 
@@ -61,9 +60,17 @@ def _others(v: Any, axes: Axes) -> Any:
 
 
 def _slope(x: Any, y: Any, axes: Axes) -> Any:
-    dtype = _dtype(np.asarray(x).dtype, np.asarray(y).dtype)
-    s, y = kernels.softmax(np.asarray(x, np.float64), axes), np.asarray(y, np.float64)
+    return _balanced(kernels.softmax(np.asarray(x, np.float64), axes), x, y, axes)
+
+
+def _balanced(s: Any, x: Any, y: Any, axes: Axes) -> Any:
+    dtype, y = _dtype(np.asarray(x).dtype, np.asarray(y).dtype), np.asarray(y, np.float64)
     return np.asarray(s * _others(y, axes) - y * _others(s, axes)).astype(dtype)
+
+
+def _cross_entropy_and_slope(x: Any, y: Any, axes: Axes) -> tuple[Any, Any]:
+    logs, s = kernels.log_softmax_and_softmax(np.asarray(x, np.float64), axes)
+    return _weighed(logs, x, y, axes), _balanced(s, x, y, axes)
 
 
 def _slope_by_logits(out: Any, x: Any, y: Any, axes: Axes) -> LinearMap:
@@ -113,6 +120,8 @@ cross_entropy: Op = op(
     doc="Cross-entropy of logits and labels: softmax and cross-entropy fused into one node.",
 )
 # fmt: on
+
+together(cross_entropy, cross_entropy_slope, _cross_entropy_and_slope)
 
 
 @public

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from cgraph.linear_maps import Select
-from cgraph.op import REAL, Interval, Op, register
+from cgraph.op import REAL, Interval, Op, register, together
 from cgraph.operators import PUBLIC
 from cgraph.ops import kernels
 from cgraph.ops.define import NOT_NEGATIVE, POSITIVE, UNIT, F, elementwise
@@ -235,6 +235,9 @@ where: Op = register(
 PUBLIC["where"] = where
 
 # fmt: on
+
+together(sigmoid, sigmoid_slope, kernels.sigmoid_and_slope)
+together(softplus, sigmoid, kernels.softplus_and_sigmoid)
 
 
 def clip(

@@ -14,6 +14,7 @@ from functools import wraps
 from typing import Any
 
 import numpy as np
+from numpy import add, copysign, divide, exp, log1p, maximum, multiply, subtract
 
 _ONE, _ZERO, _HALF, _MINUS, _FOUR = (np.array(x) for x in (1.0, 0.0, 0.5, -1.0, 4.0))
 _NARROW = "fe"  # float32 and float16
@@ -22,7 +23,8 @@ _NARROW = "fe"  # float32 and float16
 def in_double(kernel: Callable[..., Any]) -> Callable[..., Any]:
     """A kernel of arrays that writes over those it has made, for operands of any kind.
 
-    Narrow results are computed in double precision and rounded once; numbers without axes are computed as arrays of one entry.
+    Narrow results are computed in double precision and rounded once; numbers without axes are computed as arrays of one entry. A kernel
+    that computes two things in one go gives a tuple of both.
     """
 
     @wraps(kernel)
@@ -31,37 +33,61 @@ def in_double(kernel: Callable[..., Any]) -> Callable[..., Any]:
             z = np.asarray(z)
             dtype = np.result_type(z, *others) if others else z.dtype
             if dtype.char in _NARROW:
-                return np.asarray(forward(z.astype(np.float64), *others)).astype(dtype)[()]
+                wide = forward(z.astype(np.float64), *others)
+                return each(lambda x: np.asarray(x).astype(dtype)[()], wide)
             if z.dtype.kind != "f":
                 z = z.astype(np.float64)
             if z.ndim == 0:
                 shape = np.broadcast_shapes(*map(np.shape, others)) if others else ()
                 if shape:
                     return forward(np.full(shape, z), *others)
-                return kernel(z.reshape(1), *others)[0]
+                return each(lambda x: x[0], kernel(z.reshape(1), *others))
         return kernel(z, *others)
 
+    forward.of_doubles = kernel  # type: ignore[attr-defined]  # for operands that are known to be arrays in double precision
     return forward
+
+
+def each(f: Callable[[Any], Any], found: Any) -> Any:
+    """`f` of what a kernel gives, or of both."""
+    return tuple(map(f, found)) if found.__class__ is tuple else f(found)
+
+
+# --- sigmoid and its kin: what two of them share when both are asked for stands in functions of its own -------------------------
 
 
 def _small(z: Any) -> Any:
     """s = e^−|z|."""
-    s = np.copysign(z, _MINUS)
-    return np.exp(s, s)
+    s = copysign(z, _MINUS)
+    return exp(s, s)
+
+
+def _quotient(s: Any) -> tuple[Any, Any]:
+    """q = s / (1 + s), and how much too large it is because 1 + s was rounded: by a part of itself that is known exactly (Dekker 1971)."""
+    left = add(s, _ONE)
+    q = divide(s, left)
+    subtract(left, _ONE, left)
+    subtract(s, left, left)
+    return q, multiply(left, q, left)
+
+
+def _signed(z: Any, s: Any) -> Any:
+    """q, corrected, with the sign of z."""
+    q, error = _quotient(s)
+    subtract(q, error, q)
+    return copysign(q, z, q)
+
+
+def _one_if_positive(z: Any) -> Any:
+    side = copysign(_HALF, z)
+    return add(side, _HALF, side)
 
 
 @in_double
 def sigmoid(z: Any) -> Any:
-    """σ(z) = e^min(z, 0) / (1 + s)."""
-    s = _small(z)
-    below = s + _ONE
-    q = np.minimum(z, _ZERO)
-    np.divide(np.exp(q, q), below, q)
-    # What rounding 1 + s left out, exactly (Dekker 1971): a relative error of q like any other, but one that is known.
-    np.subtract(below, _ONE, below)
-    np.subtract(s, below, s)
-    np.multiply(s, q, s)
-    return np.subtract(q, s, q)
+    """σ(z) is q where z is negative and 1 − q where it is positive: at least 1/2, so nothing cancels."""
+    q = _signed(z, _small(z))
+    return subtract(_one_if_positive(z), q, q)
 
 
 def sigmoid_float(z: float) -> float:
@@ -71,20 +97,18 @@ def sigmoid_float(z: float) -> float:
     return q - q * (s - (below - 1.0))
 
 
+def _sigmoid_slope(q: Any, error: Any) -> Any:
+    """σ′(z) = q − q², less the error of that, (1 − 2q) times the one of q. As q is at most 1/2, nothing cancels."""
+    slope = add(error, error)
+    subtract(q, slope, slope)
+    multiply(slope, q, slope)
+    add(slope, error, slope)
+    return subtract(q, slope, slope)
+
+
 @in_double
 def sigmoid_slope(z: Any) -> Any:
-    """σ′(z) = q − q² with q = s / (1 + s): at most 1/2, so nothing cancels."""
-    s = _small(z)
-    below = s + _ONE
-    q = s / below
-    np.subtract(below, _ONE, below)
-    np.subtract(s, below, s)  # what rounding left out; it moves the slope by 1 − 2q
-    np.add(q, q, below)
-    np.subtract(_ONE, below, below)
-    np.multiply(s, below, s)
-    np.add(s, q, s)
-    np.multiply(s, q, s)
-    return np.subtract(q, s, q)
+    return _sigmoid_slope(*_quotient(_small(z)))
 
 
 def sigmoid_slope_float(z: float) -> float:
@@ -92,6 +116,15 @@ def sigmoid_slope_float(z: float) -> float:
     below = 1.0 + s
     q = s / below
     return q - q * (q + (s - (below - 1.0)) * (1.0 - (q + q)))
+
+
+@in_double
+def sigmoid_and_slope(z: Any) -> tuple[Any, Any]:
+    q, error = _quotient(_small(z))
+    slope = _sigmoid_slope(q, error)
+    subtract(q, error, q)
+    copysign(q, z, q)
+    return subtract(_one_if_positive(z), q, q), slope
 
 
 @in_double
@@ -110,12 +143,22 @@ def tanh_slope_float(x: float) -> float:
     return 4.0 * sigmoid_slope_float(2.0 * x)
 
 
+def _softplus(z: Any, s: Any) -> Any:
+    """ln(1 + e^z) = max(z, 0) + ln(1 + s): both terms positive."""
+    tail = log1p(s)
+    return add(maximum(z, _ZERO), tail, tail)
+
+
 @in_double
 def softplus(z: Any) -> Any:
-    """ln(1 + e^z) = max(z, 0) + ln(1 + s): both terms positive."""
-    tail = _small(z)
-    np.log1p(tail, tail)
-    return np.add(np.maximum(z, _ZERO), tail, tail)
+    return _softplus(z, _small(z))
+
+
+@in_double
+def softplus_and_sigmoid(z: Any) -> tuple[Any, Any]:
+    s = _small(z)
+    q = _signed(z, s)
+    return _softplus(z, s), subtract(_one_if_positive(z), q, q)
 
 
 def softplus_float(z: float) -> float:
@@ -134,21 +177,33 @@ def log_sigmoid_float(z: float) -> float:
     return (z if z < 0.0 else 0.0) - math.log1p(math.exp(-math.fabs(z)))
 
 
-@in_double
-def stable_bce(z: Any, y: Any) -> Any:
+def _wrong(z: Any, y: Any) -> Any:
+    """1 − y where z is positive and −y where it is negative: the weight of the wrong answer, with the sign of z."""
+    side = copysign(_HALF, z)
+    return subtract(add(side, _HALF, side), y)
+
+
+def _bce(z: Any, s: Any, wrong: Any) -> Any:
     """y·softplus(−z) + (1−y)·softplus(z) = ln(1 + s) + |z| times the weight of the wrong answer: no term is negative."""
-    tail = _small(z)
-    np.log1p(tail, tail)
-    # 1 − y where z is positive and −y where it is negative: the weight, with the sign of z.
-    side = np.copysign(_HALF, z)
-    weight = np.add(side, _HALF, side) - y
-    far = weight * z
-    result = np.add(tail, far, far)
-    if not math.isfinite(np.vdot(result, result)):
+    tail = log1p(s)
+    far = multiply(wrong, z)
+    result = add(tail, far, far)
+    entries = result.ravel()
+    if not math.isfinite(entries.dot(entries)):
         # At z = ±inf a term whose weight is 0 would be 0 x inf; it is not there.
         with np.errstate(invalid="ignore"):
-            result = tail + np.where(np.equal(weight, 0.0), 0.0, weight * z)
+            result = tail + np.where(np.equal(wrong, 0.0), 0.0, wrong * z)
     return result
+
+
+def _bce_slope(z: Any, s: Any, wrong: Any) -> Any:
+    """σ(z) − y = 1 − y − q where z is positive and −y + q where it is negative: it does not cancel at a label of 0 or 1."""
+    return subtract(wrong, _signed(z, s))
+
+
+@in_double
+def stable_bce(z: Any, y: Any) -> Any:
+    return _bce(z, _small(z), _wrong(z, y))
 
 
 def stable_bce_float(z: float, y: float) -> float:
@@ -160,27 +215,21 @@ def stable_bce_float(z: float, y: float) -> float:
 
 @in_double
 def stable_bce_slope(z: Any, y: Any) -> Any:
-    """σ(z) − y as (1−y)σ(z) − yσ(−z), which does not cancel at a label of 0 or 1."""
-    up = np.minimum(z, _ZERO)
-    np.exp(up, up)  # one of the two is 1, the other s
-    down = np.maximum(z, _ZERO)
-    np.exp(np.negative(down, down), down)
-    below = up + down
-    q = (_ONE - y) * up
-    q -= y * down
-    q /= below
-    np.multiply(up, down, up)
-    np.subtract(below, _ONE, below)
-    np.subtract(up, below, up)  # what rounding 1 + s left out
-    q -= q * up
-    return q
+    return _bce_slope(z, _small(z), _wrong(z, y))
+
+
+@in_double
+def stable_bce_and_slope(z: Any, y: Any) -> tuple[Any, Any]:
+    s, wrong = _small(z), _wrong(z, y)
+    return _bce(z, s, wrong), _bce_slope(z, s, wrong)
 
 
 def stable_bce_slope_float(z: float, y: float) -> float:
     s = math.exp(-math.fabs(z))
     below = 1.0 + s
-    q = ((1.0 - y) * s - y if z < 0.0 else (1.0 - y) - y * s) / below
-    return q - q * (s - (below - 1.0))
+    q = s / below
+    q -= q * (s - (below - 1.0))
+    return q - y if z < 0.0 else (1.0 - y) - q
 
 
 @in_double
@@ -238,34 +287,50 @@ def away_from_top(x: Any, axes: tuple[int, ...]) -> tuple[Any, Any, Any]:
     return away, left, top
 
 
-def softmax(x: Any, axes: tuple[int, ...]) -> Any:
-    e, left, _ = away_from_top(x, axes)
-    np.exp(e, e)
-    e += np.multiply(left, e, left)
-    e /= np.add.reduce(e, axis=axes, keepdims=True)
-    return e
+def _exponentials(away: Any, left: Any) -> Any:
+    e = exp(away)
+    return e + e * left
 
 
-def log_of_sum(away: Any, left: Any, axes: tuple[int, ...]) -> Any:
-    """ln Σ e^away, its axes kept, where the largest entry is 0, or nothing is finite."""
+def _normalized(e: Any, axes: tuple[int, ...]) -> Any:
+    return divide(e, add.reduce(e, axis=axes, keepdims=True), e)
+
+
+def _log_of_sum(away: Any, e: Any, axes: tuple[int, ...]) -> Any:
+    """ln Σ e, its axes kept, of the exponentials of `away`, whose largest entry is 0, or nothing is finite."""
     # The largest term is exactly 1: leaving it to log1p keeps what the others add, however small they are.
-    e = np.exp(away)
-    e = e + e * left
     largest = np.equal(away, 0.0)
-    ties = np.add.reduce(largest, axis=axes, keepdims=True)
-    rest = np.add.reduce(np.where(largest, 0.0, e), axis=axes, keepdims=True)
+    ties = add.reduce(largest, axis=axes, keepdims=True)
+    rest = add.reduce(np.where(largest, 0.0, e), axis=axes, keepdims=True)
     # Without a finite largest term there is nothing but −inf (log 0 is meant) or something that is not a number.
     with np.errstate(divide="ignore"):
         nothing = np.log(rest)
-    several = np.log(np.maximum(ties, 1)) + np.log1p(rest / np.maximum(ties, 1))
+    several = np.log(maximum(ties, 1)) + log1p(rest / maximum(ties, 1))
     return np.where(ties > 0, several, nothing)
+
+
+def softmax(x: Any, axes: tuple[int, ...]) -> Any:
+    away, left, _ = away_from_top(x, axes)
+    return _normalized(_exponentials(away, left), axes)
 
 
 def logsumexp(x: Any, axes: tuple[int, ...]) -> Any:
     away, left, top = away_from_top(x, axes)
-    return top + log_of_sum(away, left, axes)
+    return top + _log_of_sum(away, _exponentials(away, left), axes)
+
+
+def logsumexp_and_softmax(x: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
+    away, left, top = away_from_top(x, axes)
+    e = _exponentials(away, left)
+    return top + _log_of_sum(away, e, axes), _normalized(e, axes)
 
 
 def log_softmax(x: Any, axes: tuple[int, ...]) -> Any:
     away, left, _ = away_from_top(x, axes)
-    return (away - log_of_sum(away, left, axes)) + left
+    return (away - _log_of_sum(away, _exponentials(away, left), axes)) + left
+
+
+def log_softmax_and_softmax(x: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
+    away, left, _ = away_from_top(x, axes)
+    e = _exponentials(away, left)
+    return (away - _log_of_sum(away, e, axes)) + left, _normalized(e, axes)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cgraph.op import Formula, Interval, Op
+from cgraph.op import Formula, Interval, Op, together
 from cgraph.operators import public
 from cgraph.ops import kernels
 from cgraph.ops.define import elementwise
@@ -82,6 +82,8 @@ stable_bce: Op = elementwise(
         "both tails. The local gradient is σ(z) − y, computed by `stable_bce_slope`, which does not cancel."
     ),
 )
+
+together(stable_bce, stable_bce_slope, kernels.stable_bce_and_slope)
 
 mse: Op = elementwise(
     "mse",

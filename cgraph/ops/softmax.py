@@ -10,7 +10,7 @@ import numpy as np
 from cgraph import shapes
 from cgraph.linear_maps import Adjoint, LinearMap
 from cgraph.numpy_names import public
-from cgraph.op import Op
+from cgraph.op import OPS, Op, together
 from cgraph.ops import kernels
 from cgraph.ops.define import (
     F,
@@ -32,15 +32,15 @@ def _floating(x: Any) -> Any:
 
 
 def _in_double(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """A kernel on float64, its result in the dtype of `x`: narrow floats are rounded once, at the end."""
+    """A kernel on float64, its result, or both, in the dtype of `x`: narrow floats are rounded once, at the end."""
 
     def forward(x: Any, axes: Axes) -> Any:
         x = _floating(x)
         if not x.ndim:
-            return forward(x.reshape(1), axes).reshape(())
+            return kernels.each(lambda r: r.reshape(()), forward(x.reshape(1), axes))
         if x.dtype.itemsize >= 8:
             return kernel(x, axes)
-        return kernel(x.astype(np.float64), axes).astype(x.dtype)
+        return kernels.each(lambda r: r.astype(x.dtype), kernel(x.astype(np.float64), axes))
 
     return forward
 
@@ -70,9 +70,20 @@ softmax_op: Op = op(
 # fmt: on
 
 
+_logsumexp_kept = _in_double(kernels.logsumexp)
+_logsumexp_and_softmax_kept = _in_double(kernels.logsumexp_and_softmax)
+
+
 def _logsumexp(x: Any, axes: Axes, keepdims: bool) -> Any:
-    result = _in_double(kernels.logsumexp)(x, axes)
+    result = _logsumexp_kept(x, axes)
     return result if keepdims else result.reshape(shapes.reduce(np.shape(x), axes, False))
+
+
+def _logsumexp_and_softmax(x: Any, axes: Axes, keepdims: bool) -> tuple[Any, Any]:
+    result, shares = _logsumexp_and_softmax_kept(x, axes)
+    if not keepdims:
+        result = result.reshape(shapes.reduce(np.shape(x), axes, False))
+    return result, shares
 
 
 # fmt: off
@@ -113,6 +124,10 @@ log_softmax_op: Op = op(
     doc="The logarithm of softmax. The largest entry keeps its digits where the others are far below.",
 )
 # fmt: on
+
+
+together(OPS["logsumexp"], softmax_op, _logsumexp_and_softmax)
+together(log_softmax_op, softmax_op, _in_double(kernels.log_softmax_and_softmax))
 
 
 @public

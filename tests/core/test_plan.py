@@ -19,7 +19,7 @@ from core.cases import CASES, Case
 import cgraph as cg
 from cgraph import testing
 from cgraph.op import OPS
-from cgraph.plan import SMALL_ENTRIES
+from cgraph.plan import SMALL_ENTRIES, Both
 
 RNG = np.random.default_rng(11)
 
@@ -94,6 +94,8 @@ def test_every_op(dtype: Any) -> None:
         if second._g is None:
             loops.add(case.name)
         compare(first, second)
+        if second._g is not None:
+            compare(first, out.backward(feeds, upstream))  # both in one go
     assert loops <= NUMBERS_ONLY, loops
 
 
@@ -266,6 +268,126 @@ def test_check_nan_again() -> None:
     for _ in range(3):
         with pytest.raises(cg.errors.NonFiniteError, match=r"'root' .* hands to 'x'"):
             cg.run(root, check="nan").backward()
+
+
+# --- what an op and its local gradient share -------------------------------------------------------------------------------------
+
+
+def joint_losses(z: Any, y: Any) -> list[Any]:
+    """A graph for each pair of ops that is computed in one go."""
+    return [
+        cg.sum(cg.stable_bce(z, y)),
+        cg.mean(cg.sigmoid(z)),
+        cg.sum(cg.softplus(z)),
+        cg.sum(cg.gelu(z)),
+        cg.sum(cg.logsumexp(z, axis=0)),
+        cg.sum(cg.log_softmax(z, axis=-1) ** 2),
+        cg.sum(cg.stable_cross_entropy(z, y / cg.sum(y, axis=-1, keepdims=True))),
+        # A value that two ask for, and one that is asked for twice.
+        cg.sum(cg.sigmoid(z) * cg.softplus(z)) + cg.sum(cg.stable_bce(z, y)) + cg.sum(cg.sigmoid(z)),
+    ]  # fmt: skip
+
+
+HARD = [0.0, -0.0, np.inf, -np.inf, np.nan, 5e-324, 709.8, -709.8, 745.2, -745.2, 1e300, -1e300, 1.0, -36.7, 20.0]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+@pytest.mark.parametrize("shape", [(3, 5), (1, 1), (0, 3), (15, 1)])
+def test_in_one_go_gives_what_two_give(dtype: Any, shape: tuple[int, ...]) -> None:
+    with np.errstate(over="ignore"):
+        given = [RNG.normal(size=shape) * 10, np.resize(HARD, shape)]
+        values = [x.astype(dtype) for x in given]
+    z = cg.parameter("z", values[0])
+    y = cg.parameter("y", RNG.uniform(0.1, 1.0, size=shape))
+    labels = cg.input("labels", RNG.integers(0, 2, size=shape).astype(dtype))
+    for loss in [*joint_losses(z, y), *joint_losses(z, labels), *joint_losses(z[:, ::-1].T, y.T)]:
+        for value in values:
+            z.value = value
+            first = looped(loss, None, None)
+            loss.backward()
+            compare(first, loss.backward())
+            compare(first, cg.run(loss).backward())
+
+
+def test_what_is_shared_is_computed_once() -> None:
+    def text(root: cg.Node, kind: type) -> str:
+        root.backward()
+        root.backward()
+        writer = root._plan._sources[kind, False].parts[0].__code__
+        return " ".join(writer.co_names)
+
+    z, y = cg.parameter("z", [0.5, -2.0]), cg.input("y", [0.0, 1.0])
+    for loss, name in zip(
+        joint_losses(z, y)[:5],
+        ["stable_bce_and_stable_bce_slope", "sigmoid_and_sigmoid_slope", "softplus_and_sigmoid",
+         "gelu_and_gelu_slope", "logsumexp_and_softmax"],
+        strict=True,
+    ):  # fmt: skip
+        names = text(loss, Both).split()
+        assert name in names and not set(name.split("_and_")) & set(names), names
+
+
+def test_a_row_that_is_changed_is_not_taken_for_what_it_was() -> None:
+    z, y = cg.parameter("z", [0.5, -2.0]), cg.input("y", [0.0, 1.0])
+    loss = cg.sum(cg.stable_bce(z, y))
+    for _ in range(3):
+        good = loss.backward()
+    for name in ("stable_bce", "stable_bce_slope", "sum"):
+        before = OPS[name].forward
+        OPS[name].forward = lambda *x, before=before, **params: 2.0 * before(*x, **params)
+        try:
+            for _ in range(3):
+                run = loss.backward()
+            assert same(run.grad(z), good.grad(z) * (2.0 if name == "stable_bce_slope" else 1.0))
+            assert same(
+                run.value(loss), good.value(loss) * (1.0 if name == "stable_bce_slope" else 2.0)
+            )
+        finally:
+            OPS[name].forward = before
+    with testing.plant("stable_bce/0:sign"):
+        for _ in range(3):
+            assert same(loss.backward().grad(z), -good.grad(z))
+    assert same(loss.backward().grad(z), good.grad(z))
+
+
+def test_ops_that_are_called_as_the_source_calls_its_own_things() -> None:
+    names = ["v", "g", "v1", "g1", "part0", "lambda", "reduce", "zeros_"]
+    for name in names:
+        cg.ops.elementwise(name, np.sin, lambda out, x: cg.cos(x), module=__name__)
+    try:
+        x = cg.parameter("x", [0.5, 0.25])
+        node = x
+        for name in names:
+            node = OPS[name](node)
+        loss = cg.sum(node)
+        first, second = loss.backward(), loss.backward()
+        compare(first, second)
+    finally:
+        for name in names:
+            del OPS[name], cg.ops.PUBLIC[name]
+
+
+def test_second_derivatives_and_local_gradients_after_one_go() -> None:
+    z, y = cg.parameter("z", RNG.normal(size=(2, 3))), cg.input("y", np.eye(2, 3))
+    loss = cg.mean(cg.stable_bce(cg.sigmoid(z), y) + cg.softplus(z))
+    slope = cg.gradient(loss, z)
+    again = cg.sum(slope * slope)
+    first, second = looped(again, None, None), None
+    for _ in range(2):
+        second = again.backward()
+    compare(first, second)
+    first = looped(loss, None, None)
+    for _ in range(2):
+        second = loss.backward()
+    for node in first.order:
+        for i in range(len(node.parents)):
+            if node.op.differentiable(i):
+                a, b = first.local(node, i).array, second.local(node, i).array
+                assert (a is None and b is None) or same(a, b)
+    # The same run, from another upstream.
+    assert same(second.backward(upstream=3.0).grad(z), first.backward(upstream=3.0).grad(z))
+    with pytest.raises(cg.ShapeError, match="upstream has shape"):
+        loss.backward(upstream=[1.0, 2.0])
 
 
 def test_threads_share_a_graph() -> None:

@@ -177,7 +177,7 @@ def broken_pushforward(
 def driver_replaced(name: str, broken: Callable[..., None]) -> Iterator[None]:
     """In every module that has taken the driver's name; and no graph runs by the source that is kept with it, which needs no driver."""
     with ExitStack() as stack:
-        stack.enter_context(replaced(Plan, backward_source=lambda *args, **options: False))
+        stack.enter_context(replaced(Plan, _source=lambda *args, **options: False))
         for module in (
             backprop,
             sys.modules["cgraph.run"],
