@@ -153,9 +153,18 @@ def vjp(u, x, y):
 def gradient(x, y):
     return np.cos(x) * y, helper(x)
 """
+CLOSING = """
+def closing(k):
+    def times(x):
+        return k * helper(x)
+    return [lambda *xs: times(xs[-1])]
+"""
 CALLS = {
     "imported vjp": "check_gradients(own_functions.f, *xs, vjp=own_functions.vjp, wrt=[0])",
     "pasted gradient": "check_gradients(g, *xs, gradient=gradient, seed=3)",
+    "lambdas": "check_gradients(lambda x, y: helper(x) * y, *xs, vjp=lambda u, x, y: (u * np.cos(x) * y, u * helper(x)))",
+    "what they close over": "check_gradients(*closing(3.0), np.ones(2), vjp=closing(2.5)[0])",
+    "a function of NumPy": "check_gradients(np.exp, SCALE, vjp=lambda u, x, k=1.5: k * u * np.exp(x))",
     "large inputs": "check_gradients(own_functions.f, *[np.tile(x, (200, 1)) for x in xs], vjp=own_functions.vjp)",
     "in Fortran order": "check_gradients(own_functions.f, *[np.asfortranarray(np.ones((3, 2)))] * 2, vjp=own_functions.vjp)",
 }
@@ -164,7 +173,9 @@ CALLS = {
 @pytest.mark.parametrize("call", CALLS)
 def test_reproductions_of_functions_run_as_printed(call: str, tmp_path: Path) -> None:
     (tmp_path / "own_functions.py").write_text(OWN)
-    main = OWN.replace("def f(", "def g_(") + "\ndef g(x, y):\n    return np.sum(g_(x, y))\n"
+    main = (
+        OWN.replace("def f(", "def g_(") + CLOSING + "\ndef g(x, y):\n    return np.sum(g_(x, y))\n"
+    )
     main += (
         "import own_functions\nfrom cgraph.testing import check_gradients\nxs = SCALE / 2, SCALE\n"
     )
@@ -181,3 +192,18 @@ def test_reproductions_of_functions_run_as_printed(call: str, tmp_path: Path) ->
     script = next((tmp_path / "out").glob("*.py"))
     again = run(str(script), cwd=tmp_path.parent)
     assert again.returncode == 1 and "FAIL: function" in again.stdout, again.stdout + again.stderr
+
+
+def test_a_reproduction_with_a_gap_says_what_to_paste(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def vjp(u: np.ndarray, x: np.ndarray) -> np.ndarray:
+        calls.append(1)
+        return u * 2
+
+    report = testing.check_gradients(np.exp, np.ones(2), vjp=vjp)
+    script = report.save(tmp_path)["py"]
+    again = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 1 and "paste" in again.stderr and "vjp" in again.stderr

@@ -96,6 +96,8 @@ class Check:
                 float(np.finfo(np.float32).tiny) if self.unit > 1e-10 else 1e-290, 1e-290
             )
             top = float(np.max(np.abs(root), initial=0.0)) if root.dtype == np.float64 else 1.0
+            if top > 1.0 / TINY and not subject.is_graph:  # or sums overflow
+                self.w = np.ldexp(self.w, -int(np.frexp(top)[1]))
             if 0.0 < top < TINY and not subject.is_graph:
                 self.w = np.ldexp(self.w, min(-int(np.frexp(top)[1]), 1000))
                 self.by_differences = True

@@ -1,17 +1,20 @@
 """A file that fails in the same way: the minimal graph, or the call of a function, written as Python with its numbers.
 
-What can be imported is imported, from where it came; a function with a `def` of its own is pasted in. Only for a lambda, or what holds
-on to variables around it, is there a gap to fill, and the file says so.
+What can be imported is imported, from where it came; a function or lambda is pasted in, with the numbers, arrays and functions that it
+uses. Only where it holds on to something else (a layer, a cache) is there a gap to fill, and the file says so instead of running.
 """
 
 from __future__ import annotations
 
+import ast
+import dis
 import inspect
+import linecache
 import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -117,8 +120,14 @@ def _function(report: Report) -> Iterator[str]:
     else:
         inputs = [f"inputs = {literal(tuple(given))}"]
     yield from (f"import {name}" for name in ("torch", "jax") if f"{name}." in inputs[-1])
+    gaps = []
     for name in ("f", *(key for key in ("vjp", "gradient") if options.get(key) is not None)):
-        yield from _named(name, function if name == "f" else options[name])
+        written = list(_named(name, function if name == "f" else options[name]))
+        gaps += [name] * (written[-1].startswith(f"{name} = ..."))
+        yield from written
+    if gaps:
+        yield f"if ... in ({', '.join(gaps)},):"
+        yield f"    raise SystemExit('paste above what this file could not write down: {', '.join(gaps)}')"
     yield ""
     yield from inputs
     yield ""
@@ -138,47 +147,114 @@ def _found(module: str) -> Iterator[str]:
         yield f"sys.path.insert(0, {str(top)!r})"
 
 
+def _imported(name: str, thing: Any) -> list[str] | None:
+    """Lines that import `thing` under a name; None where it has none."""
+    module, qualname = getattr(thing, "__module__", None), getattr(thing, "__qualname__", "")
+    if isinstance(thing, ModuleType):
+        return [f"import {thing.__name__}" + f" as {name}" * (name != thing.__name__)]
+    if isinstance(thing, np.ufunc):
+        for place in ("numpy", "scipy.special"):
+            own = thing.__name__
+            if getattr(sys.modules.get(place), own, None) is thing:
+                return [f"from {place} import {own}" + f" as {name}" * (name != own)]
+        return None
+    first = qualname.partition(".")[0]
+    if module is None or module == "__main__" or not first or "<" in qualname:
+        return None
+    if not hasattr(sys.modules.get(module), first):
+        return None
+    found = [*_found(module), f"from {module} import {first}"]
+    return found if name == qualname else [*found, f"{name} = {qualname}"]
+
+
 def _named(name: str, thing: Any) -> Iterator[str]:
     """Lines that bind `name` to a function or class: an import, its source, or a gap."""
-    module, qualname = getattr(thing, "__module__", None), getattr(thing, "__qualname__", "")
-    first = qualname.partition(".")[0]
-    if (
-        module not in (None, "__main__")
-        and first
-        and hasattr(sys.modules.get(module), first)
-        and "<" not in qualname
-    ):
-        yield from _found(module)
-        yield f"from {module} import {first}"
-        yield f"{name} = {qualname}"
-        return
-    pasted = _source(thing, set())
-    if pasted is None:
-        yield f"{name} = ...  # paste it here: {qualname or type(thing).__name__} cannot be imported, nor written down by itself"
-    else:
-        yield from ("", *pasted, "", f"{name} = {thing.__name__}")
+    lines = _imported(name, thing) or _source(name, thing, set())
+    if lines is None:
+        what = getattr(thing, "__qualname__", "") or type(thing).__name__
+        lines = [
+            f"{name} = ...  # paste it here: {what} cannot be imported, nor written down by itself"
+        ]
+    yield from ("", *lines)
 
 
-def _source(thing: Any, seen: set[Any]) -> list[str] | None:
-    """A function with what it needs of its module: imports, numbers, other functions. None where that is not all."""
-    if not isinstance(thing, FunctionType) or thing.__name__ == "<lambda>" or thing.__closure__:
+def _source(name: str, thing: Any, seen: set[Any]) -> list[str] | None:
+    """A function with what it needs: imports, numbers, other functions. None where that is not all."""
+    if not isinstance(thing, FunctionType):
         return None
     seen.add(thing)
-    lines: list[str] = []
-    for name in thing.__code__.co_names:
-        if name not in thing.__globals__:
-            continue
-        value = thing.__globals__[name]
-        if isinstance(value, ModuleType):
-            lines.append(f"import {value.__name__}" + f" as {name}" * (name != value.__name__))
-        elif isinstance(value, FunctionType) and value not in seen:
-            needed = _source(value, seen)
-            if needed is None:
-                return None
-            lines += needed
-        elif isinstance(value, int | float | str | tuple | np.ndarray):
-            lines.append(f"{name} = {literal(value)}")
+    text = _lambda_text(thing) if thing.__name__ == "<lambda>" else _def_text(thing)
+    if text is None:
+        return None
+    known = {n: thing.__globals__[n] for n in _globals_of(thing.__code__) if n in thing.__globals__}
     try:
-        return [*lines, *textwrap.dedent(inspect.getsource(thing)).splitlines()]
+        kept = {n: cell.cell_contents for n, cell in zip(thing.__code__.co_freevars, thing.__closure__ or (), strict=True)}  # fmt: skip
+    except ValueError:  # a variable that has no value yet
+        return None
+    kept |= {n: p.default for n, p in inspect.signature(thing).parameters.items() if p.default is not p.empty}  # fmt: skip
+    around, inside = _bound(known, seen), _bound(kept, seen)
+    if around is None or inside is None:
+        return None
+    own = name if thing.__name__ == "<lambda>" else thing.__name__
+    made = f"{own} = {text}".splitlines() if thing.__name__ == "<lambda>" else text.splitlines()
+    if not inside:
+        return [*around, *made, *([f"{name} = {own}"] if own != name else [])]
+    body = [*inside, *made, f"return {own}"]
+    return [*around, f"def make_{name}():", *(f"    {line}" if line else "" for line in body), "", f"{name} = make_{name}()"]  # fmt: skip
+
+
+def _bound(values: dict[str, Any], seen: set[Any]) -> list[str] | None:
+    """Lines that give names their values; None where one of them cannot be written down."""
+    lines: list[str] = []
+    for name, value in values.items():
+        if isinstance(value, FunctionType) and value in seen:
+            continue
+        if value is None or isinstance(value, bool | int | float | str | tuple | np.ndarray | np.generic):  # fmt: skip
+            found: list[str] | None = [f"{name} = {literal(value)}"]
+        else:
+            found = _imported(name, value) or _source(name, value, seen)
+        if found is None:
+            return None
+        lines += found
+    return lines
+
+
+def _globals_of(code: CodeType) -> list[str]:
+    """The global names that a function reads, inner functions included."""
+    found = [
+        i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")
+    ]
+    for inner in code.co_consts:
+        found += _globals_of(inner) if isinstance(inner, CodeType) else []
+    return list(dict.fromkeys(found))
+
+
+def _def_text(thing: FunctionType) -> str | None:
+    try:
+        return textwrap.dedent(inspect.getsource(thing))
     except OSError:
         return None
+
+
+def _lambda_text(thing: FunctionType) -> str | None:
+    """The source of a lambda: of those that begin on its line, the one in which its instructions stand."""
+    code = thing.__code__
+    source = "".join(linecache.getlines(code.co_filename))
+    places = [(p[0], p[2], p[1], p[3]) for p in code.co_positions() if None not in p and p[3]]
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return None
+    best: tuple[int, int, str] | None = None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno:
+            text = ast.get_source_segment(source, node)
+            body = node.body
+            start, end = (
+                (body.lineno, body.col_offset),
+                (body.end_lineno or 0, body.end_col_offset or 0),
+            )
+            inside = sum(start <= p[:2] and p[2:] <= end for p in places)
+            if text is not None and (best is None or (inside, -len(text)) > best[:2]):
+                best = inside, -len(text), text
+    return f"({best[2]})" if best is not None and best[0] else None

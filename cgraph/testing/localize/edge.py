@@ -29,6 +29,7 @@ REPLAYS = 8
 CONFIDENCE = 4.0
 TINY = 2.0**-990  # operands of this size have no digits beneath them for a step
 MOST = 256  # entries that are looked at one by one; fewer where an evaluation is large
+TRUNCATION = 2.0**-130  # of the value, with some room: what a complex step leaves at most
 BLOCK = 16  # of more, so many: those among which the error is
 
 
@@ -456,8 +457,12 @@ class Derivative:
         if not self.lost and not lost:
             try:
                 part = self.tape.tangent(self.values, seeds)[0]
-                value, total = measure.total(self.w, part) if part is not None else (0.0, 0.0)
-                return Slope(value, 0.0), total
+                if part is None:
+                    return Slope(0.0, 0.0), 0.0
+                value, total = measure.total(self.w, part)
+                # Where the derivative is zero, the square of the step is left.
+                left = TRUNCATION * np.abs(self.w * np.asarray(self.values[-1]))[part != 0].sum()
+                return Slope(value if abs(value) > left else 0.0, 0.0), total
             except NotAnalytic:
                 self.lost = True
         f = self.tape.directional(self.leaves, seeds, self.w)

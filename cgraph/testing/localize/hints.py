@@ -155,9 +155,10 @@ def _by_order(got: Array, expected: Array, rtol: float) -> str:
 def _by_part(got: Array, expected: Array, rtol: float, unit: float) -> str:
     wrong = np.abs(got - expected) > rtol * np.maximum(np.abs(got), np.abs(expected))
     if got.size > 1 and 0 < wrong.sum() <= got.size // 2:
-        entries = ", ".join(str(tuple(int(i) for i in k)) for k in np.argwhere(wrong)[:3])
+        entries = ", ".join(str([int(i) for i in k]) for k in np.argwhere(wrong)[:3])
+        entries += ", …" if wrong.sum() > 3 else ""
         inner = hint(got[wrong], expected[wrong], unit)
-        return f"{int(wrong.sum())} of {got.size} entries are wrong ({entries})" + (
+        return f"{int(wrong.sum())} of {got.size} entries are wrong: {entries}" + (
             f"; there, {inner}" if inner else ""
         )
     return ""

@@ -116,6 +116,11 @@ def worst_argument(
         # Of entries that are not numbers, the one whose derivative is known best.
         off = np.where(np.isfinite(off), off, 1e200 * np.nanmax(np.abs(expected), initial=1.0))
         excess = off / np.maximum(bound, 1e-300)
+        # First what counts in the whole; what is faint, only if nothing else is wrong.
+        part = measure.scale_of(np.asarray(subject.leaves[i]))
+        counts = off * part > unit * np.max(np.abs(expected) * part, initial=0.0)
+        if np.any(counts & (excess > 1.0)):
+            excess = np.where(counts, excess, 0.0)
         if excess.size and (best is None or float(excess.max()) > best[0]):
             k = tuple(int(x) for x in np.unravel_index(int(np.argmax(excess)), excess.shape))
             best = (
