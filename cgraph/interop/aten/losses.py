@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,49 +9,40 @@ import numpy as np
 import cgraph as cg
 from cgraph.interop.aten.table import RULES, node, rule, to_numpy, whole
 from cgraph.interop.building import Missing
+from cgraph.nn import functional as nnf
 from cgraph.node import Node
+
+HOW = ("none", "mean", "sum")  # a reduction, by PyTorch's number
 
 
 def _reduced(losses: Any, reduction: int) -> Any:
     return losses if reduction == 0 else cg.mean(losses) if reduction == 1 else cg.sum(losses)
 
 
+def _optional(x: Any) -> Any:
+    return None if x is None else node(x)
+
+
+# What `cgraph.nn.functional` has under the same name.
 # fmt: off
-rule("mse_loss")(lambda x, target, reduction=1: _reduced(cg.square(node(x) - node(target)), reduction))
-rule("l1_loss")(lambda x, target, reduction=1: _reduced(cg.abs(node(x) - node(target)), reduction))
+rule("mse_loss")(lambda x, y, reduction=1: nnf.mse_loss(node(x), node(y), HOW[reduction]))
+rule("l1_loss")(lambda x, y, reduction=1: nnf.l1_loss(node(x), node(y), HOW[reduction]))
+rule("smooth_l1_loss")(lambda x, y, reduction=1, beta=1.0: nnf.smooth_l1_loss(node(x), node(y), HOW[reduction], beta))
+rule("huber_loss")(lambda x, y, reduction=1, delta=1.0: nnf.huber_loss(node(x), node(y), HOW[reduction], delta))
+rule("binary_cross_entropy")(lambda x, y, weight=None, reduction=1: nnf.binary_cross_entropy(
+    node(x), node(y), _optional(weight), HOW[reduction]))
+rule("binary_cross_entropy_with_logits")(lambda x, y, weight=None, pos_weight=None, reduction=1: nnf.binary_cross_entropy_with_logits(
+    node(x), node(y), _optional(weight), HOW[reduction], _optional(pos_weight)))
+rule("kl_div")(lambda x, y, reduction=1, log_target=False: nnf.kl_div(node(x), node(y), HOW[reduction], log_target))
+rule("poisson_nll_loss")(lambda x, y, log_input=True, full=False, eps=1e-8, reduction=1: nnf.poisson_nll_loss(
+    whole(x), whole(y), log_input, full, eps, HOW[reduction]))
+rule("hinge_embedding_loss")(lambda x, y, margin=1.0, reduction=1: nnf.hinge_embedding_loss(whole(x), whole(y), margin, HOW[reduction]))
+rule("soft_margin_loss")(lambda x, y, reduction=1: nnf.soft_margin_loss(node(x), node(y), HOW[reduction]))
+rule("triplet_margin_loss")(lambda a, p, n, margin=1.0, norm=2.0, eps=1e-6, swap=False, reduction=1: nnf.triplet_margin_loss(
+    whole(a), whole(p), whole(n), margin, norm, eps, swap, HOW[reduction]))
+rule("margin_ranking_loss")(lambda a, b, target, margin=0.0, reduction=1: _reduced(
+    cg.relu(-node(target) * (node(a) - node(b)) + margin), reduction))
 # fmt: on
-
-
-@rule("smooth_l1_loss")
-def _smooth_l1(x: Any, target: Any, reduction: int = 1, beta: float = 1.0) -> Any:
-    size = cg.abs(node(x) - node(target))
-    if beta == 0:
-        return _reduced(size, reduction)
-    small = cg.square(size) * (0.5 / beta)
-    return _reduced(cg.where(size < beta, small, size - 0.5 * beta), reduction)
-
-
-@rule("huber_loss")
-def _huber(x: Any, target: Any, reduction: int = 1, delta: float = 1.0) -> Any:
-    size = cg.abs(node(x) - node(target))
-    large = delta * (size - 0.5 * delta)
-    return _reduced(cg.where(size <= delta, 0.5 * cg.square(size), large), reduction)
-
-
-@rule("binary_cross_entropy")
-def _bce(x: Any, target: Any, weight: Any = None, reduction: int = 1) -> Any:
-    losses = cg.bce(node(x), node(target))
-    return _reduced(losses if weight is None else losses * node(weight), reduction)
-
-
-@rule("binary_cross_entropy_with_logits")
-def _bce_logits(x: Any, target: Any, weight: Any = None, pos_weight: Any = None, reduction: int = 1) -> Any:  # fmt: skip
-    x, y = node(x), node(target)
-    if pos_weight is None:
-        losses = cg.stable_bce(x, y)
-    else:
-        losses = (1.0 - y) * x + (1.0 + (node(pos_weight) - 1.0) * y) * cg.softplus(-x)
-    return _reduced(losses if weight is None else losses * node(weight), reduction)
 
 
 @rule("nll_loss", "nll_loss_nd", "nll_loss2d")
@@ -113,31 +103,6 @@ def _cross_entropy(
     return _reduced(losses, reduction)
 
 
-@rule("kl_div")
-def _kl(x: Any, target: Any, reduction: int = 1, log_target: bool = False) -> Any:
-    t, x = node(target), node(x)
-    losses = cg.exp(t) * (t - x) if log_target else cg.special.xlogy(t, t) - t * x
-    return _reduced(losses, reduction)
-
-
-@rule("poisson_nll_loss")
-def _poisson_nll(
-    x: Any,
-    target: Any,
-    log_input: bool = True,
-    full: bool = False,
-    eps: float = 1e-8,
-    reduction: int = 1,
-) -> Any:
-    x, y = whole(x), whole(target)
-    losses = cg.exp(x) - y * x if log_input else x - y * cg.log(x + eps)
-    if full:
-        positive = cg.where(y > 1, y, 1.0)
-        stirling = y * cg.log(positive) - y + 0.5 * cg.log(2 * math.pi * positive)
-        losses = losses + cg.where(y > 1, stirling, 0.0)
-    return _reduced(losses, reduction)
-
-
 @rule("cosine_embedding_loss")
 def _cosine_embedding(a: Any, b: Any, target: Any, margin: float = 0.0, reduction: int = 1) -> Any:
     a, b = whole(a), whole(b)
@@ -147,24 +112,6 @@ def _cosine_embedding(a: Any, b: Any, target: Any, margin: float = 0.0, reductio
     apart = cg.maximum(cosine - margin, 0.0)
     losses = cg.where(cg.equal(y, 1), 1.0 - cosine, cg.where(cg.equal(y, -1), apart, 0.0))
     return _reduced(losses, reduction)
-
-
-@rule("margin_ranking_loss")
-def _margin_ranking(a: Any, b: Any, target: Any, margin: float = 0.0, reduction: int = 1) -> Any:
-    return _reduced(cg.relu(-node(target) * (node(a) - node(b)) + margin), reduction)
-
-
-@rule("hinge_embedding_loss")
-def _hinge_embedding(x: Any, target: Any, margin: float = 1.0, reduction: int = 1) -> Any:
-    x, y = whole(x), whole(target)
-    far = cg.where(cg.equal(y, 1), 0.0, cg.maximum(margin - x, 0.0))
-    near = cg.where(cg.equal(y, -1), 0.0, x)
-    return _reduced(far + near, reduction)
-
-
-# fmt: off
-rule("soft_margin_loss")(lambda x, target, reduction=1: _reduced(cg.softplus(-node(target) * node(x)), reduction))
-# fmt: on
 
 
 @rule("multi_margin_loss")
@@ -181,22 +128,3 @@ def _multi_margin(x: Any, target: Any, p: Any = 1, margin: Any = 1, weight: Any 
     others[rows, labels.reshape(-1)] = False
     losses = cg.sum(cg.where(others, gaps, 0.0), axis=1) / float(x.shape[1])
     return _reduced(losses if labels.ndim else losses[0], reduction)
-
-
-@rule("triplet_margin_loss")
-def _triplet_margin(
-    a: Any,
-    p: Any,
-    n: Any,
-    margin: float = 1.0,
-    norm: float = 2.0,
-    eps: float = 1e-6,
-    swap: bool = False,
-    reduction: int = 1,
-) -> Any:
-    def gap(u: Any, v: Any) -> Any:
-        return RULES["pairwise_distance"](u, v, norm, eps)
-
-    far = gap(a, n)
-    far = cg.minimum(far, gap(p, n)) if swap else far
-    return _reduced(cg.relu(gap(a, p) - far + margin), reduction)

@@ -268,8 +268,11 @@ def soft_margin_loss(input: Any, target: Any, reduction: str = "mean", *, name: 
 def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, reduction: str = "mean", *,
     name: str | None = None,
 ) -> Any:  # fmt: skip
-    """The input where the target is 1, max(0, margin − input) where it is −1."""
-    return _reduced(where(equal(_array(target), 1), input, relu(margin - input)), reduction, name)
+    """The input where the target is 1, max(0, margin − input) where it is −1; both where it is neither, as in PyTorch."""
+    target = _array(target)
+    near = where(equal(target, -1), 0.0, input)
+    far = where(equal(target, 1), 0.0, relu(margin - input))
+    return _reduced(near + far, reduction, name)
 
 
 # --- directions and distances -------------------------------------------------------------------------------------------------
