@@ -83,14 +83,8 @@ WRITERS.update(
 WRITERS["invert"] = _bitwise("Not", "BitwiseNot")
 
 
-@writes("fmod")
-def _fmod(w: Writer, node: Node, a: str, b: str) -> str:
-    return w.emit("Mod", a, b, fmod=1)
-
-
-@writes("square")
-def _square(w: Writer, node: Node, x: str) -> str:
-    return w.emit("Mul", x, x)
+writes("fmod")(lambda w, node, a, b: w.emit("Mod", a, b, fmod=1))
+writes("square")(lambda w, node, x: w.emit("Mul", x, x))
 
 
 @writes("expm1")
@@ -100,19 +94,9 @@ def _expm1(w: Writer, node: Node, x: str) -> str:
     return w.emit("Div", w.emit("Add", t, t), w.emit("Sub", w.number(1.0, node), t))
 
 
-@writes("log1p")
-def _log1p(w: Writer, node: Node, x: str) -> str:
-    return w.emit("Log", w.emit("Add", x, w.number(1.0, node)))
-
-
-@writes("not_equal")
-def _not_equal(w: Writer, node: Node, a: str, b: str) -> str:
-    return w.emit("Not", w.emit("Equal", a, b))
-
-
-@writes("clip")
-def _clip(w: Writer, node: Node, x: str, low: str, high: str) -> str:
-    return w.emit("Min", w.emit("Max", x, low), high)
+writes("log1p")(lambda w, node, x: w.emit("Log", w.emit("Add", x, w.number(1.0, node))))
+writes("not_equal")(lambda w, node, a, b: w.emit("Not", w.emit("Equal", a, b)))
+writes("clip")(lambda w, node, x, low, high: w.emit("Min", w.emit("Max", x, low), high))
 
 
 @writes("step")
@@ -127,14 +111,10 @@ def _tanh_slope(w: Writer, node: Node, x: str) -> str:
     return w.emit("Mul", one_over, one_over)
 
 
-@writes("sigmoid_slope")
-def _sigmoid_slope(w: Writer, node: Node, x: str) -> str:
-    return w.emit("Mul", w.emit("Sigmoid", x), w.emit("Sigmoid", w.emit("Neg", x)))
-
-
-@writes("log_sigmoid")
-def _log_sigmoid(w: Writer, node: Node, x: str) -> str:
-    return w.emit("Neg", w.emit("Softplus", w.emit("Neg", x)))
+# fmt: off
+writes("sigmoid_slope")(lambda w, node, x: w.emit("Mul", w.emit("Sigmoid", x), w.emit("Sigmoid", w.emit("Neg", x))))
+writes("log_sigmoid")(lambda w, node, x: w.emit("Neg", w.emit("Softplus", w.emit("Neg", x))))
+# fmt: on
 
 
 @writes("mse")
@@ -211,9 +191,7 @@ def _logaddexp(w: Writer, node: Node, a: str, b: str) -> str:
     return w.emit("Add", w.emit("Max", a, b), gap)
 
 
-@writes("cumsum")
-def _cumsum(w: Writer, node: Node, x: str) -> str:
-    return w.emit("CumSum", x, w.ints(node.params["axis"]))
+writes("cumsum")(lambda w, node, x: w.emit("CumSum", x, w.ints(node.params["axis"])))
 
 
 @writes("count")
@@ -261,9 +239,9 @@ def _norm(w: Writer, node: Node, x: str) -> str:
 # --- products -----------------------------------------------------------------------------------------------------------------------
 
 
-@writes("einsum")
-def _einsum(w: Writer, node: Node, *operands: str) -> str:
-    return w.emit("Einsum", *operands, equation=node.params["subscripts"])
+# fmt: off
+writes("einsum")(lambda w, node, *operands: w.emit("Einsum", *operands, equation=node.params["subscripts"]))
+# fmt: on
 
 
 def _window(node: Node) -> dict[str, Any]:
@@ -277,9 +255,7 @@ def _window(node: Node) -> dict[str, Any]:
     }
 
 
-@writes("nn.conv")
-def _conv(w: Writer, node: Node, x: str, weight: str) -> str:
-    return w.emit("Conv", x, weight, **_window(node))
+writes("nn.conv")(lambda w, node, x, weight: w.emit("Conv", x, weight, **_window(node)))
 
 
 @writes("nn.conv_data")
@@ -309,9 +285,7 @@ def _as(w: Writer, x: str, dtype: Any) -> str:
     return w.emit("Cast", x, to=helper.np_dtype_to_tensor_dtype(w.kind(dtype)))
 
 
-@writes("cast")
-def _cast(w: Writer, node: Node, x: str) -> str:
-    return _as(w, x, node.dtype)
+writes("cast")(lambda w, node, x: _as(w, x, node.dtype))
 
 
 @writes("broadcast_to")
@@ -350,9 +324,7 @@ def _transpose(w: Writer, node: Node, x: str) -> str:
     return w.emit("Transpose", x, **({} if axes is None else {"perm": list(axes)}))
 
 
-@writes("concatenate")
-def _concatenate(w: Writer, node: Node, *parts: str) -> str:
-    return w.emit("Concat", *parts, axis=node.params["axis"])
+writes("concatenate")(lambda w, node, *parts: w.emit("Concat", *parts, axis=node.params["axis"]))
 
 
 @writes("getitem")
@@ -420,19 +392,11 @@ def _basic_index(w: Writer, index: list[Any], x: str) -> str:
     return x if axes or gone or new else w.emit("Identity", x)
 
 
-@writes("take")
-def _take(w: Writer, node: Node, x: str, index: str) -> str:
-    return w.emit("Gather", x, index, axis=node.params["axis"])
-
-
-@writes("nn.embedding")
-def _embedding(w: Writer, node: Node, table: str, index: str) -> str:
-    return w.emit("Gather", table, _as(w, index, np.dtype(np.int64)), axis=0)
-
-
-@writes("take_along_axis")
-def _take_along(w: Writer, node: Node, x: str, index: str) -> str:
-    return w.emit("GatherElements", x, index, axis=node.params["axis"])
+# fmt: off
+writes("take")(lambda w, node, x, index: w.emit("Gather", x, index, axis=node.params["axis"]))
+writes("nn.embedding")(lambda w, node, table, index: w.emit("Gather", table, _as(w, index, np.dtype(np.int64)), axis=0))
+writes("take_along_axis")(lambda w, node, x, index: w.emit("GatherElements", x, index, axis=node.params["axis"]))
+# fmt: on
 
 
 @writes("add_along_axis")

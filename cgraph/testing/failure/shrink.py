@@ -18,7 +18,7 @@ from cgraph.errors import CgraphError
 from cgraph.leaves import constant, parameter
 from cgraph.node import Node
 from cgraph.op import CONSTANT, OPS
-from cgraph.testing.compare.adapters import as_subject
+from cgraph.testing.compare.adapters import graph_subject
 from cgraph.testing.compare.comparison import Check
 from cgraph.testing.compare.subject import topological
 from cgraph.testing.report import Mismatch, Report, Verdict
@@ -111,7 +111,7 @@ def reduce_graph(
 def failing(root: Node) -> Report | None:
     """The report of a graph whose gradient is wrong in any of the engine's ways."""
     try:
-        report = Check(as_subject(root, (), None, None, None), 0, 2, ("vjp", "jvp"), "auto").run()
+        report = Check(graph_subject(root, (), None), 0, 2, ("vjp", "jvp"), "auto").run()
     except CgraphError:
         return None
     return report if report.verdict is Verdict.FAIL and report.mismatch is not None else None
@@ -200,17 +200,12 @@ def _bypass(root: Node, node: Node, parent: Node, values: Mapping[Node, Any]) ->
     from cgraph.graph import substitute
 
     try:
-        return (
-            rebuild(parent, values)
-            if node is root
-            else rebuild(*_with_values(substitute([root], {node: parent})[0]))
-        )
+        if node is root:
+            return rebuild(parent, values)
+        shorter = substitute([root], {node: parent})[0]
+        return rebuild(shorter, _values(shorter))
     except CgraphError:
         return None
-
-
-def _with_values(root: Node) -> tuple[Node, dict[Node, Any]]:
-    return root, _values(root)
 
 
 def _slices(root: Node, report: Report, still_fails: Fails) -> tuple[Node, Report]:

@@ -32,6 +32,14 @@ class Fault:
     install: Callable[[], AbstractContextManager[Any]]
     modes: tuple[str, ...] = ("vjp", "jvp")
 
+    @classmethod
+    def in_row(
+        cls, op: str, operand: int, mistake: str, description: str, install: Callable[[], Any]
+    ) -> Fault:
+        """A mistake in what a row says of one operand."""
+        words = f"{op}, operand {operand}: {description}"
+        return cls(f"{op}/{operand}:{mistake}", op, operand, words, install)
+
     def found_in(self, report: Report) -> bool:
         """Whether a report names this fault: the right op and operand, or the engine."""
         mismatch = report.mismatch

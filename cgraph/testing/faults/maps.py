@@ -84,42 +84,38 @@ def _forth(change: Callable[..., Any]) -> Callable[..., LinearMap]:
     return spoil
 
 
-def _shape(x: Any) -> Any:
-    return x.shape
-
-
 def _transposed_if_square(right: Any, u: Any, *xs: Any, **params: Any) -> Any:
-    square = len(_shape(right)) == 2 and _shape(right)[0] == _shape(right)[1]
+    square = len(right.shape) == 2 and right.shape[0] == right.shape[1]
     return right.T if square else right
 
 
 def _wrong_axis(right: Any, u: Any, x: Any, *like: Any, shape: Any = None) -> Any:
     """(n,) broadcast to (n, n): summed over the last axis instead of the first."""
-    if len(_shape(u)) == 2 and len(_shape(x)) == 1 and _shape(u) == _shape(x) * 2:
+    if len(u.shape) == 2 and len(x.shape) == 1 and u.shape == x.shape * 2:
         return V["sum"](u, axis=1)
     return right
 
 
 def _reversed_first(right: Any, u: Any, *xs: Any, **params: Any) -> Any:
-    return right[::-1] if len(_shape(right)) else right
+    return right[::-1] if len(right.shape) else right
 
 
 def _fortran(right: Any, u: Any, x: Any, *like: Any, shape: Any = None) -> Any:
-    if is_node(right) or len(_shape(x)) < 2:
+    if is_node(right) or len(x.shape) < 2:
         return right
-    return np.reshape(u, _shape(x), order="F")
+    return np.reshape(u, x.shape, order="F")
 
 
 def _not_undone(right: Any, u: Any, x: Any, axes: Any) -> Any:
     """The permutation applied again instead of undone: the same for two axes, wrong for three."""
     again = V["transpose"](u, axes)
-    return again if _shape(again) == _shape(x) else right
+    return again if again.shape == x.shape else right
 
 
 def _overwrites(right: Any, u: Any, x: Any, index: Any) -> Any:
     if is_node(right):
         return right
-    result = np.zeros(_shape(x), np.asarray(u).dtype)
+    result = np.zeros(x.shape, np.asarray(u).dtype)
     result[index] = u
     return result
 
@@ -133,7 +129,7 @@ def _product_by_division(right: Any, u: Any, x: Any, axes: Any, keepdims: bool) 
 
 
 def _count(x: Any, axes: Any) -> float:
-    return float(np.prod([_shape(x)[a] for a in axes])) if axes else 1.0
+    return float(np.prod([x.shape[a] for a in axes])) if axes else 1.0
 
 
 _ALL: list[tuple[str, int, str, Callable[..., LinearMap], str]] = [
@@ -164,7 +160,7 @@ _ALL: list[tuple[str, int, str, Callable[..., LinearMap], str]] = [
     ("matmul", 0, "transposed", _back(_transposed_if_square), "the gradient is transposed where the shape hides it"),
     ("matmul", 1, "sign", _back(lambda right, u, *xs, **p: -1.0 * right), "the sign is lost"),
     ("matmul", 1, "transposed", _back(_transposed_if_square), "the gradient is transposed where the shape hides it"),
-    ("matmul", 0, "operand swap", _back(lambda right, u, a, b: right if _shape(a) != _shape(b) or len(_shape(a)) != 2 else u @ a.T), "the wrong operand"),  # noqa: E501
+    ("matmul", 0, "operand swap", _back(lambda right, u, a, b: right if a.shape != b.shape or len(a.shape) != 2 else u @ a.T), "the wrong operand"),  # noqa: E501
     ("where", 1, "both", _back(lambda right, u, c, a, b: u), "passes where the branch was not taken"),
     ("where", 2, "inverted", _back(lambda right, u, c, a, b: u - right), "the mask of the other branch"),
     ("stop_gradient", 0, "passes", lambda right, out, x: Identity(), "does not stop"),
@@ -178,10 +174,5 @@ _ALL: list[tuple[str, int, str, Callable[..., LinearMap], str]] = [
 def faults() -> Iterator[Fault]:
     """The faults of rows with maps."""
     for name, i, mistake, spoil, description in _ALL:
-        yield Fault(
-            f"{name}/{i}:{mistake}",
-            name,
-            i,
-            f"{name}, operand {i}: {description}",
-            partial(broken_map, OPS[name], i, spoil),
-        )
+        install = partial(broken_map, OPS[name], i, spoil)
+        yield Fault.in_row(name, i, mistake, description, install)

@@ -19,10 +19,6 @@ from cgraph.testing.faults.fault import Fault, replaced
 Partial = Callable[..., Any]
 
 
-def _callable(partial: Any) -> Partial:
-    return partial if callable(partial) else lambda out, *xs: partial
-
-
 def broken_partial(op: Op, i: int, new: Any) -> AbstractContextManager[None]:
     partials = tuple(new if k == i else p for k, p in enumerate(op.partials or ()))
     constants = sum(isinstance(p, float) for p in partials)
@@ -44,15 +40,11 @@ def _numbers_only(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """A change that only makes sense for numbers; graphs are left right."""
 
     def mutate(old: Any) -> Any:
-        rule = _callable(old)
-
         def partial(out: Any, *xs: Any) -> Any:
-            right = rule(out, *xs)
-            return (
-                right
-                if is_node(right) or is_node(out)
-                else change(np.asarray(right, np.result_type(right, np.asarray(out))))
-            )
+            right = old(out, *xs) if callable(old) else old
+            if is_node(right) or is_node(out):
+                return right
+            return change(np.asarray(right, np.result_type(right, np.asarray(out))))
 
         return partial
 
@@ -140,78 +132,22 @@ _PLAIN = [
 _SPECIAL: list[tuple[str, int, str, Any, str]] = [
     ("sigmoid", 0, "forgot 1-p", lambda out, x: out, "p instead of p(1−p)"),
     ("tanh", 0, "forgot square", lambda out, x: 1.0 - out, "1 − out instead of 1 − out²"),
-    (
-        "relu",
-        0,
-        "1 at 0",
-        lambda out, x: V["where"](V["greater_equal"](x, 0.0), 1.0, 0.0),
-        "the other convention at the kink",
-    ),
-    (
-        "relu",
-        0,
-        "leaky",
-        lambda out, x: V["where"](V["greater"](x, 0.0), 1.0, 0.01),
-        "lets a little through where x < 0",
-    ),
-    (
-        "abs",
-        0,
-        "1 at 0",
-        lambda out, x: V["where"](V["greater_equal"](x, 0.0), 1.0, -1.0),
-        "the other convention at the kink",
-    ),
-    (
-        "maximum",
-        0,
-        "all at ties",
-        lambda out, a, b: V["where"](V["greater_equal"](a, b), 1.0, 0.0),
-        "the first operand takes all when they tie",
-    ),
-    (
-        "minimum",
-        1,
-        "none at ties",
-        lambda out, a, b: V["where"](V["less"](b, a), 1.0, 0.0),
-        "the second operand gets nothing when they tie",
-    ),
-    (
-        "clip",
-        0,
-        "passes",
-        lambda out, x, low, high: V["where"](V["less"](x, 1e300), 1.0, 0.0),
-        "passes outside the bounds, too",
-    ),
+    ("relu", 0, "1 at 0", lambda out, x: V["where"](V["greater_equal"](x, 0.0), 1.0, 0.0), "the other convention at the kink"),
+    ("relu", 0, "leaky", lambda out, x: V["where"](V["greater"](x, 0.0), 1.0, 0.01), "lets a little through where x < 0"),
+    ("abs", 0, "1 at 0", lambda out, x: V["where"](V["greater_equal"](x, 0.0), 1.0, -1.0), "the other convention at the kink"),
+    ("maximum", 0, "all at ties", lambda out, a, b: V["where"](V["greater_equal"](a, b), 1.0, 0.0), "the first takes all when they tie"),
+    ("minimum", 1, "none at ties", lambda out, a, b: V["where"](V["less"](b, a), 1.0, 0.0), "the second gets nothing when they tie"),
+    ("clip", 0, "passes", lambda out, x, low, high: V["where"](V["less"](x, 1e300), 1.0, 0.0), "passes outside the bounds, too"),
     ("expm1", 0, "out", lambda out, x: out, "e^x − 1 instead of e^x"),
     ("arcsin", 0, "no root", lambda out, x: 1.0 / (1.0 - V["square"](x)), "the root is forgotten"),
-    (
-        "arctan",
-        0,
-        "no square",
-        lambda out, x: 1.0 / (1.0 + V["abs"](x)),
-        "1 + |x| instead of 1 + x²",
-    ),
+    ("arctan", 0, "no square", lambda out, x: 1.0 / (1.0 + V["abs"](x)), "1 + |x| instead of 1 + x²"),
     ("cosh", 0, "trigonometric", lambda out, x: -V["sinh"](x), "the sign of the cosine's rule"),
     ("power", 0, "exponent kept", lambda out, a, b: b * out, "b·a^b instead of b·a^(b−1)"),
     ("divide", 1, "square forgotten", lambda out, a, b: -a / b, "−a/b instead of −a/b²"),
     ("log", 0, "of ten", lambda out, x: 0.4342944819032518 / x, "the derivative of log10"),
     ("bce", 1, "one term", lambda out, p, y: -V["log"](p), "the second logarithm is forgotten"),
     ("sign", 0, "passes", lambda out, x: 1.0 + 0.0 * x, "a straight-through estimator left in"),
-]
-
-
-def _fault(op: Op, i: int, mistake: str, description: str, make: Callable[[], Any]) -> Fault:
-    return Fault(
-        f"{op.name}/{i}:{mistake}",
-        op.name,
-        i,
-        f"{op.name}, operand {i}: {description}",
-        lambda: broken_partial(op, i, make()),
-    )
-
-
-def partial_of(partial: Any) -> Callable[[], Any]:
-    return lambda: partial
+]  # fmt: skip
 
 
 def faults() -> Iterator[Fault]:
@@ -219,10 +155,18 @@ def faults() -> Iterator[Fault]:
     for name, i, mistakes in _PLAIN:
         for mistake in mistakes:
             change, description = GENERAL[mistake]
-            yield _general(OPS[name], i, mistake, change, description)
-    for name, i, mistake, partial, description in _SPECIAL:
-        yield _fault(OPS[name], i, mistake, description, partial_of(partial))
+            yield Fault.in_row(name, i, mistake, description, _installing(name, i, change))
+    for name, i, mistake, wrong, description in _SPECIAL:
+        yield Fault.in_row(name, i, mistake, description, _installing(name, i, _always(wrong)))
 
 
-def _general(op: Op, i: int, mistake: str, change: Callable[[Any], Any], description: str) -> Fault:
-    return _fault(op, i, mistake, description, lambda: change((op.partials or ())[i]))
+def _always(wrong: Any) -> Callable[[Any], Any]:
+    return lambda right: wrong
+
+
+def _installing(
+    name: str, i: int, change: Callable[[Any], Any]
+) -> Callable[[], AbstractContextManager[None]]:
+    """What puts a changed partial in the place of the right one, which is asked for then."""
+    op = OPS[name]
+    return lambda: broken_partial(op, i, change((op.partials or ())[i]))
