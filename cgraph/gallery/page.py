@@ -6,6 +6,7 @@ One file with nothing loaded from anywhere else but the pictures beside it.
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,9 @@ ARTICLE = (
 AUTHOR = "R. Khan"
 
 
+_OP = re.compile(r'"o":"([\w.]+)"')  # in the programs of the players
+
+
 def write(out: Path, made: Sequence[Made]) -> Path:
     """Write manifest.json and index.html; returns the index."""
     rows = [
@@ -42,7 +46,7 @@ def write(out: Path, made: Sequence[Made]) -> Path:
     for m in made:
         chapters.setdefault(m.chapter, []).append(m)
     parts = {
-        "ASSETS": assets(),
+        "ASSETS": assets(set(_OP.findall(" ".join(i.player for m in made for i in m.items)))),
         "ARTICLE": escape(f"“{ARTICLE}”"),
         "AUTHOR": escape(AUTHOR),
         "PRELUDE": escape(PRELUDE.strip()),

@@ -283,8 +283,7 @@ function CGraphPlayer(root, wholePage) {
 
   // --- what is in view: the node at work and what comes out of it -------------------------------------------------------------------
   function region(k, ids) {  // in the units of the drawing: [left, top, right, bottom]; of arrows, the texts
-    var found = null, viewed = svg.viewBox.baseVal, shift = svg.firstElementChild.getCTM(), own = svg.getCTM();
-    var tx = shift && own ? (shift.e - own.e) / (own.a || 1) : 0, ty = shift && own ? (shift.f - own.f) / (own.d || 1) : 0;
+    var found = null, viewed = svg.viewBox.baseVal, moved = svg.firstElementChild.transform.baseVal.consolidate(), tx = moved ? moved.matrix.e : 0, ty = moved ? moved.matrix.f : 0;
     (ids || data.frames[k].see).forEach(function (id) {
       var g = group(id);
       if (!g) return;
