@@ -4,6 +4,7 @@ no other test would notice a forward that was renamed."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -185,3 +186,41 @@ def test_a_stack_of_matrices_of_equal_rows_is_no_single_matrix(shape: tuple[int,
     np.testing.assert_allclose(value, run.value(run.roots[0]), rtol=1e-13)
     for slope, leaf in zip(slopes, (a, b), strict=True):
         np.testing.assert_allclose(slope, run.grad(leaf), rtol=1e-12)
+
+
+def test_sizes_that_are_not_known() -> None:
+    """Inputs whose sizes are fixed when a program is called; values, and gradients that go through shapes of other operands."""
+    for case in CASES:
+        if not case.dynamic:
+            continue
+        leaves = [
+            cg.input(f"x{k}", shape=shape, dtype=x.dtype)
+            for k, (x, shape) in enumerate(zip(case.args, case.declared, strict=True))
+        ]
+        root, feeds = case.f(*leaves), dict(zip(leaves, case.args, strict=True))
+        (value,) = cg.compile([root], inputs=leaves)(*case.args)
+        np.testing.assert_allclose(
+            value, cg.run(root, feeds).value(root), rtol=1e-14, atol=1e-15, err_msg=case.name
+        )
+        if not case.wrt:
+            continue
+        slopes = [cg.gradient(cg.sum(root * root), leaves[k]) for k in case.wrt]
+        run = cg.run(slopes, feeds)
+        for slope, found in zip(slopes, cg.compile(slopes, inputs=leaves)(*case.args), strict=True):
+            np.testing.assert_allclose(
+                found, run.value(slope), rtol=1e-13, atol=1e-14, err_msg=case.name
+            )
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 1, 3), (1, 1)])
+def test_sums_of_repeated_arrays(shape: tuple[int, ...]) -> None:
+    """What is repeated along an axis is multiplied, not added up: along any of them, kept or not."""
+    x = cg.parameter("x", np.arange(1.0, 1.0 + np.prod(shape)).reshape(shape))
+    repeated = cg.broadcast_to(x, (4, 2, 5, 3) if len(shape) == 3 else (4, 2, 3))
+    for axes in [
+        a for n in range(repeated.ndim + 1) for a in combinations(range(repeated.ndim), n)
+    ]:
+        for keepdims in (False, True):
+            loss = cg.sum(cg.square(cg.sum(repeated, axis=axes, keepdims=keepdims)))
+            (value,), gradients = cg.compile([loss], inputs=[], gradients=[x])()
+            assert_near([value, *gradients], loss, [x], f"{axes}")
