@@ -23,6 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 from gradient_cases import right, wrong
+from timing import QUICK
 
 Verdict = str  # "right", "wrong", "unsure" or "crash"
 
@@ -133,7 +134,7 @@ def verdicts(checker: str, make: Any, seeds: int) -> Counter[Verdict]:
 
 
 def report(
-    only: str = "torch,jax,autograd,cgraph", seeds: int = 5, remarks: bool = False
+    only: str = "torch,jax,autograd,cgraph", seeds: int = 1 if QUICK else 5, remarks: bool = False
 ) -> list[str]:
     """The table, as lines of Markdown; with `remarks`, every case that a checker gets wrong below its row."""
     lines = [

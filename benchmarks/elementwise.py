@@ -15,12 +15,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from timing import interleaved, record
+from timing import QUICK, interleaved, record
 
 import cgraph as cg
 
 Array = Any
-ENTRIES = 10_000_000
+ENTRIES = 10**6 if QUICK else 10_000_000
 DTYPES = ("f8", "f4")
 
 

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-from timing import interleaved, table
+from timing import QUICK, interleaved, table
 
 import cgraph as cg
 from cgraph import optim
@@ -63,7 +63,7 @@ def kept(W: list[Array], b: list[Array], X: Array, Y: Array, lr: float) -> Calla
     return step
 
 
-def steps() -> list[str]:
+def report_steps() -> list[str]:
     lines = ["## Training steps on a kept graph", ""]
     gate = np.array([[0.0, 0, 1, 1], [0, 1, 0, 1]])
     flowers, kinds = cg.datasets.iris(features="petals")[:2]
@@ -110,7 +110,7 @@ def jax_peer(name: str, p: Array, v: Array, X: Array, Y: Array, x: Array, w: Arr
     return {"JAX jit": lambda: jax.block_until_ready(matrix(at))}
 
 
-def second_derivatives() -> list[str]:
+def report_second_derivatives() -> list[str]:
     rng = np.random.default_rng(0)
     X, Y = cg.datasets.iris(features="petals")[:2]
     m = np.shape(X)[1]
@@ -170,7 +170,7 @@ def second_derivatives() -> list[str]:
     return lines
 
 
-def memory(n: int = 10**7) -> list[str]:
+def report_memory(n: int = 10**6 if QUICK else 10**7) -> list[str]:
     x = cg.parameter("x", np.linspace(0.1, 1.0, n))
     node: Any = x
     for _ in range(5):
@@ -191,7 +191,7 @@ def memory(n: int = 10**7) -> list[str]:
 
 
 def report() -> list[str]:
-    return [*steps(), *second_derivatives(), *memory()]
+    return [*report_steps(), *report_second_derivatives(), *report_memory()]
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from timing import interleaved, table
+from timing import QUICK, interleaved, table
 
 import cgraph as cg
 
@@ -212,13 +212,16 @@ def compiled(n: int, near: int | None, title: str) -> list[str]:
     )
 
 
-def report() -> list[str]:
+def report_small() -> list[str]:
     lines = ["## Graphs of numbers: build + run + backward, per node", ""]
     for n, rounds in ((30, 20), (300, 15), (3000, 10)):
         timings = interleaved(contenders(n, others=n <= 300), rounds)
         lines += table(f"{n} operations", timings, "micrograd", per=n + 80, unit="node")
-    n = 100_000
-    lines += with_a_deep_stack(
+    return lines
+
+
+def report_large(n: int = 10_000 if QUICK else 100_000) -> list[str]:
+    lines = with_a_deep_stack(
         lambda: table(
             f"{n} operations",
             interleaved(contenders(n, others=False), rounds=3, seconds=0.0),
@@ -229,8 +232,11 @@ def report() -> list[str]:
     )
     lines += ["## Graphs of numbers compiled: value and gradients, per node", ""]
     lines += with_a_deep_stack(lambda: compiled(n, None, f"{n} operations, wide"))
-    lines += with_a_deep_stack(lambda: compiled(n, 50, f"{n} operations, deep and thin"))
-    return lines
+    return lines + with_a_deep_stack(lambda: compiled(n, 50, f"{n} operations, deep and thin"))
+
+
+def report() -> list[str]:
+    return [*report_small(), *report_large()]
 
 
 def with_a_deep_stack(measured: Callable[[], list[str]]) -> list[str]:

@@ -8,10 +8,13 @@ mean anything.
 from __future__ import annotations
 
 import gc
+import json
+import os
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -23,6 +26,8 @@ class Timing:
     median: float
 
 
+# Few rounds, small arrays: whether everything runs.
+QUICK = bool(os.environ.get("BENCHMARKS_QUICK"))
 CLOCKS = {"processor": time.process_time, "elapsed": time.perf_counter}
 
 
@@ -37,6 +42,7 @@ def interleaved(
     `clock` is "elapsed" where several threads count as one.
     """
     now = CLOCKS[clock]
+    rounds = max(2, rounds // 6) if QUICK else rounds
     calls = {}
     for name, work in contenders.items():
         work()
@@ -58,13 +64,24 @@ def interleaved(
 
 # Every row of every table, for the file of results.
 RECORDED: list[dict[str, Any]] = []
+# Where they go as they are found, too: a part that is cut off leaves what it had.
+sink: Path | None = None
 
 
 def record(work: str, how: str, amount: float, ratio: float, reference: str, unit: str = "us") -> None:  # fmt: skip
     """Keep a figure for the file of results."""
-    RECORDED.append(
-        {"work": work, "how": how, "amount": amount, "unit": unit, "ratio": ratio, "to": reference}
-    )
+    row = {
+        "work": work,
+        "how": how,
+        "amount": amount,
+        "unit": unit,
+        "ratio": ratio,
+        "to": reference,
+    }
+    RECORDED.append(row)
+    if sink is not None:
+        with sink.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
 
 
 def table(
