@@ -9,14 +9,17 @@ from __future__ import annotations
 import functools
 import itertools
 import operator
-from collections.abc import Callable, Sequence
+import sys
+import weakref
+from collections.abc import Callable, Hashable, Sequence
+from types import MethodType
 from typing import Any
 
 import numpy as np
 
 from cgraph.compile.backends import make_program
 from cgraph.compile.program import Program
-from cgraph.errors import GradientError, MissingValueError
+from cgraph.errors import DTypeError, GradientError, MissingValueError
 from cgraph.leaves import constant, input
 from cgraph.node import Node
 from cgraph.quiet import uncollected
@@ -27,7 +30,8 @@ class CompiledFunction:
     """A function that runs compiled. Made by ``cgraph.compile(f)``, also as a decorator.
 
     The function is called with nodes once for each new set of shapes, dtypes and keyword arguments, so that what it does beside computing
-    (printing, reading the clock) happens then and not again. Keyword arguments are handed on as they are.
+    (printing, reading the clock) happens then and not again. Keyword arguments that hold arrays of floats are arguments like the others;
+    all else that comes by keyword is handed on as it is. A method is compiled for each object by itself.
 
     Attributes:
         program: the `Program` of the latest call.
@@ -41,28 +45,40 @@ class CompiledFunction:
         self.argnums = argnums
         self.program: Program | None = None
         self._traced: dict[Any, tuple[Program, Callable[..., Any]]] = {}
+        self._bound: dict[int, CompiledFunction] = {}
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        leaves, rebuild = flatten(args)
+        by_name = {name: v for name, v in kwargs.items() if _floating(v)} if kwargs else {}
+        fixed = {name: v for name, v in kwargs.items() if name not in by_name} if kwargs else {}
+        given = (args, by_name) if by_name else args
+        leaves, rebuild = flatten(given)
         arrays = [_array(leaf) for leaf in leaves]
         key = (
             tuple([(a.shape, a.dtype) for a in arrays]),
-            _structure(args),
-            tuple(sorted((name, repr(value)) for name, value in kwargs.items())),
+            bool(by_name),
+            _structure(given),
+            tuple([(name, _identity(fixed[name])) for name in sorted(fixed)]) if fixed else (),
         )
         found = self._traced.get(key)
         if found is None:
             with uncollected():
-                found = self._traced[key] = self._trace(args, arrays, rebuild, kwargs)
+                found = self._traced[key] = self._trace(args, arrays, rebuild, bool(by_name), fixed)
         self.program, call = found
         return call(arrays)
 
     def _trace(
-        self, args: Any, arrays: list[Any], rebuild: Callable[..., Any], kwargs: dict[str, Any]
+        self,
+        args: Any,
+        arrays: list[Any],
+        rebuild: Callable[..., Any],
+        named: bool,
+        fixed: dict[str, Any],
     ) -> tuple[Program, Callable[..., Any]]:
         nodes = [input(f"arg{i}", shape=a.shape, dtype=a.dtype) for i, a in enumerate(arrays)]
-        found, dressed = flatten(self.function(*rebuild(iter(nodes)), **kwargs))
+        rebuilt = rebuild(iter(nodes))
+        positional, by_name = rebuilt if named else (rebuilt, {})
+        found, dressed = flatten(self.function(*positional, **by_name, **fixed))
         outputs = [n if isinstance(n, Node) else constant(n) for n in found]
         if not outputs:
             raise GradientError(f"{self.function!r} returned nothing to compute")
@@ -113,14 +129,88 @@ class CompiledFunction:
         return self.program.source
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else functools.partial(self, instance)
+        if instance is None:
+            return self
+        key = id(instance)
+        if key not in self._bound:
+            method, own = _method(self.function, instance), None
+            if self.argnums is not None:
+                several = isinstance(self.argnums, Sequence)
+                counted = [operator.index(n) for n in (self.argnums if several else [self.argnums])]
+                if 0 in counted:
+                    raise GradientError(
+                        f"argument 0 of the method {self.function!r} is the object itself; count from 1"
+                    )
+                moved = [n - 1 if n > 0 else n for n in counted]
+                own = moved if several else moved[0]
+            bound = CompiledFunction(method, self.options, own)
+            try:
+                weakref.finalize(instance, self._bound.pop, key, None)
+            except TypeError:
+                return bound  # nobody would tell when the object is gone, and its number another's
+            self._bound[key] = bound
+        return self._bound[key]
 
     def __reduce__(self) -> Any:
+        module = sys.modules.get(self.function.__module__)
+        if getattr(module, self.function.__qualname__, None) is self:
+            return self.function.__qualname__  # a function that was decorated where it stands
         return CompiledFunction, (self.function, self.options, self.argnums)
 
 
+def _method(function: Callable[..., Any], instance: Any) -> Callable[..., Any]:
+    """The function for an object, which it does not keep alive."""
+    try:
+        reference = weakref.ref(instance)
+    except TypeError:
+        return MethodType(function, instance)
+
+    @functools.wraps(function)
+    def method(*args: Any, **kwargs: Any) -> Any:
+        return function(reference(), *args, **kwargs)
+
+    return method
+
+
+def _floating(value: Any) -> bool:
+    """Whether there are arrays of floats in an argument, whose numbers may be others at the next call."""
+    return any(isinstance(x, np.ndarray) and x.dtype.kind == "f" for x in flatten(value)[0])
+
+
+def _identity(value: Any) -> Any:
+    """What an argument that is handed on as it is is known by: its type and what it says, or the object itself."""
+    if isinstance(value, np.ndarray):
+        return ("array", value.shape, value.dtype, value.tobytes())
+    if isinstance(value, dict):
+        return (dict, tuple((key, _identity(v)) for key, v in value.items()))
+    if isinstance(value, list | tuple):
+        return (type(value), tuple(map(_identity, value)))
+    if isinstance(value, float | np.generic):
+        return (type(value), repr(value))  # 0.0 and -0.0 are equal, NaN not even itself
+    return (type(value), value if isinstance(value, Hashable) else _Same(value))
+
+
+class _Same:
+    """An object without a hash, known by being the same one."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
 def _array(value: Any) -> Any:
-    return np.asarray(value, np.float64) if type(value) in (int, float) else np.asarray(value)
+    array = np.asarray(value, np.float64) if type(value) in (int, float) else np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise DTypeError(
+            f"a compiled function takes arrays and numbers by position; {value!r} is neither. "
+            "Give it by keyword: then it is handed on as it is"
+        )
+    return array
 
 
 def _structure(tree: Any) -> Any:
