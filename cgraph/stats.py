@@ -9,6 +9,7 @@ do): give them as numbers there, or cgraph refuses.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -124,50 +125,42 @@ class Continuous:
             x = x - loc
         return x if isinstance(scale, float) and scale == 1.0 else divide(x, scale)
 
-    def _within(self, z: Any, inside: Any, below: float, above: float) -> Any:
-        """The value inside of the support, and what it is on either side."""
-        low, high = self.support
+    def _at(
+        self, form: Callable[..., Any], x: Any, args: Any, kwargs: Any, below: float, above: float
+    ) -> tuple[Any, Any]:
+        """A standard form at x, `below` and `above` on either side of the support; and the scale."""
+        shapes, loc, scale = self._parsed(args, kwargs)
+        z = self._standard(x, loc, scale)
+        value, (low, high) = form(z, *shapes), self.support
         if math.isfinite(high):
-            inside = where(greater(z, high), above, inside)
-        return where(less(z, low), below, inside) if math.isfinite(low) else inside
+            value = where(greater(z, high), above, value)
+        return where(less(z, low), below, value) if math.isfinite(low) else value, scale
 
     def logpdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The logarithm of the density."""
-        shapes, loc, scale = self._parsed(args, kwargs)
-        z = self._standard(x, loc, scale)
-        value = self._within(z, self._logpdf(z, *shapes), -math.inf, -math.inf)
+        value, scale = self._at(self._logpdf, x, args, kwargs, -math.inf, -math.inf)
         return value if isinstance(scale, float) and scale == 1.0 else value - log(scale)
 
     def pdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The density."""
-        shapes, loc, scale = self._parsed(args, kwargs)
-        z = self._standard(x, loc, scale)
-        value = self._within(z, self._pdf(z, *shapes), 0.0, 0.0)
+        value, scale = self._at(self._pdf, x, args, kwargs, 0.0, 0.0)
         return value if isinstance(scale, float) and scale == 1.0 else divide(value, scale)
 
     def cdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The probability of a value up to x."""
-        shapes, loc, scale = self._parsed(args, kwargs)
-        z = self._standard(x, loc, scale)
-        return self._within(z, self._cdf(z, *shapes), 0.0, 1.0)
+        return self._at(self._cdf, x, args, kwargs, 0.0, 1.0)[0]
 
     def sf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The probability of a value above x: 1 − cdf, without the subtraction."""
-        shapes, loc, scale = self._parsed(args, kwargs)
-        z = self._standard(x, loc, scale)
-        return self._within(z, self._sf(z, *shapes), 1.0, 0.0)
+        return self._at(self._sf, x, args, kwargs, 1.0, 0.0)[0]
 
     def logcdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The logarithm of the cdf."""
-        shapes, loc, scale = self._parsed(args, kwargs)
-        z = self._standard(x, loc, scale)
-        return self._within(z, self._logcdf(z, *shapes), -math.inf, 0.0)
+        return self._at(self._logcdf, x, args, kwargs, -math.inf, 0.0)[0]
 
     def logsf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The logarithm of the survival function."""
-        shapes, loc, scale = self._parsed(args, kwargs)
-        z = self._standard(x, loc, scale)
-        return self._within(z, self._logsf(z, *shapes), 0.0, -math.inf)
+        return self._at(self._logsf, x, args, kwargs, 0.0, -math.inf)[0]
 
     def ppf(self, q: Any, *args: Any, **kwargs: Any) -> Any:
         """The x with cdf(x) = q."""
@@ -183,34 +176,38 @@ class Continuous:
         return f"cg.stats.{type(self).__name__.strip('_').lower()}"
 
 
-class _Norm(Continuous):
+class Symmetric(Continuous):
+    """A distribution that is symmetric about 0: what lies above is what lies below, mirrored."""
+
+    def _sf(self, z: Any, *shapes: Any) -> Any:
+        return self._cdf(-z, *shapes)
+
+    def _logsf(self, z: Any, *shapes: Any) -> Any:
+        return self._logcdf(-z, *shapes)
+
+    def _isf(self, q: Any, *shapes: Any) -> Any:
+        return -self._ppf(q, *shapes)
+
+
+class _Norm(Symmetric):
     def _logpdf(self, z: Any) -> Any:
         return -0.5 * square(z) - LOG_ROOT_2PI
 
     def _cdf(self, z: Any) -> Any:
         return special.ndtr(z)
 
-    def _sf(self, z: Any) -> Any:
-        return special.ndtr(-z)
-
     def _logcdf(self, z: Any) -> Any:
         return special.log_ndtr(z)
 
-    def _logsf(self, z: Any) -> Any:
-        return special.log_ndtr(-z)
-
     def _ppf(self, q: Any) -> Any:
         return special.ndtri(q)
-
-    def _isf(self, q: Any) -> Any:
-        return -special.ndtri(q)
 
     def entropy(self, loc: Any = 0.0, scale: Any = 1.0) -> Any:
         """(1 + ln 2π)/2 + ln scale."""
         return log(scale) + (0.5 + LOG_ROOT_2PI)
 
 
-class _T(Continuous):
+class _T(Symmetric):
     shapes = ("df",)
 
     def _logpdf(self, z: Any, df: Any) -> Any:
@@ -225,14 +222,8 @@ class _T(Continuous):
     def _cdf(self, z: Any, df: Any) -> Any:
         return special.stdtr(df, z)
 
-    def _sf(self, z: Any, df: Any) -> Any:
-        return special.stdtr(df, -z)
-
     def _ppf(self, q: Any, df: Any) -> Any:
         return special.stdtrit(df, q)
-
-    def _isf(self, q: Any, df: Any) -> Any:
-        return -special.stdtrit(df, q)
 
 
 class _Gamma(Continuous):
@@ -328,7 +319,7 @@ class _Expon(Continuous):
         return -log(q)
 
 
-class _Laplace(Continuous):
+class _Laplace(Symmetric):
     def _logpdf(self, z: Any) -> Any:
         return -abs(z) - math.log(2.0)
 
@@ -336,23 +327,14 @@ class _Laplace(Continuous):
         small = 0.5 * exp(-abs(z))
         return where(less(z, 0.0), small, 1.0 - small)
 
-    def _sf(self, z: Any) -> Any:
-        return self._cdf(-z)
-
     def _logcdf(self, z: Any) -> Any:
         return where(less(z, 0.0), z - math.log(2.0), log1p(-0.5 * exp(-abs(z))))
-
-    def _logsf(self, z: Any) -> Any:
-        return self._logcdf(-z)
 
     def _ppf(self, q: Any) -> Any:
         return where(less(q, 0.5), log(2.0 * q), -log(2.0 * (1.0 - q)))
 
-    def _isf(self, q: Any) -> Any:
-        return -self._ppf(q)
 
-
-class _Logistic(Continuous):
+class _Logistic(Symmetric):
     def _logpdf(self, z: Any) -> Any:
         return log_sigmoid(z) + log_sigmoid(-z)
 
@@ -362,37 +344,22 @@ class _Logistic(Continuous):
     def _cdf(self, z: Any) -> Any:
         return sigmoid(z)
 
-    def _sf(self, z: Any) -> Any:
-        return sigmoid(-z)
-
     def _logcdf(self, z: Any) -> Any:
         return log_sigmoid(z)
-
-    def _logsf(self, z: Any) -> Any:
-        return log_sigmoid(-z)
 
     def _ppf(self, q: Any) -> Any:
         return logit(q)
 
-    def _isf(self, q: Any) -> Any:
-        return -logit(q)
 
-
-class _Cauchy(Continuous):
+class _Cauchy(Symmetric):
     def _logpdf(self, z: Any) -> Any:
         return -log1p(square(z)) - math.log(math.pi)
 
     def _cdf(self, z: Any) -> Any:
         return arctan2(1.0, -z) * (1.0 / math.pi)
 
-    def _sf(self, z: Any) -> Any:
-        return arctan2(1.0, z) * (1.0 / math.pi)
-
     def _ppf(self, q: Any) -> Any:
         return -cos(math.pi * q) / sin(math.pi * q)
-
-    def _isf(self, q: Any) -> Any:
-        return cos(math.pi * q) / sin(math.pi * q)
 
 
 class _Lognorm(Continuous):

@@ -33,6 +33,7 @@ BY_DIFFERENCES = 1e-7  # what differences, whose error is an estimate, can tell 
 WIDE = float(np.finfo(np.longdouble).eps)  # 2^-63 on x86; no better than float64 on some platforms
 TINY = 2.0**-850  # values below have no room for a complex step under them
 ALONE = 1e-9  # of the gradient: less is not called wrong on the word of differences in float64 alone (a solver's tolerance)
+STEP_LOST = "the complex step is lost in this code: compared with Richardson's differences instead"
 ON_KINK = 2.0**-40  # closer than this counts as on it: rounding upstream may have chosen the branch
 
 
@@ -101,7 +102,7 @@ class Check:
             if 0.0 < top < TINY and not subject.is_graph:
                 self.w = np.ldexp(self.w, min(-int(np.frexp(top)[1]), 1000))
                 self.by_differences = True
-                self.report.notes.append(
+                self.note(
                     "the value is so small that no complex step fits below it: compared with Richardson's differences instead"
                 )
             return self.compare()
@@ -197,7 +198,7 @@ class Check:
                     strict=True,
                 )
             ]
-            found = subject.tape.tangent(self.values, dict(zip(subject.seeds, d, strict=True)))[0]
+            found = subject.tape.tangent(self.values, self.along(d))[0]
             shows = (
                 np.abs(found) >= 2.0**-30 * np.abs(self.values[-1]) if found is not None else False
             )
@@ -237,7 +238,7 @@ class Check:
     def project(self, k: int, d: list[Array]) -> Report | None:
         """Compare along one direction; None when all is well."""
         subject = self.subject
-        seeds = dict(zip(subject.seeds, d, strict=True))
+        seeds = self.along(d)
         a, a_size = measure.pairing(self.g, d)
         found = self.expected(seeds)
         if isinstance(found, Slope):
@@ -270,13 +271,11 @@ class Check:
             # A black box may lose the step where no Probe sees it: always cross-checked by finite differences.
             second = self.differences(seeds, n_size, quick=n)
             if second.sides is None and second.error > 1e-3 * max(abs(n), abs(second.value)):
-                self.report.notes.append(
+                self.note(
                     "differences are too coarse here to confirm the complex step: it stands alone"
                 )
             elif not np.isfinite(second.value):
-                self.report.notes.append(
-                    "differences leave the domain here: the complex step stands alone"
-                )
+                self.note("differences leave the domain here: the complex step stands alone")
             elif second.sides is not None or not measure.agree(
                 second.value, n, CONFIDENCE * second.error + bound
             ):
@@ -306,7 +305,7 @@ class Check:
                 return self.subject.tape.tangent(self.values, seeds)[0]
             except NotAnalytic as error:
                 self.by_differences = True
-                self.report.notes.append(
+                self.note(
                     f"no complex step ({error}): compared with Richardson's differences instead"
                 )
         return self.differences(seeds, 0.0)
@@ -324,6 +323,14 @@ class Check:
     def end(self, verdict: Verdict, why: str = "", mismatch: Any = None) -> Report:
         self.report.settle(verdict, why, mismatch)
         return self.report
+
+    def note(self, text: str) -> None:
+        """Say something of how it was checked."""
+        self.report.notes.append(text)
+
+    def along(self, d: Sequence[Array]) -> dict[int, Array]:
+        """A direction by the numbers of the inputs on the tape."""
+        return dict(zip(self.subject.seeds, d, strict=True))
 
     def not_finite(self) -> Report:
         raised = getattr(self.subject, "raised", "")
@@ -438,10 +445,7 @@ class Check:
             return self.out_of_domain(mode)
         if not self.finite_inside() and not self.behind_branches():
             return self.end(Verdict.DOMAIN, self.edge() or "a value on the way is not finite")
-        foreign = any(
-            line is not None and line.complex_forward is None for line in subject.tape.lines
-        )
-        if foreign and np.isfinite(a):
+        if subject.tape.foreign and np.isfinite(a):
             # On a kink or a tie a disturbance chooses the branch: that is not rounding.
             second = self.differences(seeds, abs(n))
             if second.sides is not None:
@@ -454,9 +458,7 @@ class Check:
                 and not measure.agree(second.value, n, slack)
             ):
                 self.by_differences = True
-                self.report.notes.append(
-                    "the complex step is lost in this code: compared with Richardson's differences instead"
-                )
+                self.note(STEP_LOST)
                 return None
         moved = float(spread(n, lambda: self.replayed(seeds), REPLAYS)) if np.isfinite(a) else 0.0
         if not np.isfinite(moved):
@@ -493,7 +495,7 @@ class Check:
                 )
             error = without
         elif self.in_float64(d, a, n) is Verdict.PASS:
-            self.report.notes.append(
+            self.note(
                 f"in float64 the same code is right; in {self.narrow()} what is off is rounding"
             )
             return None
@@ -634,12 +636,8 @@ class Check:
             if contradicted and measure.agree(
                 second.value, a, 2 * CONFIDENCE * second.error + error
             ):
-                if any(
-                    line is not None and line.complex_forward is None for line in subject.tape.lines
-                ):  # code that lost the step unseen
-                    self.report.notes.append(
-                        "the complex step is lost in this code: compared with Richardson's differences instead"
-                    )
+                if subject.tape.foreign:  # code that lost the step unseen
+                    self.note(STEP_LOST)
                     return None
                 return self.end(
                     Verdict.INCONCLUSIVE, "complex step and Richardson's differences disagree"
@@ -656,7 +654,7 @@ class Check:
                 f"beyond the range of {subject.root.dtype}: every edge and every sum is right by itself",
             )
         if abs(a - n) <= negligible:
-            self.report.notes.append(
+            self.note(
                 "the gradient code rounds more than the function does, edge by edge, but no edge is wrong"
             )
             return None
@@ -701,9 +699,7 @@ class Check:
             )
         if measure.agree(second.value, a, slack) and second.error <= 0.03 * abs(n - a):
             self.by_differences = True
-            self.report.notes.append(
-                "the complex step is lost in this code: compared with Richardson's differences instead"
-            )
+            self.note(STEP_LOST)
             return None
         if not np.isfinite(second.value):
             return self.not_finite()
@@ -743,7 +739,7 @@ class Check:
         j = subject.wrt.index(mismatch.operand)
         d = [np.zeros(np.shape(p)) for p in self.points]
         d[j][mismatch.element] = measure.scale_of(self.points[j])[mismatch.element]
-        seeds = dict(zip(subject.seeds, d, strict=True))
+        seeds = self.along(d)
         found = np.asarray(subject.tape.tangent(self.values, seeds)[0])
         shows = np.abs(found) >= 2.0**-30 * np.abs(self.values[-1])
         reached = self.w * (found != 0) * (shows if np.any(shows & (found != 0)) else True)
@@ -785,26 +781,21 @@ class Check:
         terms = measure.pairing(self.g, d)[1]
         gap = abs(a - found.value)
         if found.error > 1e-11 * terms and gap <= 1e-3 * terms:
-            found = self.sharpened(found, dict(zip(self.subject.seeds, d, strict=True)), gap)
+            found = self.sharpened(found, self.along(d), gap)
             self.report.second = found
         tolerance = CONFIDENCE * found.error + self.base * (terms + abs(found.value)) + self.floor
         self.report.compared(a, found.value, tolerance)
         if not np.isfinite(found.value):
             return self.not_finite()
+        uncertain = f"the differences are uncertain by {found.error:.1e}: too much to tell"
         if measure.agree(a, found.value, tolerance):
             if found.error > 10 * QUALITY * max(self.scale(found.value), terms):
-                return self.end(
-                    Verdict.INCONCLUSIVE,
-                    f"the differences are uncertain by {found.error:.1e}: too much to tell",
-                )
+                return self.end(Verdict.INCONCLUSIVE, uncertain)
             return None
         if found.error > 0.03 * abs(found.value - a):
             if abs(found.value - a) <= BY_DIFFERENCES * (terms + abs(found.value)):
                 return None  # as many digits as differences ever have
-            return self.end(
-                Verdict.INCONCLUSIVE,
-                f"the differences are uncertain by {found.error:.1e}: too much to tell",
-            )
+            return self.end(Verdict.INCONCLUSIVE, uncertain)
         if not self.subject.is_graph and gap <= ALONE * terms and not found.wide:
             return self.end(
                 Verdict.INCONCLUSIVE,
@@ -828,7 +819,7 @@ class Check:
         for _ in range(3):
             again = [x * measure.continuous(self.rng, np.shape(x)) for x in d]
             b, _ = measure.pairing(self.g, again)
-            along = dict(zip(self.subject.seeds, again, strict=True))
+            along = self.along(again)
             other = self.differences(
                 along,
                 0.0,

@@ -63,6 +63,8 @@ class Tape:
 
     def __init__(self, lines: Sequence[Line | None]) -> None:
         self.lines = lines
+        # Whether some forward is code that nobody here has written in complex numbers.
+        self.foreign = any(line is not None and line.complex_forward is None for line in lines)
         # Errors of NumPy are the caller's business: the whole evaluation stands under one errstate.
 
     def values(
