@@ -433,6 +433,29 @@ def test_on_a_phone_the_node_and_its_result_are_in_sight(tmp_path):
     assert brought and told  # a box that is cut off is brought into view
 
 
+@pytest.mark.slow
+@browser
+def test_an_overview_is_seen_whole_and_a_step_comes_nearer(tmp_path):
+    page = cg.frames(batch().backward(), update=0.5).html()
+    inner = """<script>var seen=[],r=document.querySelector('.cgraph-player');
+    var stage=r.querySelector('.stage'),svg=stage.querySelector('svg');
+    function look(){var moving=svg.getAnimations();seen.push([r.querySelector('h2').textContent.split(',')[0],moving.length,
+    svg.clientWidth<=stage.clientWidth,stage.clientHeight]);moving.forEach(function(a){a.finish();});}
+    look();for(var k=0;k<5;k++){r.querySelector('[data-go=next]').click();look();}
+    parent.document.getElementById('seen').textContent=JSON.stringify(seen);</script></body>"""
+    wide = tmp_path / "wide.html"
+    wide.write_text(
+        '<meta charset="utf-8"><iframe style="width:1240px;height:900px;border:0" srcdoc="'
+        f'{html.escape(page.replace("</body>", inner))}"></iframe><pre id="seen"></pre><body></body>',
+        encoding="utf-8",
+    )
+    seen = click(wide, tmp_path, "", "</body>")
+    assert [(whole, moving) for _, moving, whole, _ in seen] == [
+        (True, 0), (True, 0), (False, 1), (False, 0), (False, 0), (True, 1)
+    ]  # fmt: skip
+    assert len({height for *_, height in seen}) == 1  # what stands below stays where it is
+
+
 def test_twenty_frames_are_one_small_page(tmp_path):
     with cg.scope("net"):
         x = cg.parameter("x", 0.3)

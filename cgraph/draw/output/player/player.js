@@ -328,6 +328,12 @@ function CGraphPlayer(root, wholePage) {
       }
       scale = Math.max(scale, fit);
     }
+    var tall = Math.min(high, full[1] * scale);
+    // A frame that is about no single node shows the whole, where that can be read; from there the next one comes nearer.
+    if (!data.frames[i].active && fit >= 0.42) scale = fit;
+    if (!jump && place.scale && Math.abs(scale / place.scale - 1) > 0.05) { was = svg.getBoundingClientRect(); jump = true; }
+    place.scale = scale;
+    stage.style.minHeight = tall + 'px';
     stage.style.maxHeight = high + 'px';
     svg.style.width = full[0] * scale + 'px';
     svg.style.height = full[1] * scale + 'px';
