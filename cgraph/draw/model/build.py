@@ -6,6 +6,7 @@ their own, time is in `steps`. No Run, no numbers; no backward pass, no local gr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from typing import Literal
 
@@ -54,7 +55,11 @@ class Builder(Facts):
             formula += ", repeated"
         if formula and node.op.name == "cast":
             formula += f" as {node.dtype}"
-        if formula and not expression.strength(formula) and " if " not in formula:
+        if (
+            re.search(" [=≠<>≤≥] ", formula)
+            and not expression.strength(formula)
+            and " if " not in formula
+        ):
             formula = f"({formula})"  # a comparison
         if formula:
             formula = f"{names[node]} = {formula}"

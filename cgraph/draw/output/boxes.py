@@ -38,7 +38,7 @@ class BoxWriter:
         self.entries: dict[
             str, int
         ] = {}  # values from leaves that enter a card's header, beside its chain
-        self.posts = 24  # points between the lines of a chain from top to bottom
+        self.posts = 30  # points between the lines of a chain from top to bottom
         self.twins: set[str] = set()  # boxes of a chain with places for its two lines on both sides
         self.apart = 0.0  # points between these lines
         self.stairs: dict[str, int] = {}  # lines between leaves and a card without rows for them

@@ -420,7 +420,7 @@ class _Writer:
             return (
                 f":b{lane}"
                 if end == "tail"
-                else f":t{lane}"
+                else f":t{lane}:n"
                 if self.boxes[arrow.head].kind in _CHAINED
                 else ""
             )
