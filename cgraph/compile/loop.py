@@ -19,7 +19,7 @@ from cgraph.compile.ir.lower import lower
 from cgraph.compile.ir.symbols import Symbol
 from cgraph.compile.labels import Label
 from cgraph.compile.passes.algebra import factored
-from cgraph.compile.passes.folding import Folding, Joint, alone, find_joints, join_columns
+from cgraph.compile.passes.folding import Folding, Joint, alone, find_joints, in_a_row
 from cgraph.compile.passes.recompute import arriving_at, recomputed
 from cgraph.compile.passes.tiles import is_long
 from cgraph.compile.passes.unroll import entry_label, unroll, worthwhile
@@ -96,7 +96,10 @@ def trained(
     b.invariant = set(arguments)
     b.zero_or_one = {arguments[label.position] for label in labels if label.binary}
     b.one_of_many = {arguments[label.position]: label.axis for label in labels if not label.binary}
-    joints = find_joints(loss, parameters, values) if folded else alone(parameters)
+    if folded:
+        joints = in_a_row(find_joints(loss, parameters, values), optimizer.n_slots)
+    else:
+        joints = alone(parameters)
     state, slots = [], []
     position = len(arguments)
     for joint in joints:
@@ -119,7 +122,7 @@ def trained(
     following: list[Value] = []
     t = Symbol(b, step, weak=True)
     for joint, remembered in zip(joints, slots, strict=True):
-        slope = join_columns(b, [b.cast(gradients[n], joint.dtype) for n in joint.nodes])
+        slope = joint.slope(b, gradients)
         value = state[len(following)]
         try:
             w, new = optimizer.update(
@@ -175,6 +178,11 @@ def unrolled(b: Folding, loop: Loop, guarded: bool = False) -> Loop:
     return Loop(loop.data, loop.state, flat, loop.step, loss.flat[0], entries)
 
 
+def _row(value: Value) -> bool:
+    """Whether a value is a stretch of a row in another shape, which is a view."""
+    return value.args[0].op == "index" and len(value.args[0].args[0].shape) == 1
+
+
 def sections(loop: Loop) -> Sections:
     """What is computed once, in every round, when the loss is reported, and last.
 
@@ -191,7 +199,7 @@ def sections(loop: Loop) -> Sections:
     shown = {v for v in loop.state if not is_number(v)}
     for value in values:
         if value.op in VIEWS and value.args[0] in shown and not is_number(value):
-            if value.op != "reshape" or value.args[0].op in ("argument", "reshape"):
+            if value.op != "reshape" or value.args[0].op in ("argument", "reshape") or _row(value):
                 shown.add(value)
     once = [v for v in values if v not in varying or v in shown]
     inside = [v for v in values if v in varying and v not in shown]

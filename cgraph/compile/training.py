@@ -351,14 +351,8 @@ class _CompiledLoop:
         state = []
         for joint in self.joints:
             at = [position[n] for n in joint.nodes]
-            for arrays in [
-                [n._value for n in joint.nodes],
-                *([slots[i][k] for i in at] for k in range(self.n_slots)),
-            ]:
-                if len(arrays) == 1:
-                    state.append(np.array(arrays[0], joint.dtype, order="C"))
-                else:
-                    state.append(np.ascontiguousarray(np.concatenate(arrays, 1)))
+            state.append(joint.gathered([n._value for n in joint.nodes]))
+            state += [joint.gathered([slots[i][k] for i in at]) for k in range(self.n_slots)]
         return state
 
     def scattered(self, state: Sequence[Any], optimizer: Any) -> None:
@@ -367,10 +361,10 @@ class _CompiledLoop:
         width = 1 + self.n_slots
         for j, joint in enumerate(self.joints):
             arrays = state[j * width : (j + 1) * width]
-            for node, key in zip(joint.nodes, joint.keys(), strict=True):
-                parts = [a if key is None else np.ascontiguousarray(a[key]) for a in arrays]
-                node.value = parts[0]
-                new_slots[node] = tuple(parts[1:])
+            columns = zip(*map(joint.scattered, arrays), strict=True)
+            for node, (value, *slots) in zip(joint.nodes, columns, strict=True):
+                node.value = value
+                new_slots[node] = tuple(slots)
         optimizer.slots = [new_slots[n] for n in self.parameters]
 
 

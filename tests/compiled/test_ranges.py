@@ -49,3 +49,16 @@ def test_a_guard_that_is_needed_stays(build: Any, guard: str) -> None:
     source, root, x = program(build)
     assert guard in source
     assert_near(compiled(root, [x]), root, [x])
+
+
+def test_fast_slope_of_tanh() -> None:
+    """Where tanh is there, 1 − tanh², to a unit in the last place of 1; against mpmath."""
+    mp = pytest.importorskip("mpmath")
+    x = cg.input("x", shape=(400,))
+    data = np.linspace(-12.0, 12.0, 400)
+    loss = cg.sum(cg.tanh(x))
+    slopes = [cg.compile([loss], [x], [x], accuracy=a)(data)[1][0] for a in ("full", "fast")]
+    exact = np.array([float(mp.sech(mp.mpf(float(v))) ** 2) for v in data])
+    np.testing.assert_allclose(slopes[0], exact, rtol=1e-15)
+    assert 1e-17 < np.max(np.abs(slopes[1] - exact)) < 2.3e-16
+    assert "cosh(" not in cg.compile([loss], [x], [x], accuracy="fast").source

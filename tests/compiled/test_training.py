@@ -589,3 +589,40 @@ def test_batches_of_other_labels_and_rates() -> None:
     for p, v in zip(model.parameters, wanted, strict=True):
         np.testing.assert_allclose(p.value, v, rtol=1e-12)
     assert len(step._compiled) == 3
+
+
+def test_a_rule_of_many_steps_goes_over_all_parameters_at_once() -> None:
+    """Adam on matrices, vectors and numbers, with steps by hand in between; and where there are too many for one row."""
+
+    def make(n: int = 6) -> Any:
+        rng = np.random.default_rng(0)
+        X, Y = cg.input("X", shape=(n, None)), cg.input("Y", shape=(2, None))
+        W, b = (
+            cg.parameter("W", rng.standard_normal((7, n)) / n),
+            cg.parameter("b", np.zeros((7, 1))),
+        )
+        V = cg.parameter("V", np.asfortranarray(rng.standard_normal((2, 7))))
+        scale, shift = cg.parameter("scale", 1.5), cg.parameter("shift", [0.1, -0.2])
+        out = scale * (V @ cg.tanh(W @ X + b)) + cg.reshape(shift, (2, 1))
+        data = [rng.standard_normal((n, 40)), rng.standard_normal((2, 40))]
+        return cg.mean(cg.mse(out, Y)), [X, Y], data, [W, b, V, scale, shift]
+
+    step = both(make, optim.Adam(0.01), 30, 1e-11)
+    assert step.source.split("# the update")[1].count("subtract(") == 1
+    both(lambda: make(5000), optim.Adam(0.01), 3, 1e-10)
+    loss, inputs, data, parameters = make()
+    start = [p.value for p in parameters]
+    rule, other = optim.Adam(0.02), optim.Adam(0.02)
+    by_hand(loss, dict(zip(inputs, data, strict=True)), parameters, rule, 12)
+    wanted = [p.value for p in parameters]
+    for p, v in zip(parameters, start, strict=True):
+        p.value = v
+    step = cg.compile_training(loss, other, inputs, parameters=parameters)
+    step(*data, epochs=4)
+    by_hand(loss, dict(zip(inputs, data, strict=True)), parameters, other, 3)
+    step(*data, epochs=5)
+    for p, v in zip(parameters, wanted, strict=True):
+        np.testing.assert_allclose(p.value, v, rtol=1e-11, atol=1e-13)
+    assert other.t == 12 and [s[0].shape for s in other.slots] == [
+        p.value.shape for p in parameters
+    ]

@@ -101,6 +101,12 @@ class LoopEmitter(NumpyEmitter):
                 found.append(f"    {name} = {self.named[value]}.T")
         return found
 
+    def _reshape(self, value: Value) -> None:
+        super()._reshape(value)
+        if value in self.multiplied and value in self.sections.once and len(value.shape) == 2:
+            name = self.by_columns[value] = self.names.fresh(f"{self.named[value]}_columns")
+            self.write(value, f"{name} = {self.named[value]}.T")
+
     def _taken_apart(self, value: Value) -> list[str] | None:
         """The names of the numbers in an argument, or None where it is used as an array."""
         if value in self.loop.entries:

@@ -186,7 +186,9 @@ def _tanh(b: Builder, x: Value) -> Value:
 
 @lowering("tanh_slope")
 def _tanh_slope(b: Builder, x: Value) -> Value:
-    """1 / cosh²: 1 − tanh² has no digits left in the tails."""
+    """1 / cosh²: 1 − tanh², which is quicker where tanh is there, has no digits left in the tails."""
+    if b.fast and b.known("tanh", x):
+        return b.elementwise("subtract", one(b, x), b.elementwise("square", _tanh(b, x)))
     if x.dtype != np.float64:  # whose cosh is off by three units, which the square doubles
         two, four = b.literal(2.0, x.dtype), b.literal(4.0, x.dtype)
         return b.elementwise("multiply", _slope_alone(b, b.elementwise("multiply", x, two)), four)

@@ -8,9 +8,12 @@ updates both. The rules here take the pieces of the two updates and see that the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from cgraph.compile.ir import ELEMENTWISE, DType, Shape, Value
 from cgraph.compile.ir.builder import frozen
@@ -48,6 +51,77 @@ class Joint:
             return [None]
         n = self.shape[1] - 1
         return [(slice(None), slice(0, n)), (slice(None), slice(n, n + 1))]
+
+    def gathered(self, arrays: Sequence[Any]) -> Any:
+        """One new array of one for each parameter."""
+        if len(arrays) == 1:
+            return np.array(arrays[0], self.dtype, order="C")
+        return np.ascontiguousarray(np.concatenate(arrays, 1))
+
+    def scattered(self, array: Any) -> list[Any]:
+        """What belongs to each parameter."""
+        return [array if key is None else np.ascontiguousarray(array[key]) for key in self.keys()]
+
+    def slope(self, b: Folding, gradients: Mapping[Node, Value]) -> Value:
+        """The gradients of the parameters as one value."""
+        return join_columns(b, [b.cast(gradients[n], self.dtype) for n in self.nodes])
+
+
+class Row(Joint):
+    """Joints one after the other in a single row, so that a rule of many steps goes over all of them at once."""
+
+    def __init__(self, joints: Sequence[Joint]) -> None:
+        self.joints = list(joints)
+        size = sum(math.prod(j.shape) for j in joints)
+        super().__init__([n for j in joints for n in j.nodes], (size,), joints[0].dtype)
+
+    @property
+    def label(self) -> str:
+        return "parameters"
+
+    def _cuts(self) -> Iterator[tuple[Joint, slice]]:
+        start = 0
+        for joint in self.joints:
+            stop = start + math.prod(joint.shape)
+            yield joint, slice(start, stop)
+            start = stop
+
+    def parts(self, b: Algebra, value: Value) -> Iterator[tuple[Node, Value]]:
+        for joint, cut in self._cuts():
+            part = b.index(value, (cut,), (cut.stop - cut.start,))
+            part = b.reshape(part, joint.shape)
+            part.label = part.label or joint.label
+            yield from joint.parts(b, part)
+
+    def gathered(self, arrays: Sequence[Any]) -> Any:
+        waiting = iter(arrays)
+        flat = [j.gathered([next(waiting) for _ in j.nodes]).ravel() for j in self.joints]
+        return np.concatenate(flat)
+
+    def scattered(self, array: Any) -> list[Any]:
+        found = []
+        for joint, cut in self._cuts():
+            found += [np.array(a) for a in joint.scattered(array[cut].reshape(joint.shape))]
+        return found
+
+    def slope(self, b: Folding, gradients: Mapping[Node, Value]) -> Value:
+        slopes = [joint.slope(b, gradients) for joint in self.joints]
+        inner, factors = zip(*map(factored, slopes), strict=True)
+        factor = factors[0] if len(set(factors)) == 1 else 1.0
+        row = [b.reshape(x, (x.size,)) for x in (inner if factor != 1.0 else slopes)]
+        return b.scale(b.join(row, 0), factor)
+
+
+# Entries up to which all parameters are put into one row, and the arrays that a rule has to remember for it to be worth it.
+MOST_IN_ROW, LEAST_SLOTS = 1 << 15, 2
+
+
+def in_a_row(joints: Sequence[Joint], n_slots: int) -> list[Joint]:
+    """The joints, in one row where that spares statements: each of a rule's dozen costs more than its work on a small array."""
+    entries = sum(math.prod(j.shape) for j in joints)
+    if n_slots < LEAST_SLOTS or not 1 < entries <= MOST_IN_ROW or len(joints) < 2:
+        return list(joints)
+    return [Row(joints)] if len({j.dtype for j in joints}) == 1 else list(joints)
 
 
 def alone(parameters: Sequence[Node]) -> list[Joint]:
