@@ -33,6 +33,8 @@ PARTS: dict[str, tuple[str, str, int]] = {
     "second derivatives": ("kept_graphs", "report_second_derivatives", 180),
     "mlp float32": ("compiled", "report_float32", 180),
     "mlp float64": ("compiled", "report_float64", 180),
+    "other nets": ("other_nets", "report_trainings", 300),
+    "other second derivatives": ("other_nets", "report_second_derivatives", 90),
     "elementwise": ("elementwise", "report", 480),
     "numbers": ("scalar_graphs", "report_small", 180),
     "many numbers": ("scalar_graphs", "report_large", 240),

@@ -14,6 +14,9 @@ from cgraph.compile.ir.builder import Builder
 from cgraph.compile.passes.algebra import factored
 from cgraph.compile.passes.finishing import rebuilt
 
+# Multiplications from which on the way to BLAS costs nothing beside them.
+MOST_MULTIPLIED = 1 << 20
+
 
 def as_gemm(b: Builder, roots: Sequence[Value], state: Mapping[Value, Value]) -> list[Value]:
     """The roots, with products of matrices as values of op "gemm": operands A, B and, where there is an addition, C.
@@ -71,8 +74,9 @@ def as_gemm(b: Builder, roots: Sequence[Value], state: Mapping[Value, Value]) ->
             c, beta, x, alpha = found
             return gemm(value, x, alpha, (c,), beta)
         inner, alpha = factored(value)
-        if alpha and product(inner, alone=inner is not value) is not None and inner.size:
-            if inner is not value or value.op in ("matmul", "reshape"):
+        pair = product(inner, alone=inner is not value) if alpha and inner.size else None
+        if pair is not None and (inner is not value or value.op in ("matmul", "reshape")):
+            if inner is not value or value.size * pair[0].shape[-1] <= MOST_MULTIPLIED:
                 return gemm(value, inner, alpha, (), 0.0)
         return None
 
