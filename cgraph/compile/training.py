@@ -11,7 +11,7 @@ import linecache
 import math
 import threading
 import weakref
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import numpy as np
@@ -221,24 +221,23 @@ class _CompiledLoop:
         state = sum(np.asarray(p._value).nbytes for p in program.parameters) * (1 + self.n_slots)
         # The short form of many classes has no guard, so it is only for who can begin again.
         guarded = [label for label in labels if label.binary]
-        self.labels = guarded if program.backend == "numba" or state > MOST_KEPT else labels
+        self.labels = guarded if state > MOST_KEPT else labels
         self.title = f"Train {', '.join(n.basename or 'w' for n in program.parameters)} with {program.optimizer!r}."
-        loop, self.joints = self._loop(program, shapes, folded=False)
         self.emitted: Emitted
-        self.in_machine_code = program.backend == "numba"
-        if self.in_machine_code:
-            loop = unrolled(self.builder, loop, guarded=True)
-            roots = folded(self.builder, loop.roots())
-            loop.loss, loop.following = roots[0], roots[1:]
-            kernel = self.emitted = NumbaLoopEmitter(loop).emit(self.title)
-            self.function = self.careful = kernel.function(training)
-            self.source, self.workspace, self.unrolled = kernel.source, kernel.memory.make(), False
-            self.daring = False
-            return
-        small = unrolled(self.builder, loop)
-        self.unrolled = small is not loop
+        self._fallback: Callable[[], tuple[Emitted, Any, Any]]
+        self._careful_workspace: Any = None
         # Without guards, so that what comes out has to be looked at.
         self.daring = len(self.labels) > len(guarded)
+        self.in_machine_code = program.backend == "numba"
+        if self.in_machine_code:
+            self.emitted, self.function, self.careful = self._compiled(program, shapes)
+            self.labels, self.unrolled = guarded, False
+            self.source, self.workspace = self.emitted.source, self.emitted.memory.make()
+            self._fallback = lambda: self._compiled(program, shapes)
+            return
+        loop, self.joints = self._loop(program, shapes, folded=False)
+        small = unrolled(self.builder, loop)
+        self.unrolled = small is not loop
         if not self.unrolled:
             small = self._on_arrays(program, shapes, together=True)
             if sum(v.nbytes for v in small.state) <= MOST_KEPT:
@@ -256,7 +255,18 @@ class _CompiledLoop:
             return self._emit(self._on_arrays(program, shapes, together=not self.unrolled))
 
         self._fallback = arrays
-        self._careful_workspace: Any = None
+
+    def _compiled(
+        self, program: TrainingProgram, shapes: Sequence[Shape]
+    ) -> tuple[Emitted, Any, Any]:
+        """The loop in machine code."""
+        loop, self.joints = self._loop(program, shapes, folded=False)
+        loop = unrolled(self.builder, loop, guarded=True)
+        roots = folded(self.builder, loop.roots())
+        loop.loss, loop.following = roots[0], roots[1:]
+        kernel = NumbaLoopEmitter(loop).emit(self.title)
+        function = kernel.function(training)
+        return kernel, function, function
 
     def _loop(
         self, program: TrainingProgram, shapes: Sequence[Shape], folded: bool

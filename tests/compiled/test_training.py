@@ -532,14 +532,19 @@ def test_classes_by_numbers(axis: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["f8", "f4"])
-@pytest.mark.parametrize("n", [1, 30])
-def test_tails_of_classes(n: int, dtype: str) -> None:
+@pytest.mark.parametrize(("n", "backend"), [(1, "numpy"), (30, "numpy"), (30, "numba")])
+def test_tails_of_classes(n: int, backend: str, dtype: str) -> None:
     """Loss and slopes of three logits against mpmath, near and far on both sides, and beyond what an exponential holds."""
     mp = pytest.importorskip("mpmath")
+    if backend == "numba":
+        pytest.importorskip("numba")
     Z, Y = cg.input("Z", shape=(n, 3), dtype=dtype), cg.input("Y", shape=(n, 3), dtype=dtype)
     w = cg.parameter("w", np.zeros((n, 3), dtype))
     step = cg.compile_training(
-        cg.sum(cg.stable_cross_entropy(w + Z, Y)), optim.GradientDescent(1.0), [Z, Y]
+        cg.sum(cg.stable_cross_entropy(w + Z, Y)),
+        optim.GradientDescent(1.0),
+        [Z, Y],
+        backend=backend,
     )
     eps, tiny = float(np.finfo(dtype).eps), float(np.finfo(dtype).tiny)
     for logits in ([0.0, 0.0, 0.0], [30.0, 0.1, -3.0], [-30.3, 0.0, 3.0], [70.3, -1.7, 0.0], [300.0, -300.0, 0.0],
