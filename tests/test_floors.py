@@ -128,3 +128,14 @@ def test_heavy_imports_wait(module: str) -> None:
         if at_import:
             top = name.split(".")[0]
             assert top in allowed, f"{MODULES[module].name}:{line} imports {top} at import time"
+
+
+def test_the_page_of_the_architecture_names_every_module() -> None:
+    """What lies at the top of the package, every file of the ops and of the checks' rooms: a stranger finds it by that page."""
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    top = {m.split(".")[0] for m in MODULES if m} - {"__main__"}
+    missing = [m for m in sorted(top) if f"`{m}.py`" not in page and f"`{m}/" not in page]
+    rooms = ("ops.", "testing.oracle.", "testing.compare.", "testing.localize.", "testing.failure.")
+    files = [m for m in MODULES if m.startswith(rooms)]
+    missing += [m for m in files if f"`{m.rpartition('.')[2]}`" not in page]
+    assert not missing, f"docs/architecture.md does not say what lies in {', '.join(missing)}"

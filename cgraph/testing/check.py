@@ -22,7 +22,7 @@ from cgraph.testing.compare.adapters import as_subject
 from cgraph.testing.compare.comparison import Check
 from cgraph.testing.compare.frameworks import ModuleSubject
 from cgraph.testing.compare.subject import FunctionSubject, GraphSubject, topological
-from cgraph.testing.failure.failure import Failure
+from cgraph.testing.failure.message import Failure
 from cgraph.testing.localize.mismatch import raising_edge
 from cgraph.testing.oracle.differences import Slope, steady_slope
 from cgraph.testing.report import GradientMismatch, Mismatch, Report, Verdict

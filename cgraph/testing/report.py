@@ -162,7 +162,7 @@ class Report:
         notes: what else there is to know of how it was checked.
         got, expected, tolerance: the comparison that decided, ⟨g, d⟩ against ⟨w, J d⟩.
         second: what finite differences said, where they were asked: value and error.
-        failure: the smallest case that fails in the same way, worked out when it is asked for (`failure.Failure`).
+        failure: the smallest case that fails in the same way, worked out when it is asked for (`failure.message.Failure`).
     """
 
     subject: Any

@@ -126,11 +126,11 @@ def test_an_argument_of_a_function() -> None:
 def test_the_text_of_a_report_has_no_side_effects(
     artifacts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cgraph.testing.failure import failure
+    from cgraph.testing.failure import message
 
     with testing.plant("matmul/0:transposed"):
         report = failing()
-    monkeypatch.setattr(failure, "minimal_case", None)  # must not be called
+    monkeypatch.setattr(message, "minimal_case", None)  # must not be called
     text = str(report)
     assert "matmul" in text and "transposed" in text and "n8 = mean" in text
     assert not artifacts.exists()
