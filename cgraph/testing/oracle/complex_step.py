@@ -34,7 +34,11 @@ _COMPARISONS = frozenset(
 
 
 def _hypot(a: Any, b: Any) -> Any:
-    return np.sqrt(a * a + b * b)
+    """In units of the larger one, or squares leave the range of numbers."""
+    largest = np.maximum(np.abs(re(a)), np.abs(re(b)))
+    unit = np.ldexp(1.0, np.frexp(np.where(largest > 0, largest, 1.0))[1])
+    a, b = a / unit, b / unit
+    return np.sqrt(a * a + b * b) * unit
 
 
 def _arctan2(y: Any, x: Any) -> Any:
