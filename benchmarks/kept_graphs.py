@@ -53,14 +53,7 @@ def kept(W: list[Array], b: list[Array], X: Array, Y: Array, lr: float) -> Calla
     for k in range(len(W)):
         Z = weights[k] @ (cg.sigmoid(Z) if k else Z) + biases[k]
     cost = cg.mean(cg.stable_bce(Z, cg.input("Y", Y)))
-    parameters, optimizer = weights + biases, optim.GradientDescent(lr=lr)
-
-    def step() -> float:
-        run = cost.backward()
-        optimizer.step(parameters, [run.grad(w) for w in parameters])
-        return float(run.value(cost))
-
-    return step
+    return descent(cost, weights + biases, lr)
 
 
 def report_steps() -> list[str]:
@@ -82,6 +75,114 @@ def report_steps() -> list[str]:
         for _ in range(5):
             costs = [step() for step in ways.values()]
             assert abs(costs[0] - costs[1]) < 1e-12, costs
+        lines += table(name, interleaved(ways, rounds=15), "by hand, NumPy", unit="step")
+    return lines
+
+
+def tanh_net(sizes: list[int], m: int) -> dict[str, Callable[[], float]]:
+    """A net of tanh layers and one sigmoid neuron, on random data: by hand, and kept. Examples are columns."""
+    rng = np.random.default_rng(1)
+    X, Y = rng.normal(size=(sizes[0], m)), rng.integers(0, 2, (1, m)).astype(float)
+    start = [rng.normal(size=(o, n)) / np.sqrt(n) for n, o in itertools.pairwise(sizes)]
+    W, b = list(start), [np.zeros((o, 1)) for o in sizes[1:]]
+
+    def by_hand() -> float:
+        A, Z = [X], X
+        for k in range(len(W)):
+            Z = W[k] @ A[-1] + b[k]
+            A.append(np.tanh(Z))
+        cost = np.mean(np.maximum(Z, 0) - Z * Y + np.log1p(np.exp(-np.abs(Z))))
+        dZ = (1 / (1 + np.exp(-Z)) - Y) / m
+        for k in reversed(range(len(W))):
+            dW, db = dZ @ A[k].T, dZ.sum(1, keepdims=True)
+            if k:
+                dZ = (W[k].T @ dZ) * (1 - A[k] ** 2)
+            W[k], b[k] = W[k] - 0.1 * dW, b[k] - 0.1 * db
+        return float(cost)
+
+    weights = [cg.parameter(f"W{k}", w) for k, w in enumerate(start)]
+    biases = [cg.parameter(f"b{k}", np.zeros((len(w), 1))) for k, w in enumerate(start)]
+    Z: Any = cg.input("X", X)
+    for k in range(len(start)):
+        Z = weights[k] @ (cg.tanh(Z) if k else Z) + biases[k]
+    return {
+        "by hand, NumPy": by_hand,
+        "cgraph, graph kept": descent(cg.mean(cg.stable_bce(Z, Y)), weights + biases),
+    }
+
+
+def softmax_regression(classes: int, features: int, m: int) -> dict[str, Callable[[], float]]:
+    rng = np.random.default_rng(2)
+    X, kinds = rng.normal(size=(m, features)), rng.integers(0, classes, m)
+    Y, start = np.eye(classes)[kinds], rng.normal(size=(features, classes)) * 0.1
+    W, b = start, np.zeros(classes)
+
+    def by_hand() -> float:
+        nonlocal W, b
+        Z = X @ W + b
+        Z = Z - Z.max(1, keepdims=True)
+        E = np.exp(Z)
+        total = E.sum(1, keepdims=True)
+        cost = np.mean(np.log(total[:, 0]) - Z[np.arange(m), kinds])
+        dZ = (E / total - Y) / m
+        W, b = W - 0.1 * (X.T @ dZ), b - 0.1 * dZ.sum(0)
+        return float(cost)
+
+    w, c = cg.parameter("W", start), cg.parameter("b", np.zeros(classes))
+    cost = cg.mean(cg.stable_cross_entropy(cg.input("X", X) @ w + c, Y))
+    return {"by hand, NumPy": by_hand, "cgraph, graph kept": descent(cost, [w, c])}
+
+
+def convolution_net(m: int, size: int, channels: int) -> dict[str, Callable[[], float]]:
+    """One 3 x 3 convolution, ReLU, the mean over the picture, a sigmoid neuron."""
+    rng = np.random.default_rng(3)
+    X, Y = rng.normal(size=(m, 1, size, size)), rng.integers(0, 2, m).astype(float)
+    start = rng.normal(size=(channels, 1, 3, 3)) * 0.3, rng.normal(size=channels)
+    K, w = start
+    n = size - 2
+    windows = np.lib.stride_tricks.sliding_window_view(X[:, 0], (3, 3), (1, 2)).reshape(m * n * n, 9)  # fmt: skip
+
+    def by_hand() -> float:
+        nonlocal K, w
+        Z = windows @ K.reshape(channels, 9).T
+        A = np.maximum(Z, 0).reshape(m, n * n, channels).mean(1)
+        z = A @ w
+        cost = np.mean(np.maximum(z, 0) - z * Y + np.log1p(np.exp(-np.abs(z))))
+        dz = (1 / (1 + np.exp(-z)) - Y) / m
+        dA = np.repeat(dz[:, None] * w / (n * n), n * n, 0)
+        dK = (dA * (Z > 0)).T @ windows
+        K, w = K - 0.1 * dK.reshape(K.shape), w - 0.1 * (A.T @ dz)
+        return float(cost)
+
+    kernel, weight = cg.parameter("K", start[0]), cg.parameter("w", start[1])
+    hidden = cg.relu(cg.nn.functional.conv2d(cg.input("X", X), kernel))
+    cost = cg.mean(cg.stable_bce(cg.mean(hidden, axis=(2, 3)) @ weight, Y))
+    return {"by hand, NumPy": by_hand, "cgraph, graph kept": descent(cost, [kernel, weight])}
+
+
+def descent(cost: Any, parameters: list[Any], lr: float = 0.1) -> Callable[[], float]:
+    """The loop of the README."""
+    optimizer = optim.GradientDescent(lr=lr)
+
+    def step() -> float:
+        run = cost.backward()
+        optimizer.step(parameters, [run.grad(w) for w in parameters])
+        return float(run.value(cost))
+
+    return step
+
+
+def report_other_nets() -> list[str]:
+    lines = ["## Training steps of other nets", ""]
+    for name, ways in [
+        ("tanh 10-32-1, 64 examples", tanh_net([10, 32, 1], 64)),
+        ("six layers of 16 tanh, 32 examples", tanh_net([16] * 6 + [1], 32)),
+        ("softmax regression, 64 features, 10 classes, 128 examples", softmax_regression(10, 64, 128)),
+        ("convolution 3 x 3, 8 channels, 16 pictures of 12 x 12", convolution_net(16, 12, 8)),
+    ]:  # fmt: skip
+        for _ in range(5):
+            costs = [step() for step in ways.values()]
+            assert abs(costs[0] - costs[1]) < 1e-12, (name, costs)
         lines += table(name, interleaved(ways, rounds=15), "by hand, NumPy", unit="step")
     return lines
 
@@ -191,7 +292,7 @@ def report_memory(n: int = 10**6 if QUICK else 10**7) -> list[str]:
 
 
 def report() -> list[str]:
-    return [*report_steps(), *report_second_derivatives(), *report_memory()]
+    return [*report_steps(), *report_other_nets(), *report_second_derivatives(), *report_memory()]
 
 
 if __name__ == "__main__":

@@ -50,27 +50,28 @@ def _weighed(logs: Any, x: Any, y: Any, axes: Axes) -> Any:
     return np.asarray(0.0 - np.add.reduce(terms, axis=axes)).astype(dtype)
 
 
-def _others(v: Any, axes: Axes) -> Any:
-    """For each entry the sum of the others, for entries that are not negative: the largest is left out, not subtracted."""
-    top = np.max(v, axis=axes, keepdims=True, initial=0.0)
-    largest = np.equal(v, top)
-    alone = largest & (np.add.reduce(largest, axis=axes, keepdims=True) == 1)
-    rest = np.add.reduce(np.where(alone, 0.0, v), axis=axes, keepdims=True)
-    return np.where(alone, rest, np.add.reduce(v, axis=axes, keepdims=True) - v)
+def _others(y: Any, axes: Axes) -> Any:
+    """For each label the sum of the others: of one above half of all it is a sum without it, and nothing is subtracted."""
+    total = size = np.add.reduce(y, axis=axes, keepdims=True)
+    if np.any(y < 0.0):  # labels that are none
+        size = np.add.reduce(np.abs(y), axis=axes, keepdims=True)
+    most = y > 0.5 * size
+    rest = np.add.reduce(np.where(most, 0.0, y), axis=axes, keepdims=True)
+    return np.where(most, rest, total - y)
 
 
 def _slope(x: Any, y: Any, axes: Axes) -> Any:
-    return _balanced(kernels.softmax(np.asarray(x, np.float64), axes), x, y, axes)
+    return _balanced(*kernels.softmax_and_others(np.asarray(x, np.float64), axes), x, y, axes)
 
 
-def _balanced(s: Any, x: Any, y: Any, axes: Axes) -> Any:
+def _balanced(s: Any, others: Any, x: Any, y: Any, axes: Axes) -> Any:
     dtype, y = _dtype(np.asarray(x).dtype, np.asarray(y).dtype), np.asarray(y, np.float64)
-    return np.asarray(s * _others(y, axes) - y * _others(s, axes)).astype(dtype)
+    return np.asarray(s * _others(y, axes) - y * others).astype(dtype)
 
 
 def _cross_entropy_and_slope(x: Any, y: Any, axes: Axes) -> tuple[Any, Any]:
-    logs, s = kernels.log_softmax_and_softmax(np.asarray(x, np.float64), axes)
-    return _weighed(logs, x, y, axes), _balanced(s, x, y, axes)
+    logs, *shares = kernels.log_softmax_and_softmax_and_others(np.asarray(x, np.float64), axes)
+    return _weighed(logs, x, y, axes), _balanced(*shares, x, y, axes)
 
 
 def _slope_by_logits(out: Any, x: Any, y: Any, axes: Axes) -> LinearMap:

@@ -292,45 +292,73 @@ def _exponentials(away: Any, left: Any) -> Any:
     return e + e * left
 
 
-def _normalized(e: Any, axes: tuple[int, ...]) -> Any:
-    return divide(e, add.reduce(e, axis=axes, keepdims=True), e)
+def _sums(away: Any, e: Any, axes: tuple[int, ...]) -> tuple[Any, Any, Any]:
+    """Σ e; the same without the largest entries, which are exactly 1, where `away` is 0; and how many of these there are."""
+    total = add.reduce(e, axis=axes, keepdims=True)
+    rest = add.reduce(subtract(e, np.equal(away, 0.0)), axis=axes, keepdims=True)
+    # Not a number where something infinite or no number is among them.
+    return total, rest, np.rint(total - rest)
 
 
-def _log_of_sum(away: Any, e: Any, axes: tuple[int, ...]) -> Any:
-    """ln Σ e, its axes kept, of the exponentials of `away`, whose largest entry is 0, or nothing is finite."""
-    # The largest term is exactly 1: leaving it to log1p keeps what the others add, however small they are.
-    largest = np.equal(away, 0.0)
-    ties = add.reduce(largest, axis=axes, keepdims=True)
-    rest = add.reduce(np.where(largest, 0.0, e), axis=axes, keepdims=True)
-    # Without a finite largest term there is nothing but −inf (log 0 is meant) or something that is not a number.
-    with np.errstate(divide="ignore"):
-        nothing = np.log(rest)
-    several = np.log(maximum(ties, 1)) + log1p(rest / maximum(ties, 1))
-    return np.where(ties > 0, several, nothing)
+def _log_of_sum(rest: Any, ties: Any) -> Any:
+    """ln Σ e, where the largest entry is 1, or nothing is finite."""
+    # Leaving the largest term to log1p keeps what the others add, however small they are.
+    several = maximum(ties, _ONE)
+    result = np.log(several) + log1p(rest / several)
+    if not np.all(ties > 0):
+        # Without a finite largest term there is nothing but −inf (log 0 is meant) or something that is not a number.
+        with np.errstate(divide="ignore"):
+            result = np.where(ties > 0, result, np.log(rest))
+    return result
 
 
 def softmax(x: Any, axes: tuple[int, ...]) -> Any:
     away, left, _ = away_from_top(x, axes)
-    return _normalized(_exponentials(away, left), axes)
+    e = _exponentials(away, left)
+    return divide(e, add.reduce(e, axis=axes, keepdims=True), e)
 
 
 def logsumexp(x: Any, axes: tuple[int, ...]) -> Any:
     away, left, top = away_from_top(x, axes)
-    return top + _log_of_sum(away, _exponentials(away, left), axes)
+    _, rest, ties = _sums(away, _exponentials(away, left), axes)
+    return top + _log_of_sum(rest, ties)
 
 
 def logsumexp_and_softmax(x: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
     away, left, top = away_from_top(x, axes)
     e = _exponentials(away, left)
-    return top + _log_of_sum(away, e, axes), _normalized(e, axes)
+    total, rest, ties = _sums(away, e, axes)
+    return top + _log_of_sum(rest, ties), divide(e, total, e)
 
 
 def log_softmax(x: Any, axes: tuple[int, ...]) -> Any:
     away, left, _ = away_from_top(x, axes)
-    return (away - _log_of_sum(away, _exponentials(away, left), axes)) + left
+    _, rest, ties = _sums(away, _exponentials(away, left), axes)
+    return (away - _log_of_sum(rest, ties)) + left
 
 
 def log_softmax_and_softmax(x: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
     away, left, _ = away_from_top(x, axes)
     e = _exponentials(away, left)
-    return (away - _log_of_sum(away, e, axes)) + left, _normalized(e, axes)
+    total, rest, ties = _sums(away, e, axes)
+    return (away - _log_of_sum(rest, ties)) + left, divide(e, total, e)
+
+
+def _softmax_and_others(e: Any, total: Any, rest: Any) -> tuple[Any, Any]:
+    s = divide(e, total, e)
+    return s, np.where(s > _HALF, rest / total, _ONE - s)
+
+
+def softmax_and_others(x: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
+    """Softmax, and for each class what it gives to the others, which is not taken from 1 where that would cancel."""
+    away, left, _ = away_from_top(x, axes)
+    e = _exponentials(away, left)
+    total, rest, _ = _sums(away, e, axes)
+    return _softmax_and_others(e, total, rest)
+
+
+def log_softmax_and_softmax_and_others(x: Any, axes: tuple[int, ...]) -> tuple[Any, Any, Any]:
+    away, left, _ = away_from_top(x, axes)
+    e = _exponentials(away, left)
+    total, rest, ties = _sums(away, e, axes)
+    return (away - _log_of_sum(rest, ties)) + left, *_softmax_and_others(e, total, rest)
