@@ -155,8 +155,8 @@ class Select(LinearMap):
 
 
 def product(a: Operand, b: Operand) -> Operand:
-    """`a @ b`; of two arrays that are matrices by `dot`, the same product at half the overhead."""
-    if a.__class__ is b.__class__ is np.ndarray and a.ndim == b.ndim == 2:
+    """`a @ b`; of arrays that are vectors or matrices by `dot`, the same product at half the overhead."""
+    if a.__class__ is b.__class__ is np.ndarray and 1 <= a.ndim <= 2 and 1 <= b.ndim <= 2:
         return a.dot(b)
     return a @ b
 

@@ -14,6 +14,7 @@ there is no source (graphs of Python numbers, graphs too large, rules that look 
 from __future__ import annotations
 
 import keyword
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -209,6 +210,7 @@ class _Writer:
         self.statements: list[_Statement] = []
         self.calls: dict[tuple[Op, tuple[str, ...]], tuple[_Statement, Mapping[str, Any]]] = {}
         self.known: dict[Any, str] = {}
+        self.numbers: dict[Any, str] = {}
 
     def name(self, prefix: str, value: Any) -> str:
         """A name for a constant or a function."""
@@ -225,7 +227,7 @@ class _Writer:
 
     def put(self, node: Node, place: str) -> None:
         """A statement that computes a node: the same call as the loop's, without finding out about shapes each time."""
-        operands = [self.text[p] for p in node.parents]
+        operands = [self._operand(p, node) for p in node.parents]
         self.text[node] = place
         if self._joined(node, tuple(operands), place):
             return
@@ -238,6 +240,19 @@ class _Writer:
             expression = self.call(node.op.name, function, operands, node.params)
         self.statements.append(statement := _Statement(place, expression, operands, then))
         self.calls[node.op, tuple(operands)] = statement, node.params
+
+    def _operand(self, parent: Node, node: Node) -> str:
+        """An operand; a Python number beside an array as an array without axes, which NumPy takes faster and which is the same number."""
+        if not parent.weak or node.op.name not in _SIGNS or not node.ndim or node.dtype.kind != "f":
+            return self.text[parent]
+        key = parent._value, math.copysign(1.0, parent._value), node.dtype
+        if key not in self.numbers:
+            number = np.array(parent._value).astype(node.dtype)
+            number.setflags(write=False)
+            # What overflows in single precision is left to NumPy.
+            same = np.isfinite(number) or not math.isfinite(parent._value)
+            self.numbers[key] = self.name("c", number) if same else self.text[parent]
+        return self.numbers[key]
 
     def _moved(self, node: Node, x: str, place: str) -> tuple[str | None, str]:
         """Entries put into an array: all of it, or places that are each named once; and what is done to it then."""
@@ -336,7 +351,7 @@ def _transposed(node: Node, x: str) -> str | None:
 
 
 def _product(node: Node, a: str, b: str) -> str | None:
-    return f"{a}.dot({b})" if node.parents[0].ndim == node.parents[1].ndim == 2 else None
+    return f"{a}.dot({b})" if max(p.ndim for p in node.parents) <= 2 else None
 
 
 def _sized(expression: Expression) -> Expression:
@@ -380,8 +395,9 @@ def _sum_to(node: Node, x: str) -> str | None:
 
 
 # What the forward of some rows comes to.
+_SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
 _WRITTEN: dict[str, Expression] = {
-    "add": _infix("+"), "subtract": _infix("-"), "multiply": _infix("*"), "divide": _infix("/"),
+    **{name: _infix(sign) for name, sign in _SIGNS.items()},
     "transpose": _transposed, "matmul": _product, "reshape": _sized(_reshaped), "sum": _sized(_total),
     "mean": _sized(_mean), "sum_to": _sized(_sum_to),
 }  # fmt: skip

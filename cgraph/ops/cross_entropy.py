@@ -61,7 +61,8 @@ def _others(y: Any, axes: Axes) -> Any:
 
 
 def _slope(x: Any, y: Any, axes: Axes) -> Any:
-    return _balanced(*kernels.softmax_and_others(np.asarray(x, np.float64), axes), x, y, axes)
+    s, others = kernels.softmax_and_others(np.asarray(x, np.float64), axes)
+    return _balanced(s, others, x, y, axes)
 
 
 def _balanced(s: Any, others: Any, x: Any, y: Any, axes: Axes) -> Any:
@@ -70,8 +71,9 @@ def _balanced(s: Any, others: Any, x: Any, y: Any, axes: Axes) -> Any:
 
 
 def _cross_entropy_and_slope(x: Any, y: Any, axes: Axes) -> tuple[Any, Any]:
-    logs, *shares = kernels.log_softmax_and_softmax_and_others(np.asarray(x, np.float64), axes)
-    return _weighed(logs, x, y, axes), _balanced(*shares, x, y, axes)
+    found = kernels.log_softmax_and_softmax_and_others(np.asarray(x, np.float64), axes)
+    logs, s, others = found
+    return _weighed(logs, x, y, axes), _balanced(s, others, x, y, axes)
 
 
 def _slope_by_logits(out: Any, x: Any, y: Any, axes: Axes) -> LinearMap:

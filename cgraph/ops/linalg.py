@@ -12,7 +12,7 @@ import numpy as np
 
 from cgraph import shapes
 from cgraph.errors import ShapeError
-from cgraph.linear_maps import Adjoint, LinearMap, MatMulLeft, MatMulRight
+from cgraph.linear_maps import Adjoint, LinearMap, MatMulLeft, MatMulRight, product
 from cgraph.op import Op, is_node
 from cgraph.operators import public
 from cgraph.ops.define import F, drawn, op, shape_of
@@ -21,8 +21,8 @@ from cgraph.ops.structure import broadcast_op, expand_dims, reshape, squeeze, tr
 
 
 def _matmul(a: Any, b: Any) -> Any:
-    if a.__class__ is b.__class__ is np.ndarray and a.ndim == b.ndim == 2:
-        return a.dot(b)  # the same product, at half the overhead
+    if a.__class__ is b.__class__ is np.ndarray:
+        return product(a, b)
     return np.matmul(a, b)
 
 
@@ -30,9 +30,9 @@ def _left(out: Any, a: Any, b: Any) -> LinearMap:
     """With respect to `a`. Vectors: the adjoint of ``t @ b`` takes an outer product, or none at all."""
     if b.ndim == 1:
         adjoint = (lambda u: u * b) if a.ndim == 1 else (lambda u: expand_dims(u, -1) * b)
-        return Adjoint(lambda t: t @ b, adjoint)
+        return Adjoint(lambda t: product(t, b), adjoint)
     if a.ndim == 1:
-        return Adjoint(lambda t: t @ b, lambda u: b @ u)
+        return Adjoint(lambda t: product(t, b), lambda u: product(b, u))
     return MatMulLeft(b)
 
 
@@ -40,9 +40,9 @@ def _right(out: Any, a: Any, b: Any) -> LinearMap:
     """With respect to `b`."""
     if a.ndim == 1:
         adjoint = (lambda u: u * a) if b.ndim == 1 else (lambda u: expand_dims(a, -1) * u)
-        return Adjoint(lambda t: a @ t, adjoint)
+        return Adjoint(lambda t: product(a, t), adjoint)
     if b.ndim == 1:
-        return Adjoint(lambda t: a @ t, lambda u: u @ a)
+        return Adjoint(lambda t: product(a, t), lambda u: product(u, a))
     return MatMulRight(a)
 
 

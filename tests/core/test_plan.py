@@ -367,6 +367,25 @@ def test_ops_that_are_called_as_the_source_calls_its_own_things() -> None:
             del OPS[name], cg.ops.PUBLIC[name]
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.int64])
+def test_numbers_beside_arrays_and_strided_products(dtype: Any) -> None:
+    values = RNG.integers(-9, 9, size=(4, 6)).astype(dtype)
+    given = cg.input("x", values)
+    x = (
+        given * cg.parameter("w", np.ones((), dtype))
+        if np.dtype(dtype).kind == "f"
+        else given * 1.0
+    )
+    terms = [x * c for c in (0.1, -0.0, 0.0, 1e300, 1e-300, np.inf, 1 / 3, 7)]
+    terms += [0.1 + x, 0.0 - x, x / 3.0, 2.0 / (x + 0.5), 3 - x, x + np.nan]
+    terms += [x[:, ::2] @ x[::2, :3].T, x[:, ::2] @ x[0, ::2], x[::2, 1] @ x[::2, ::3]]
+    loss = sum([cg.sum(term) for term in terms], start=cg.constant(0.0)) * cg.parameter("s", 1.0)
+    first = looped(loss, None, None)
+    loss.backward()
+    compare(first, loss.backward())
+    compare(first, cg.run(loss).backward())
+
+
 def test_second_derivatives_and_local_gradients_after_one_go() -> None:
     z, y = cg.parameter("z", RNG.normal(size=(2, 3))), cg.input("y", np.eye(2, 3))
     loss = cg.mean(cg.stable_bce(cg.sigmoid(z), y) + cg.softplus(z))
