@@ -173,10 +173,10 @@ def times(n: int, names: list[str]) -> list[dict[str, Any]]:
             least = {k: t.least for k, t in interleaved(ways, rounds=5, clock="elapsed").items()}
             if "JAX jit" in names:
                 least["JAX jit"] = _alone("time", chain, "JAX jit", n, dtype)
-            rows += [
-                {"chain": chain, "dtype": dtype, "how": k, "ns an entry": t / n * 1e9, "of PyTorch eager": t / least["PyTorch eager"]}
-                for k, t in least.items()
-            ]  # fmt: skip
+            for k, t in least.items():
+                ns, ratio = t / n * 1e9, t / least["PyTorch eager"]
+                rows.append({"chain": chain, "dtype": dtype, "how": k, "ns an entry": ns, "of PyTorch eager": ratio})  # fmt: skip
+                record(f"{chain} {dtype}, {n:,} entries", k, ns, ratio, "PyTorch eager", "ns an entry")  # fmt: skip
     return rows
 
 
@@ -242,11 +242,6 @@ def table(found: dict[str, Any]) -> list[str]:
     ]  # fmt: skip
     for name in names:
         cells = [cell[c, d, name] for c, d in columns]
-        for r in cells:
-            work = f"{r['chain']} {r['dtype']}, {found['entries']:,} entries"
-            record(
-                work, name, r["ns an entry"], r["of PyTorch eager"], "PyTorch eager", "ns an entry"
-            )
         texts = [f"{r['ns an entry']:.1f} ({r['of PyTorch eager']:.3f})" for r in cells]
         lines.append(f"| {name} | " + " | ".join(texts) + " |")
     lines += ["", "Peak memory, in arrays of the input's size (`bell`, float64):", ""]

@@ -35,12 +35,12 @@ PARTS: dict[str, tuple[str, str, int]] = {
     "mlp float64": ("compiled", "report_float64", 180),
     "other nets": ("other_nets", "report_trainings", 300),
     "other second derivatives": ("other_nets", "report_second_derivatives", 90),
-    "elementwise": ("elementwise", "report", 480),
     "numbers": ("scalar_graphs", "report_small", 180),
     "many numbers": ("scalar_graphs", "report_large", 240),
     "tiny arrays": ("tiny_arrays", "report", 180),
     "memory": ("kept_graphs", "report_memory", 60),
     "checkers": ("checkers", "report", 420),
+    "elementwise": ("elementwise", "report", 720),
 }  # fmt: skip
 OWN = ("cgraph", "compile_training", "BinaryClassifier", "a cached call", "compiling")
 # What was aimed at: (work, how) -> the largest ratio.

@@ -121,6 +121,8 @@ class Program:
         special, values = self._bind(args)
         if out is not None:
             outputs = self._given(special, out)
+            if any(np.may_share_memory(o, v) for o in outputs for v in values if isinstance(v, np.ndarray)):  # fmt: skip
+                outputs = special.fresh()  # an input is read to the end before it is written over
         elif fresh:
             outputs = special.fresh()
         else:
