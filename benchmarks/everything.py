@@ -42,7 +42,7 @@ PARTS: dict[str, tuple[str, str, int]] = {
     "checkers": ("checkers", "report", 420),
     "elementwise": ("elementwise", "report", 720),
 }  # fmt: skip
-OWN = ("cgraph", "compile_training", "BinaryClassifier", "a cached call", "compiling")
+OWN = ("cgraph", "compile_training", "the same", "BinaryClassifier", "a cached call", "compiling")
 # What was aimed at: (work, how) -> the largest ratio.
 MARKS: dict[tuple[str, str], float] = {
     ("AND 2-1", "compile_training"): 0.06, ("AND 2-1", 'compile_training, accuracy="fast"'): 0.05,
@@ -132,7 +132,8 @@ def beaten(rows: Sequence[Row]) -> list[str]:
         if not own:
             continue
         best = min(own, key=lambda r: r["amount"])
-        ahead = [r for r in found if r not in own and r["amount"] < best["amount"]]
+        others = [r for r in found if r not in own and r["how"] != "matrix products alone"]
+        ahead = [r for r in others if r["amount"] < best["amount"]]
         if ahead:
             names = ", ".join(
                 f"{r['how']} {r['amount'] / best['amount']:.2f}"
