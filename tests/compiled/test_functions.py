@@ -113,3 +113,17 @@ def test_results_written_over_an_input() -> None:
         for found, want in zip(program(mine, out=out), wanted, strict=True):
             np.testing.assert_array_equal(found, want)
         assert np.array_equal(mine, wanted[k])
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_all_of_a_single_number(dtype: str) -> None:
+    """x[()] is a place to write to, in single precision too, where numbers are arrays."""
+    x = cg.parameter("x", np.asarray(0.3, dtype))
+    root = cg.sum(cg.arcsinh(x[()]) * np.float32(0.5) - x[...] + cg.where(x[()] <= 0.0, 0.0, x[()]))
+    (value,), slopes = cg.compile([root], inputs=[], gradients=[x, x])()
+    run = root.backward()
+    bound = 4 * np.finfo(dtype).eps
+    np.testing.assert_allclose(value, run.value(root), rtol=bound)
+    for slope in slopes:
+        assert slope.dtype == dtype
+        np.testing.assert_allclose(slope, run.grad(x), rtol=bound)

@@ -709,7 +709,7 @@ def _transposed(axes: tuple[int, ...]) -> str:
 
 def _as_view(value: Value) -> str:
     """The index of a part; where it counts, with an ellipsis, so that even a single entry is a view."""
-    slices = all(isinstance(k, tuple) for k in value.params)
+    slices = bool(value.params) and all(isinstance(k, tuple) for k in value.params)
     view = slices or Ellipsis in value.params
     return key_text(value.params if view else (*value.params, Ellipsis))
 

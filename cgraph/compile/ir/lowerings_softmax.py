@@ -22,32 +22,47 @@ class _Classes:
     def __init__(self, b: Builder, x: Value, axes: Axes) -> None:
         self.b, self.x, self.axes = b, x, axes
 
-    def reduced(self, op: str, x: Value) -> Value:
-        """A reduction, its axes kept."""
-        return kept(self.b, self.b.reduce(op, x, self.axes), self.axes, x)
+    def call(self, word: str, value: Value) -> Value:
+        """The value, which the source calls by this word."""
+        return self.b.hint(word, self.x, value)
 
-    def total(self, x: Value) -> Value:
-        return self.reduced("sum", x)
+    def reduced(self, op: str, x: Value, word: str = "") -> Value:
+        """A reduction, its axes kept."""
+        found = self.b.reduce(op, x, self.axes)
+        return kept(self.b, self.call(word, found) if word else found, self.axes, x)
+
+    def total(self, x: Value, word: str = "") -> Value:
+        return self.reduced("sum", x, word)
 
     def exponentials(self) -> tuple[Value, Value, Value, Value]:
         """e^(x − max x), x − max x, what rounding left out of that difference, and the maximum (0 where it is not finite)."""
         b, x = self.b, self.x
         zero = b.literal(0.0, x.dtype)
-        top = self.reduced("max", x)
-        top = b.select(b.elementwise("isfinite", top), top, zero)
+        top = self.reduced("max", x, "top")
+        finite = self.call("finite", b.elementwise("isfinite", top))
+        top = self.call("shift", b.select(finite, top, zero))
         away, left = self.difference(top)
+        away.remark = away.remark or f"{x.label or 'x'} − max {x.label or 'x'}"
         # At −inf, where it is not a number, anything does: it is multiplied by 0.
-        left = b.elementwise("fmax", left, b.literal(-1.0, x.dtype))
-        e = b.elementwise("exp", away)
-        return b.elementwise("add", e, b.elementwise("multiply", e, left)), away, left, top
+        left = self.call("left_out", b.elementwise("fmax", left, b.literal(-1.0, x.dtype)))
+        left.remark = left.remark or "what rounding left out of it"
+        e = self.call("e", b.elementwise("exp", away))
+        return self.corrected(e, left), away, left, top
+
+    def corrected(self, e: Value, left: Value) -> Value:
+        """An exponential of a rounded difference, times 1 + what rounding left out."""
+        more = self.call("more", self.b.elementwise("multiply", e, left))
+        return self.call("terms", self.b.elementwise("add", e, more))
 
     def difference(self, y: Value) -> tuple[Value, Value]:
         """x − y, and what rounding left out of it, exactly (Knuth 1969)."""
         b, x = self.b, self.x
-        away = b.elementwise("subtract", x, y)
-        back = b.elementwise("subtract", away, x)
-        missed = b.elementwise("subtract", x, b.elementwise("subtract", away, back))
-        return away, b.elementwise("subtract", missed, b.elementwise("add", y, back))
+        away = self.call("away", b.elementwise("subtract", x, y))
+        back = self.call("back", b.elementwise("subtract", away, x))
+        again = self.call("again", b.elementwise("subtract", away, back))
+        missed = self.call("missed", b.elementwise("subtract", x, again))
+        over = self.call("over", b.elementwise("add", y, back))
+        return away, self.call("rounded", b.elementwise("subtract", missed, over))
 
     def wrong_answers(self, y: Value) -> tuple[Value, Value]:
         """For one right class c an example: e^(x − x_c) for the other classes, 0 for c, and the sum of that.
@@ -59,38 +74,38 @@ class _Classes:
         right = self.total(b.elementwise("multiply", y, self.x))
         away, left = self.difference(right)
         e = b.hint("e", self.x, b.elementwise("exp", away))
-        e = b.elementwise("add", e, b.elementwise("multiply", e, left))
+        e = self.corrected(e, left)
         wrong = b.elementwise("multiply", e, b.elementwise("subtract", one(b, y), y))
         return b.hint("wrong", self.x, wrong), self.total(wrong)
 
     def log_of_sum(self, e: Value, away: Value) -> Value:
         """ln Σ e^(x − max x), its axes kept."""
         b = self.b
-        largest = b.cast(b.elementwise("equal", away, b.literal(0.0, away.dtype)), away.dtype)
-        ties = self.total(largest)
+        is_largest = self.call("is_largest", b.elementwise("equal", away, b.literal(0.0, away.dtype)))  # fmt: skip
+        largest = self.call("largest", b.cast(is_largest, away.dtype))
+        ties = self.total(largest, "ties")
         # Without a finite largest term there is nothing but −inf, or something that is not a number.
-        some = b.elementwise("maximum", ties, one(b, ties))
-        rest = self.total(b.elementwise("subtract", e, largest))
-        several = b.elementwise(
-            "add",
-            b.elementwise("log", some),
-            b.elementwise("log1p", b.elementwise("divide", rest, some)),
-        )
-        return b.select(
-            b.elementwise("greater", ties, b.literal(0.0, ties.dtype)),
-            several,
-            b.elementwise("log", rest),
-        )
+        some = self.call("some", b.elementwise("maximum", ties, one(b, ties)))
+        rest = self.total(self.call("smaller", b.elementwise("subtract", e, largest)), "rest")
+        ratio = self.call("ratio", b.elementwise("divide", rest, some))
+        tail = self.call("tail", b.elementwise("log1p", ratio))
+        of_all = self.call("log_of_all", b.elementwise("add", b.elementwise("log", some), tail))
+        of_rest = self.call("log_of_rest", b.elementwise("log", rest))
+        there = self.call("there", b.elementwise("greater", ties, b.literal(0.0, ties.dtype)))
+        return self.call("log_sum", b.select(there, of_all, of_rest))
 
     def others(self, v: Value) -> Value:
         """For each entry the sum of the others, for entries that are not negative: the largest is left out, not subtracted."""
         b = self.b
-        top = self.reduced("max", v)
-        largest = b.elementwise("equal", v, top)
-        single = b.elementwise("equal", self.total(b.cast(largest, v.dtype)), one(b, v))
-        alone = b.elementwise("logical_and", largest, single)
-        rest = self.total(b.select(alone, b.literal(0.0, v.dtype), v))
-        return b.select(alone, rest, b.elementwise("subtract", self.total(v), v))
+        top = self.reduced("max", v, "top")
+        largest = self.call("is_largest", b.elementwise("equal", v, top))
+        ties = self.total(self.call("largest", b.cast(largest, v.dtype)), "ties")
+        single = self.call("single", b.elementwise("equal", ties, one(b, v)))
+        alone = self.call("alone", b.elementwise("logical_and", largest, single))
+        smaller = self.call("smaller", b.select(alone, b.literal(0.0, v.dtype), v))
+        rest = self.total(smaller, "rest")
+        but_it = self.call("but_it", b.elementwise("subtract", self.total(v, "whole"), v))
+        return self.call("others", b.select(alone, rest, but_it))
 
 
 @lowering("softmax")
@@ -99,7 +114,7 @@ def _softmax(b: Builder, x: Value, axes: Axes) -> Value:
         return x
     classes = _Classes(b, x, axes)
     e = classes.exponentials()[0]
-    return b.elementwise("divide", e, classes.total(e))
+    return classes.call("p", b.elementwise("divide", e, classes.total(e)))
 
 
 @lowering("logsumexp")
@@ -119,7 +134,8 @@ def _logsumexp(b: Builder, x: Value, axes: Axes, keepdims: bool) -> Value | None
 def _log_softmax_of(b: Builder, x: Value, axes: Axes) -> Value:
     classes = _Classes(b, x, axes)
     e, away, left, _ = classes.exponentials()
-    return b.elementwise("add", b.elementwise("subtract", away, classes.log_of_sum(e, away)), left)
+    below = classes.call("below", b.elementwise("subtract", away, classes.log_of_sum(e, away)))
+    return classes.call("log_p", b.elementwise("add", below, left))
 
 
 @lowering("log_softmax")
@@ -137,8 +153,9 @@ def _cross_entropy(b: Builder, x: Value, y: Value, axes: Axes) -> Value | None:
         return b.reshape(loss, tuple(n for i, n in enumerate(x.shape) if i not in axes))
     zero = b.literal(0.0, x.dtype)
     # A class that the labels rule out does not count, not even where its probability is 0.
-    ruled_out = b.elementwise("equal", y, zero)
-    terms = b.select(ruled_out, zero, b.elementwise("multiply", y, _log_softmax_of(b, x, axes)))
+    ruled_out = b.hint("ruled_out", x, b.elementwise("equal", y, zero))
+    product = b.hint("weighted", x, b.elementwise("multiply", y, _log_softmax_of(b, x, axes)))
+    terms = b.hint("counted", x, b.select(ruled_out, zero, product))
     return b.elementwise("subtract", zero, b.reduce("sum", terms, axes))
 
 
