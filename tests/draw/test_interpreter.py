@@ -478,3 +478,22 @@ def test_numbers_are_written_with_as_many_digits_as_in_the_pictures():
             assert theirs is None or theirs == [text.number(v, mine) for v in row], (row, shown)
             found.add(mine)
     assert found == {-1, 3, 4, 5}
+
+
+def test_signs_are_said_in_words():
+    """What a screen reader would skip or spell is said as somebody would read it out."""
+    said = {
+        "p̂ = 1 / (1 + e⁻ᶻ)": "p hat is 1 over (1 plus e to the minus z)",
+        "w₁ ← 0.1 − 0.5 · 0": "w 1 becomes 0.1 minus 0.5 times 0",
+        "∂C/∂W₁ = ∂C/∂Z · Xᵀ": "the gradient of C for W 1 is the gradient of C for Z times X transposed",
+        "∂p̂/∂z = 0.25": "the slope of p hat for z is 0.25",
+        "C = mean(BCE(σ(Z), Y)) = 2.1·10⁻⁷": "C is mean(BCE(sigmoid of (Z), Y)), which is 2.1 times 10 to the minus 7",
+        "f = Σ x² − √(y)": "f is the sum of x squared minus the root of (y)",
+    }  # fmt: skip
+    script = (
+        (PLAYER / "story.js").read_text(encoding="utf-8")
+        + "var s=CGraphStory({program:{root:0},name:function(){return 'C';}});"
+        + "process.stdout.write(JSON.stringify(JSON.parse(require('fs').readFileSync(0)).map(s.speak)));"
+    )
+    done = subprocess.run([NODE, "-e", script], input=json.dumps(list(said)), capture_output=True, text=True, check=True)  # fmt: skip
+    assert json.loads(done.stdout) == list(said.values())

@@ -22,8 +22,9 @@ var CGraphInterpreter = (function () {
     return weight === 0 ? tail : tail + weight * abs(z);
   }
   function stableBceSlope(z, y) {
-    var s = exp(-abs(z)), q = (z < 0 ? (1 - y) * s - y : 1 - y - y * s) / (1 + s);
-    return q - q * (s - (1 + s - 1));
+    var s = exp(-abs(z)), below = 1 + s, q = s / below;
+    q -= q * (s - (below - 1));
+    return z < 0 ? q - y : 1 - y - q;
   }
   function erfc(x) {  // a series near 0, a continued fraction in the tail: to the last digits (Abramowitz and Stegun 7.1.6 and 7.1.14)
     var k, t, sum;

@@ -6,9 +6,11 @@ function CGraphStory(page) {
   return { tell: tell, speak: speak, heard: heard };
   function speak(words) {
     var root = program ? name(program.root) : '';
-    return words.replace(/(=.*) = (−?[\d.·⁻⁰¹²³⁴-⁹]+)$/, '$1, which is $2').normalize('NFD').replace(/\u0302/g, ' hat').replace(/\u0304/g, ' bar').normalize('NFC')
-      .replace(/∂([^\s\/]+)\/∂([^\s,;:.=)·⊙]+)/g, function (_, of, to) { return 'the ' + (of === root.normalize('NFD').replace(/\u0302/g, ' hat') ? 'gradient' : 'slope') + ' of ' + of + ' for ' + to; })
+    return words.replace(/(=.*) = (−?[\d.·⁻⁰¹²³⁴-⁹]+)$/, '$1, which is $2')
+      .replace(/∂([^\s\/]+)\/∂([^\s,;:.=)·⊙]+)/g, function (_, of, to) { return 'the ' + (of === root ? 'gradient' : 'slope') + ' of ' + of + ' for ' + to; })
+      .normalize('NFD').replace(/\u0302/g, ' hat').replace(/\u0304/g, ' bar').normalize('NFC')
       .replace(/ᵀ/g, ' transposed').replace(/([^⁰¹²³⁴-⁹⁻])²(?![⁰¹²³⁴-⁹])/g, '$1 squared').replace(/([^⁰¹²³⁴-⁹⁻])³(?![⁰¹²³⁴-⁹])/g, '$1 cubed')
+      .replace(/⁻([ᵃ-ᶻⁿ]+)/g, function (_, letters) { return ' to the minus ' + letters.normalize('NFKD'); })
       .replace(/(⁻?)([⁰¹²³⁴-⁹]+)/g, function (_, minus, digits) { return ' to the ' + (minus ? 'minus ' : '') + digits.normalize('NFKD'); })
       .replace(/[₀-₉ₐ-ₜ⁽⁾ᵃ-ᶻⁿ]+/g, function (s) { return ' ' + s.normalize('NFKD') + ' '; })
       .replace(/σ(?=\()/g, 'sigmoid of ').replace(/σ/g, 'sigmoid').replace(/Σ/g, ' the sum of ').replace(/√/g, ' the root of ')
