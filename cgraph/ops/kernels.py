@@ -289,7 +289,7 @@ def away_from_top(x: Any, axes: tuple[int, ...]) -> tuple[Any, Any, Any]:
 
 def _exponentials(away: Any, left: Any) -> Any:
     e = exp(away)
-    return e + e * left
+    return np.asarray(e + e * left)  # an array, also where there are no axes, to be written into
 
 
 def _sums(away: Any, e: Any, axes: tuple[int, ...]) -> tuple[Any, Any, Any]:
