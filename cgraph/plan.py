@@ -615,10 +615,9 @@ class Backward:
         writer = _Writer(local=len(nodes) <= CHUNK)
         writer.text = {node: f"v[{i}]" for i, node in enumerate(nodes)}
         self.back = back = _Gradients(writer, nodes, frugal)
-        kept = None
-        if frugal:
-            leaves = [f"v[{i}]" for i, node in enumerate(nodes) if not node.parents]
-            kept = [*back.kept, *leaves, f"v[{len(nodes) - 1}]", "g[0]"]
+        # What is neither value nor gradient is dropped after its last use; with `frugal`, values are as well.
+        stays = [i for i, node in enumerate(nodes) if not (frugal and node.parents)]
+        kept = [*back.kept, *(f"v[{i}]" for i in stays), f"v[{len(nodes) - 1}]", "g[0]"]
         self.masks = back.masks
         lines = writer.lines(writer.statements, kept)
         self.parts = writer.functions("v, g", lines, f"return {back.closing}")
@@ -642,11 +641,11 @@ class Both:
         self.ahead = _Values(writer, nodes, signatures)
         self.back = back = _Gradients(writer, nodes, frugal)
         self.masks = back.masks
-        values, kept = _in_order(nodes, writer), None
+        values = _in_order(nodes, writer)
         if frugal:
             stays = [not node.parents for node in nodes[:-1]] + [True]
             values = [value if stay else "None" for value, stay in zip(values, stays, strict=True)]
-            kept = [*back.kept, *values, "g[0]"]
+        kept = [*back.kept, *values, "g[0]"]
         lines = writer.lines(writer.statements, kept)
         everything = f"[{', '.join(values)}]" if writer.local else "v"
         closing = f"return {everything}, {back.closing}"
