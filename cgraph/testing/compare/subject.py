@@ -158,7 +158,8 @@ class GraphSubject:
         shown = self.nodes
         if about in self.index and len(shown) > most:
             assert about is not None
-            shown = [n for n in shown if n is about or n in about.parents]
+            near = {about, *about.parents}
+            shown = [n for n in shown if n in near]
         elif about is not None:
             shown = shown[-most:]
         lines = []

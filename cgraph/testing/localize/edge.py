@@ -403,6 +403,7 @@ def gradient_of(
     unit: float,
     got: Array | None = None,
     step: float = 2.0**-4,
+    tidy: bool = False,
 ) -> tuple[Array, Array, range, bool]:
     """The gradient of ⟨w, root⟩ with respect to input `i`, entry by entry, what each entry may be off, which were looked at, and whether
     it is by differences.
@@ -415,6 +416,7 @@ def gradient_of(
     size = measure.scale_of(x).ravel() if x.size else x.ravel()
     entries = range(x.size)
     derivative = Derivative(tape, leaves, values, i, w, step)
+    derivative.tidy = tidy
     if x.size > derivative.most():
         given = np.zeros(x.size) if got is None else np.asarray(got, np.float64).ravel()
         found[:], bound[:] = given, np.inf
@@ -443,6 +445,7 @@ class Derivative:
             step,
         )
         self.shape = np.shape(leaves[i])
+        self.tidy = False  # nothing where a step leaves no more than its own square
         self.lost = False
         self.along(np.zeros(self.shape))
 
@@ -461,7 +464,11 @@ class Derivative:
                     return Slope(0.0, 0.0), 0.0
                 value, total = measure.total(self.w, part)
                 # Where the derivative is zero, the square of the step is left.
-                left = TRUNCATION * np.abs(self.w * np.asarray(self.values[-1]))[part != 0].sum()
+                left = (
+                    self.tidy
+                    * TRUNCATION
+                    * np.abs(self.w * np.asarray(self.values[-1]))[part != 0].sum()
+                )
                 return Slope(value if abs(value) > left else 0.0, 0.0), total
             except NotAnalytic:
                 self.lost = True

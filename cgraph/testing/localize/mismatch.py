@@ -108,7 +108,7 @@ def worst_argument(
     for i, got in _suspects(subject, w, g, values, unit, rng, step):
         got = np.asarray(got, np.float64)
         expected, bound, looked_at, lost = gradient_of(
-            subject.tape, subject.leaves, values, i, w, unit, got, step
+            subject.tape, subject.leaves, values, i, w, unit, got, step, tidy=True
         )
         if got.shape != expected.shape:
             return argument_mismatch(subject, i, (), got, expected, 0.0, w)
