@@ -30,6 +30,7 @@ PARTS: dict[str, tuple[str, str, int]] = {
     "overhead": ("compiled", "report_overhead", 90),
     "trainings": ("compiled", "report_trainings", 300),
     "steps": ("kept_graphs", "report_steps", 120),
+    "kept nets": ("kept_graphs", "report_other_nets", 180),
     "second derivatives": ("kept_graphs", "report_second_derivatives", 180),
     "mlp float32": ("compiled", "report_float32", 180),
     "mlp float64": ("compiled", "report_float64", 180),
