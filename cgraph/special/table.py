@@ -89,7 +89,8 @@ def _ierfcx(n: Any, x: Any) -> Any:
     """e^(x²)·iⁿerfc(x): forwards by its recurrence for x < 1, where little cancels; else by the continued fraction of the ratios."""
     kind = dtype_of(n, x)
     n, x = np.broadcast_arrays(np.asarray(n, np.float64), np.asarray(x, np.float64))
-    top = int(np.max(n, initial=0))
+    # An order is how often erfcx was differentiated; what is no such number, NaN among them, has no value.
+    top = int(np.max(n, where=n <= 1000.0, initial=0))
     small, large = np.where(x < 1, x, 0.0), np.where(x < 1, 1.0, x)
     before, now = np.full(x.shape, 2 / ROOT_PI), sp.erfcx(small)
     found = np.where(n == 0, now, np.nan)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import cgraph as cg
+import cgraph.special  # for its rows
 from cgraph.ops import OPS
 
 NASTY = [
