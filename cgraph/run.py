@@ -594,9 +594,8 @@ def _check_sizes(node: Node, operands: list[Any]) -> None:
         end = None
     else:
         return
-    full = [(p, np.shape(x)) for p, x in zip(node.parents, operands, strict=True) if p.shape != ()]
-    if end is not None:
-        full = [(p, shape) for p, shape in full if len(shape) > 2]
+    axes = 0 if end is None else 2
+    full = [(p, np.shape(x)) for p, x in zip(node.parents, operands, strict=True) if p.ndim > axes]
     for parent, shape in full:
         if shape[:end] != full[0][1][:end]:
             a, b = full[0][0].label, parent.label

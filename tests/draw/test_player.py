@@ -161,6 +161,16 @@ var f=l.querySelector('input');f.value=v;f.dispatchEvent(new Event('input'));}
 """
 
 
+def typed(symbol, before, after):
+    """Steps that type the entries that differ into their fields, which are named by row and column."""
+    wide = after.shape[-1] if after.ndim else 1
+    steps = ""
+    for k in np.flatnonzero(np.ravel(before != after)):
+        where = f" {k // wide + 1},{k % wide + 1}" if after.size > 1 else ""
+        steps += f"set({symbol + where!r},{after.ravel()[k]});"
+    return steps
+
+
 @pytest.mark.slow
 @browser
 @pytest.mark.parametrize(("net", "change"), [
@@ -173,11 +183,8 @@ def test_a_changed_number_changes_everything_as_the_engine_does(tmp_path, net, c
     leaves = {n.basename: n for n in cg.run(root).order if n.basename}
     steps = CHANGE
     for name, value in change.items():
-        before, after = np.atleast_2d(leaves[name].value), np.atleast_2d(np.array(value))
         symbol = cg.draw(leaves[name]).picture.boxes[0].symbol
-        for i, j in np.argwhere(before != after):
-            where = f" {i + 1},{j + 1}" if after.size > 1 else ""
-            steps += f"set({symbol + where!r},{after[i, j]});"
+        steps += typed(symbol, leaves[name].value, np.array(value))
     seen = click(
         path,
         tmp_path,
@@ -211,10 +218,7 @@ def test_a_changed_picture_reads_as_the_engines(tmp_path, net, change):
         if isinstance(value, int):  # a seed
             value = np.round(np.random.default_rng(value).normal(size=before.shape), 2)
         leaves[name].value = after = np.asarray(value, float)
-        wide = before.shape[-1]
-        for k in np.flatnonzero(before != after):
-            where = f" {k // wide + 1},{k % wide + 1}" if after.size > 1 else ""
-            steps += f"set({name + where!r},{after.ravel()[k]});"
+        steps += typed(name, before, after)
     steps += "key('End');look('changed');seen[1].stale=[].map.call(r.querySelectorAll('.stale'),function(t){return t.textContent.trim();});"
     changed = click(path, tmp_path, steps)[1]
     mine, theirs = (
